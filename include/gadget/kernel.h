@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
+/*
+ * The kernel's types as far as gadgets look into them, for x86-64 and arm64. Fields are found by
+ * name when the object is loaded (CO-RE), so only names and types matter here, not places, and the
+ * build needs no kernel of its own. A gadget that needs more declares it itself:
+ *
+ *   struct name { type field; } __attribute__((preserve_access_index));
+ *
+ * Stands in for vmlinux.h; do not include linux/ headers beside it.
+ */
+#pragma once
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef int pid_t;
+typedef __u32 dev_t;
+typedef unsigned short umode_t;
+typedef unsigned long size_t;
+typedef _Bool bool;
+
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* ---- the BPF interface (uapi/linux/bpf.h) ---------------------------------------------------- */
+
+enum bpf_map_type {
+	BPF_MAP_TYPE_UNSPEC,
+	BPF_MAP_TYPE_HASH,
+	BPF_MAP_TYPE_ARRAY,
+	BPF_MAP_TYPE_PROG_ARRAY,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+	BPF_MAP_TYPE_PERCPU_HASH,
+	BPF_MAP_TYPE_PERCPU_ARRAY,
+	BPF_MAP_TYPE_STACK_TRACE,
+	BPF_MAP_TYPE_CGROUP_ARRAY,
+	BPF_MAP_TYPE_LRU_HASH,
+	BPF_MAP_TYPE_LRU_PERCPU_HASH,
+	BPF_MAP_TYPE_LPM_TRIE,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS,
+	BPF_MAP_TYPE_HASH_OF_MAPS,
+	BPF_MAP_TYPE_QUEUE = 22,
+	BPF_MAP_TYPE_STACK = 23,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_INODE_STORAGE = 28,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+};
+
+enum {
+	BPF_F_NO_PREALLOC = 1 << 0,
+	BPF_F_RDONLY_PROG = 1 << 7,
+	BPF_F_MMAPABLE = 1 << 10,
+};
+
+enum {
+	BPF_F_USER_STACK = 1 << 8,
+	BPF_F_REUSE_STACKID = 1 << 10,
+};
+
+#define BPF_F_CURRENT_CPU 0xffffffffull
+
+enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+};
+
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
+
+/* ---- registers of this architecture, as bpf/bpf_tracing.h names them --------------------------- */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax,
+		ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31];
+	__u64 sp, pc, pstate;
+};
+struct pt_regs {
+	union {
+		struct user_pt_regs user_regs;
+		struct {
+			__u64 regs[31];
+			__u64 sp, pc, pstate;
+		};
+	};
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+#else
+#error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
+#endif
+
+/* ---- namespaces and cgroups -------------------------------------------------------------------- */
+
+struct ns_common {
+	unsigned int inum;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+};
+struct pid_namespace {
+	struct ns_common ns;
+	unsigned int level;
+};
+struct user_namespace {
+	struct ns_common ns;
+	struct user_namespace *parent;
+	int level;
+};
+struct net {
+	struct ns_common ns;
+};
+struct new_utsname {
+	char nodename[65];
+};
+struct uts_namespace {
+	struct new_utsname name;
+	struct ns_common ns;
+};
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+	struct pid_namespace *pid_ns_for_children;
+};
+
+struct kernfs_node {
+	const char *name;
+	__u64 id;
+};
+struct cgroup_root {
+	int hierarchy_id;
+};
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+struct cgroup {
+	struct cgroup_subsys_state self;
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+/* ---- tasks --------------------------------------------------------------------------------------- */
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+typedef struct {
+	unsigned int val;
+} kuid_t;
+typedef struct {
+	unsigned int val;
+} kgid_t;
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+struct cred {
+	kuid_t uid, euid;
+	kgid_t gid, egid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+struct tty_driver {
+	int major, minor_start;
+	const char *name;
+};
+struct tty_struct {
+	int index;
+	struct tty_driver *driver;
+	char name[64];
+};
+struct signal_struct {
+	struct tty_struct *tty;
+	int group_exit_code;
+};
+struct mm_struct {
+	unsigned long arg_start, arg_end, env_start, env_end;
+	struct file *exe_file;
+};
+struct task_struct {
+	unsigned int flags;
+	int exit_state, exit_code;
+	pid_t pid, tgid;
+	struct task_struct *real_parent, *parent, *group_leader;
+	struct pid *thread_pid;
+	__u64 start_time, start_boottime;
+	const struct cred *real_cred, *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct mm_struct *mm;
+	struct css_set *cgroups;
+	kuid_t loginuid;
+	unsigned int sessionid;
+};
+
+/* ---- files ----------------------------------------------------------------------------------------- */
+
+struct qstr {
+	union {
+		struct {
+			__u32 hash, len;
+		};
+		__u64 hash_len;
+	};
+	const unsigned char *name;
+};
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct fs_struct {
+	struct path root, pwd;
+};
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+struct file_system_type {
+	const char *name;
+};
+struct super_block {
+	dev_t s_dev;
+	unsigned long s_magic;
+	struct file_system_type *s_type;
+};
+struct inode {
+	umode_t i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	dev_t i_rdev;
+	__s64 i_size;
+};
+struct file {
+	unsigned int f_flags;
+	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
+	__s64 f_pos;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+struct linux_binprm {
+	struct file *file;
+	const char *filename, *interp;
+	int argc, envc;
+};
+/* overlayfs: vfs_inode is the second of these; the upper dentry stands right behind it. */
+struct ovl_inode {
+	struct inode vfs_inode;
+	struct dentry *__upperdentry;
+};
+
+/* ---- sockets ------------------------------------------------------------------------------------------ */
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be16 u6_addr16[8];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+struct in_addr {
+	__be32 s_addr;
+};
+struct sockaddr {
+	unsigned short sa_family;
+	char sa_data[14];
+};
+struct sockaddr_in {
+	unsigned short sin_family;
+	__be16 sin_port;
+	struct in_addr sin_addr;
+};
+struct sockaddr_in6 {
+	unsigned short sin6_family;
+	__be16 sin6_port;
+	__be32 sin6_flowinfo;
+	struct in6_addr sin6_addr;
+	__u32 sin6_scope_id;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
+struct sock_common {
+	__be32 skc_daddr, skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+};
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type, sk_protocol;
+	int sk_err;
+	struct socket *sk_socket;
+	struct sock_cgroup_data sk_cgrp_data;
+	kuid_t sk_uid;
+};
+struct inet_sock {
+	struct sock sk;
+	__be16 inet_sport;
+	__be32 inet_saddr;
+};
+struct tcp_sock {
+	__u64 bytes_received, bytes_acked, bytes_sent;
+	__u32 srtt_us, total_retrans;
+};
+struct socket {
+	short type;
+	struct file *file;
+	struct sock *sk;
+};
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
+};
+
+/* ---- io_uring ------------------------------------------------------------------------------------------- */
+
+struct io_kiocb {
+	__u8 opcode;
+};
+
+/* ---- iterators ------------------------------------------------------------------------------------------ */
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	__u64 session_id, seq_num;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
+};
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+	kuid_t uid;
+};
+
+#pragma clang attribute pop
+
+/* ---- constants -------------------------------------------------------------------------------------------- */
+
+#define AF_UNIX 1
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define AT_FDCWD -100
+#define ENOENT 2
+#define EINTR 4
+#define EAGAIN 11
+#define EFAULT 14
+#define EINPROGRESS 115
+#define PF_KTHREAD 0x00200000
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630

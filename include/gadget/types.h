@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
+/*
+ * Types of a record's fields, the same bytes for the BPF program that fills them and the host that
+ * shows them. A typedef's name chooses how a field is shown, parsed in filters and written as JSON
+ * (src/columns/format.c has a row for each). Include after fixed-width types __u8 … __u64 exist.
+ */
+#pragma once
+
+typedef __u64 g_time;	   /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
+typedef __u64 g_duration;  /* ns */
+typedef __u64 g_bytes;	   /* a number of bytes */
+typedef __u64 g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */
+typedef __u64 g_cgroup;	   /* cgroup v2 id */
+typedef __u32 g_mntns;	   /* inode numbers of namespaces */
+typedef __u32 g_netns;
+typedef __u32 g_pidns;
+typedef __u32 g_pid;	   /* in the host's pid namespace */
+typedef __u32 g_uid;
+typedef __u32 g_gid;
+typedef char g_comm[16];
+typedef __s32 g_errno;	   /* positive; 0 = no error */
+typedef __u32 g_signal;
+typedef __s32 g_fd;	   /* -1 = none */
+typedef __u32 g_open_flags; /* O_* of this architecture */
+typedef __u32 g_file_mode; /* S_I* */
+typedef __u32 g_dev;	   /* kernel's dev_t: major << 20 | minor */
+typedef __u64 g_inode;
+typedef __u16 g_port;	   /* host byte order */
+typedef __u8 g_ipproto;	   /* IPPROTO_* */
+typedef __u8 g_tcp_state;  /* TCP_ESTABLISHED … as in the kernel */
+typedef __u8 g_bool;	   /* 0 or 1 */
+typedef __u32 g_tty;	   /* as in /proc/PID/stat: 0 = none; JSON and text: name, such as pts/3 */
+typedef __u8 g_addr[16];   /* IPv6; IPv4 as ::ffff:a.b.c.d */
+
+/*
+ * Text of any length: its bytes lie in the record's tail, at `offset` from the record's start. The
+ * highest bit of `length` says that the text was cut.
+ */
+struct g_text_place {
+	__u32 offset;
+	__u32 length;
+};
+#define G_TRUNCATED 0x80000000u
+typedef struct g_text_place g_text; /* bytes, not NUL-terminated */
+typedef struct g_text_place g_args; /* NUL-terminated strings, one after the other */
+
+struct g_endpoint {
+	g_addr addr;
+	g_port port;
+	g_ipproto proto;
+	__u8 version; /* 4 or 6 */
+};
+
+struct g_creds {
+	g_uid uid;
+	g_gid gid;
+};
+
+struct g_parent {
+	g_comm comm;
+	g_pid pid;
+};
+
+/* The process that did it. */
+struct g_process {
+	g_comm comm;
+	g_pid pid;
+	g_pid tid;
+	struct g_creds creds;
+	struct g_parent parent;
+	g_mntns mntns_id;
+};
+
+/* One container's counters in a tracer's counter map: seen = output + lost. */
+struct g_counters {
+	__u64 seen; /* passed the look-up and the predicate */
+	__u64 lost; /* could not be put out: ring or table full */
+};
+
+/*
+ * Keys of the map `g_wanted`: a cgroup v2 id, or a namespace's inode number with the highest bit
+ * set. Its value is the g_container, or G_BY_NAMESPACE: "this cgroup holds several containers (or a
+ * container and the host), look at the namespace".
+ */
+#define G_NAMESPACE_KEY 0x8000000000000000ull
+#define G_BY_NAMESPACE 0xffffffffffffffffull
+#define G_HOST 0 /* g_container of the host's own processes: slot 0 */

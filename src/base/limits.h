@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the outside can make grow, in one place. What is dropped for a limit is counted and said. */
+#pragma once
+
+#define MAX_CONTAINERS 16384		 /* containers known at a time; also slots of every counter map */
+#define MAX_CGROUPS 65536		 /* cgroups followed, child cgroups included */
+#define MAX_TRACERS 64			 /* tracers that run at a time */
+#define MAX_OBJECT_BYTES (16u << 20)	 /* a gadget's object file */
+#define MAX_TYPES 65536			 /* BTF types in a gadget's object */
+#define MAX_FIELDS 512			 /* leaf fields of a data source */
+#define MAX_NESTING 16			 /* structs within structs of a record */
+#define MAX_RECORD_BYTES 32768		 /* one record; the kernel's limit for per-CPU scratch */
+#define MAX_CONFIG_BYTES (16u << 20)	 /* a container's config.json or state.json */
+#define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
+#define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
+#define MAX_FILTER_BYTES 65536		 /* --filter expression */
+#define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
+#define MAX_TABLE_ROWS 65536		 /* rows of a top table or a snapshot kept for sorting */

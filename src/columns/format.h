@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Formats: what a field's bytes mean to a person. A format is one row of the table in format.c,
+ * found by the field's innermost typedef name (`g_errno`, `g_duration`); a field without such a row
+ * has the plain format of its kind. To show a new kind of value, add a typedef to
+ * include/gadget/types.h and a row to the table.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "columns/schema.h"
+
+/* What turns clock readings into dates; constant for a machine's boot, written into record files. */
+struct clock_base {
+	int64_t boot_to_real_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+};
+
+void clock_base_now(struct clock_base *ret);
+
+struct format {
+	const char *type; /* typedef name */
+	uint16_t width;	  /* columns, where the field does not say */
+	uint8_t flags;	  /* FIELD_RIGHT, FIELD_HIDDEN … by default */
+	uint8_t ellipsis;
+
+	/* Appends the value as a person reads it, unescaped; the table escapes it. Appends nothing where absent. */
+	void (*text)(const struct field *f, const struct row *row, const struct clock_base *clock,
+		     struct buf *out);
+
+	/* Appends one JSON value. NULL: `text`, quoted. */
+	void (*json)(const struct field *f, const struct row *row, const struct clock_base *clock,
+		     struct buf *out);
+
+	/*
+	 * Reads what a person writes in a filter ("ENOENT", "10ms") as the field's raw number. NULL:
+	 * plain numbers only; formats of text fields have none.
+	 */
+	int (*parse)(const struct field *f, const char *word, int64_t *ret);
+};
+
+const struct format *format_find(const char *type, enum kind kind);
+
+/* Bytes of text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+void json_string(struct buf *out, const char *bytes, size_t len);
+
+/* The value of f in row, as the columns show it (escaped: no control characters). */
+void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,
+		struct buf *out);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A schema says what the bytes of a row mean. Rows stay where and as they are (the C struct that a
+ * BPF program filled, or any C struct of the program that uses this library); fields name a place
+ * in them by offset, so nothing is copied to be shown.
+ *
+ * A row has up to ROW_PARTS parts, each a block of bytes of its own: part 0 is the record, part 1
+ * what enriches it (its container). A field says which part it lies in. A missing part (NULL) makes
+ * its fields absent. Whoever reads a field checks its bounds against the part's size: rows may come
+ * from a file or a hostile object.
+ *
+ * Life: a schema is built with schema_new(), schema_add()…, schema_finish() and is constant from
+ * then on; schemas built from an object's BTF (gadget/), from a record file (recorder/) and from a
+ * static table (schema_add_table) are the same thing. Reference counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+struct format; /* columns/format.h */
+
+#define ROW_PARTS 2
+enum { PART_RECORD, PART_CONTAINER };
+
+/* How the bytes of a field are stored. What they mean is its format's affair. */
+enum kind {
+	KIND_NONE,   /* a group of fields: no bytes of its own, unless it has a format (an endpoint) */
+	KIND_UINT,   /* size 1, 2, 4 or 8, little endian, unaligned allowed */
+	KIND_INT,
+	KIND_BOOL,   /* size 1 */
+	KIND_CHARS,  /* char[size], ends at the first NUL or at size */
+	KIND_BYTES,  /* unsigned char[size]: addresses, digests */
+	KIND_TEXT,   /* struct g_text: offset, length, truncated mark; the bytes lie in the part's tail */
+	KIND_LIST,   /* struct g_text whose bytes are NUL-terminated strings one after the other (argv) */
+	KIND_CSTR,   /* `const char *` of this process; NULL = absent. Never in records or files */
+};
+
+enum field_flags {
+	FIELD_HIDDEN = 1,   /* not a column unless asked for; still in JSON and filters */
+	FIELD_RIGHT = 2,    /* aligned right */
+	FIELD_INTERNAL = 4, /* in no output and not selectable: the container key */
+	FIELD_SKIP_EMPTY = 8, /* absent from JSON when empty or zero */
+	FIELD_KEY = 16,	    /* top tables: part of the row's key */
+	FIELD_FIXED = 32,   /* its column is neither stretched nor shrunk */
+};
+
+enum ellipsis { ELLIPSIS_END, ELLIPSIS_START, ELLIPSIS_MIDDLE, ELLIPSIS_NONE };
+
+/* Names of an enum type's values, from the object's BTF; may be empty. */
+struct enum_value {
+	const char *name;
+	int64_t value;
+};
+
+struct field {
+	const char *name;	/* whole path: "proc.parent.pid" */
+	const char *doc;	/* one line, may be NULL */
+	const char *type;	/* innermost typedef's name ("g_errno"), else the C type's; may be NULL */
+	enum kind kind;
+	uint8_t part;
+	uint8_t flags;		/* enum field_flags */
+	uint8_t ellipsis;	/* enum ellipsis */
+	uint32_t offset, size;	/* bytes within the part */
+	uint16_t width;		/* columns; 0: by the format */
+	int16_t parent;		/* index of the group it belongs to, -1 at the top */
+	const struct enum_value *enum_values;
+	uint32_t n_enum_values;
+	const struct format *format; /* set by schema_finish() from type and kind; never NULL then */
+};
+
+struct schema {
+	unsigned int refs;
+	const char *name;	/* data source: "open" */
+	const char *gadget;	/* "trace_open"; may be NULL */
+	struct field *fields;	/* groups stand before their members; order = order of columns and JSON */
+	size_t n_fields;
+	uint32_t record_size;	/* bytes of part 0 without its tail; a shorter record is malformed */
+	int16_t time_field;	/* first field of type g_time in part 0, or -1 */
+	int16_t container_field; /* field of type g_container in part 0, or -1 */
+	void *arena;		/* owns every string above */
+};
+
+struct row {
+	const void *part[ROW_PARTS];
+	uint32_t size[ROW_PARTS];
+};
+
+/* All strings are copied. A new schema has one reference. */
+struct schema *schema_new(const char *gadget, const char *name, uint32_t record_size);
+struct schema *schema_ref(struct schema *s);
+struct schema *schema_unref(struct schema *s); /* returns NULL; NULL is fine */
+void schema_unrefp(struct schema **s);
+
+/*
+ * Adds a field; *f and all it points to are copied. -E2BIG past MAX_FIELDS, -EINVAL for a
+ * field that does not fit its part (part 0: within record_size), -EEXIST for a name twice.
+ */
+int schema_add(struct schema *s, const struct field *f, struct err *err);
+
+/* The same for a static table of n fields, such as the container's: lower-level code describes its own structs so. */
+int schema_add_table(struct schema *s, const struct field *table, size_t n, struct err *err);
+
+/* Gives each field its format (columns/format.c's table) and finds time and container. */
+int schema_finish(struct schema *s, struct err *err);
+
+/* By whole path; NULL where there is none. Groups are found too. */
+const struct field *schema_field(const struct schema *s, const char *name);
+
+/* schema_field() with an error that suggests the nearest name. */
+const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
+
+/* The column's title: the path's last part, or more of it where that names two columns. */
+
+/*
+ * The raw value of an integer field (KIND_UINT, KIND_INT, KIND_BOOL). False where the part is
+ * absent or too short.
+ */
+bool row_number(const struct row *row, const struct field *f, int64_t *ret);
+
+/*
+ * The bytes of a text field (CHARS, BYTES, TEXT, LIST, CSTR), not NUL-terminated. False where absent or
+ * out of bounds. *ret_truncated says that the kernel side cut it (TEXT, LIST).
+ */
+bool row_text(const struct row *row, const struct field *f, const char **ret, size_t *ret_len,
+	      bool *ret_truncated);
+
+/* Time of a row in boot-clock ns; 0 where the schema has no time field. */
+uint64_t row_time(const struct schema *s, const struct row *row);
+
+/* The schema as one line of JSON and back, for record files and the API. */
+void schema_to_json(const struct schema *s, struct buf *out);
+int schema_from_json(const char *text, size_t len, struct schema **ret, struct err *err);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* include/gadget/types.h for the host side, where __u8 … come from the system. */
+#pragma once
+
+#include <linux/types.h>
+
+#include "../../include/gadget/types.h"

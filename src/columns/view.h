@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A view turns rows into what a person or a program reads: it filters, sorts, limits and prints.
+ * One view serves one command: `ig run` gives it rows as they come, `ig replay` rows from a file,
+ * `ig list-containers` rows that are structs of its own. Rows of several schemas (several gadgets)
+ * may come mixed.
+ *
+ * Life: fill struct view_options (strings from the command line), view_new(), view_add() for each
+ * schema, then rows, then view_flush() and view_free().
+ *
+ * Kinds of source. A stream (trace) prints each row as it comes; view_row()'s answer is final. A
+ * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and prints,
+ * redrawing in place on a terminal for a table that repeats.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "columns/format.h"
+#include "columns/schema.h"
+
+enum output { OUTPUT_COLUMNS, OUTPUT_JSON, OUTPUT_JSONPRETTY, OUTPUT_YAML, OUTPUT_NONE };
+
+struct view_options {
+	const char *output;	 /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
+	const char *fields;	 /* "a,b" or "+d,-c" on top of the defaults; "source:a,b;source2:c"; NULL: defaults */
+	const char **filters;	 /* n_filters expressions, all must hold; see columns/filter.h */
+	size_t n_filters;
+	const char *sort;	 /* "-bytes,comm"; tables only for repeating sources; NULL: as they come */
+	uint64_t max_entries;	 /* 0: no limit. Tables: rows shown of each. Streams: rows in all, then view_full() */
+	bool no_headers;
+	bool color;		 /* the caller found a terminal and no NO_COLOR */
+	bool redraw;		 /* clear the screen before a repeating table */
+	unsigned int columns;	 /* width of the terminal; 0: no limit, columns are as wide as their default */
+	struct clock_base clock;
+	int fd;			 /* where to write; blocking */
+	int err_fd;		 /* loss lines of columns and YAML; -1: none */
+};
+
+struct view;
+
+/* -EINVAL with a suggestion for an unknown output mode or a malformed expression. */
+int view_new(const struct view_options *o, struct view **ret, struct err *err);
+struct view *view_free(struct view *v); /* does not flush */
+
+enum view_source_kind { VIEW_STREAM, VIEW_TABLE, VIEW_TABLE_ONCE };
+
+/*
+ * A schema whose rows will come; *ret is its number. All are added before the first row. The
+ * schema is referenced.
+ */
+int view_add(struct view *v, struct schema *s, enum view_source_kind kind, unsigned int *ret,
+	     struct err *err);
+
+/* After the last view_add: resolves fields, filters and sort keys against the schemas; unknown names are errors here. */
+int view_start(struct view *v, struct err *err);
+
+/*
+ * One row; it is read during the call only (tables copy it). True: delivered (printed or kept for
+ * the table), false: discarded by filter or limit. `late` marks a row that came after newer ones
+ * of a sorted stream were printed.
+ */
+bool view_row(struct view *v, unsigned int source, const struct row *row, bool late);
+
+/* The rows of a table since its last end are complete: sort, cut, print. Returns the number of rows cut off. */
+uint64_t view_table_end(struct view *v, unsigned int source);
+
+/*
+ * Something that is about the stream and not of it (loss): in JSON {"ig":{…}} with the members of
+ * `json` (text like "\"event\":\"lost\",…"), in columns and YAML the line `text` on err_fd.
+ */
+void view_note(struct view *v, const char *json, const char *text);
+
+bool view_full(const struct view *v);  /* a stream's max_entries is reached */
+
+/*
+ * What was printed stays in a buffer until view_flush or until 64 KiB wait. -EPIPE where the
+ * reader is gone: end cleanly. Rows that could not be written by then are counted in
+ * view_unwritten().
+ */
+int view_flush(struct view *v);
+uint64_t view_unwritten(const struct view *v);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container collection: all containers of this host, kept current without a runtime's help. An eBPF
+ * detector sees each container's first process before its first instruction, puts its cgroup into
+ * the maps of every tracer that follows containers, and tells this side, which finds the names in
+ * the runtime's state on disk.
+ *
+ * Life: containers_new(), subscribers, containers_start() (finds those that run already and publishes them), then
+ * containers_dispatch() whenever containers_fd() is readable; containers_free().
+ *
+ * A container that ends is published as removed, and stays findable by key until
+ * containers_forget() – its records may not all be read yet. Keys are never used twice in a run; slots are,
+ * after containers_forget().
+ */
+#pragma once
+
+#include "containers/container.h"
+
+struct containers;
+struct err;
+
+struct containers_options {
+	const char *host_root; /* "" or where the host's root is mounted */
+	const char *const *runc_roots; /* extra state roots (runc --root), NULL-terminated; NULL: the usual places */
+};
+
+int containers_new(const struct containers_options *o, struct containers **ret, struct err *err);
+struct containers *containers_free(struct containers *cs);
+void containers_freep(struct containers **cs);
+
+enum container_event { CONTAINER_ADDED, CONTAINER_REMOVED };
+typedef void container_event_fn(void *ctx, enum container_event event, struct container *c);
+
+/* Called for each change from then on; those already known are given at once as ADDED. Returns a handle for unsubscribe. */
+unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn, void *ctx);
+void containers_unsubscribe(struct containers *cs, unsigned int handle);
+
+/*
+ * Loads and attaches the detector, then looks for running containers. Tracers' maps may be added before or after. Errors as
+ * gadget_load()'s.
+ */
+int containers_start(struct containers *cs, struct err *err);
+
+int containers_fd(const struct containers *cs);	  /* readable: dispatch soon */
+void containers_dispatch(struct containers *cs); /* reads what the detector found, publishes */
+
+/*
+ * By a record's g_container. Reads the detector's ring first where the key is new, so that a record is never
+ * ahead of its container. NULL: no such container (0 is the host: NULL too).
+ */
+struct container *containers_find(struct containers *cs, uint64_t key);
+
+size_t containers_count(const struct containers *cs); /* not ended ones */
+typedef void container_fn(void *ctx, struct container *c);
+void containers_each(struct containers *cs, container_fn *fn, void *ctx); /* not ended ones, oldest first */
+
+/*
+ * A tracer's map of wanted containers (types.h: g_wanted). While it is attached here the kernel
+ * itself adds new containers and new child cgroups of containers that are in it. -ENOSPC past
+ * MAX_TRACERS.
+ */
+int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err);
+void containers_detach_map(struct containers *cs, int wanted_fd);
+
+/* Puts all cgroups and namespaces of a container into such a map, or takes them out. */
+int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c);
+void containers_map_remove(struct containers *cs, int wanted_fd, const struct container *c);
+
+/* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. */
+int containers_all_fd(const struct containers *cs);
+
+/* No record of this ended container will come any more: its slot may be used again. */
+void containers_forget(struct containers *cs, struct container *c);

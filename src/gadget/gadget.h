@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gadget, described by its own object file: data sources with their schemas, parameters, text.
+ * Nothing here knows any gadget by name. This is the "Tracers" package of libig.
+ *
+ * Life: gadget_open_builtin() or gadget_open_file(), gadget_set() for parameters, gadget_load(), gadget_attach(),
+ * gadget_read() whenever gadget_fd() is readable and on a timer, gadget_detach(), a last gadget_read(), gadget_free().
+ * All kernel objects belong to descriptors of this process: nothing survives it.
+ *
+ * A gadget is used from one thread. Objects of the same file may be open several times.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "columns/schema.h"
+
+struct gadget;
+struct err;
+
+enum source_kind {
+	SOURCE_TRACER,	 /* records from a ring, as they happen */
+	SOURCE_TOP,	 /* a keyed table, taken and emptied at each interval */
+	SOURCE_SNAPSHOT, /* what an iterator finds, once */
+};
+
+struct gadget_source {
+	enum source_kind kind;
+	const char *name;
+	struct schema *schema;
+};
+
+struct gadget_param {
+	const char *name; /* as a flag: `_` written `-` */
+	const char *doc;
+	const char *type; /* "bool", "u32", "i64", "text", "duration", "bytes" … for help */
+	const char *default_text;
+};
+
+/* A gadget that was linked into this program; tests and completions walk them in order of name. */
+struct gadget_object {
+	const char *name;
+	const unsigned char *elf;
+	size_t size;
+};
+size_t gadget_builtin_count(void);
+const struct gadget_object *gadget_builtin(size_t i);
+const struct gadget_object *gadget_builtin_find(const char *name_or_alias); /* NULL: none */
+
+/*
+ * Opens a built-in by name or alias (-ENOENT with a suggestion), or the object in a file. Bytes from outside
+ * pass our validator and are then opened by libbpf in a short-lived unprivileged child; a broken
+ * or hostile object is -EINVAL with one line.
+ */
+int gadget_open_builtin(const char *name, struct gadget **ret, struct err *err);
+int gadget_open_file(const char *path, struct gadget **ret, struct err *err);
+
+/* Bytes that the caller trusts (no child); they are copied. */
+int gadget_open_bytes(const char *name, const void *elf, size_t size, struct gadget **ret, struct err *err);
+
+/* gadget_open_file() for what looks like a path (has '/' or ends in .o), else gadget_open_builtin(). */
+int gadget_open(const char *name_or_path, struct gadget **ret, struct err *err);
+
+/* Detaches and unloads first; returns NULL; NULL is fine. */
+struct gadget *gadget_free(struct gadget *g);
+void gadget_freep(struct gadget **g);
+
+const char *gadget_name(const struct gadget *g); /* "trace_open" */
+const char *gadget_doc(const struct gadget *g);	 /* first line: what it does; further lines: more */
+size_t gadget_n_aliases(const struct gadget *g);
+const char *gadget_alias(const struct gadget *g, size_t i);
+
+size_t gadget_n_sources(const struct gadget *g);
+const struct gadget_source *gadget_source(const struct gadget *g, size_t i);
+
+size_t gadget_n_params(const struct gadget *g);
+const struct gadget_param *gadget_param(const struct gadget *g, size_t i);
+
+/* Before load. -ENOENT (with a suggestion): no such parameter; -EINVAL: not a value of its type. '-' and '_' are the same. */
+int gadget_set(struct gadget *g, const char *param, const char *value, struct err *err);
+
+/*
+ * Process filters that every gadget has; they act in the kernel. Empty text or -1: any.
+ * Set before load.
+ */
+struct gadget_process_filter {
+	int64_t pid, tid, uid, gid;
+	char comm[16];
+};
+
+struct gadget_load_options {
+	int wanted_fd;	   /* map of the wanted cgroups and namespaces (types.h); -1: a private map, see gadget_wanted_fd() */
+	int containers_fd; /* map of all containers' cgroups, used with `host`; -1: none */
+	bool host;	   /* also what is in no container */
+	uint64_t buffer_bytes; /* ring of each tracer source; power of two, 0: as the gadget says */
+	struct gadget_process_filter process;
+};
+void gadget_load_options_init(struct gadget_load_options *o);
+
+/*
+ * Loads programs and maps into the kernel. -EPERM: not allowed (not root, or the kernel refuses
+ * this kind of program); -ENOTSUP: the kernel lacks BTF or a hook; -EINVAL: the verifier said no.
+ */
+int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct err *err);
+int gadget_attach(struct gadget *g, struct err *err);
+
+/*
+ * Takes the programs off their hooks. When it returns, none of them runs any more: what they put
+ * out before is in the rings, and counters no longer move.
+ */
+void gadget_detach(struct gadget *g);
+
+int gadget_wanted_fd(const struct gadget *g);
+
+/* Readable when a ring holds enough to be worth a read (64 KiB); read on a timer as well. */
+int gadget_fd(const struct gadget *g);
+
+/*
+ * One record. `record` is valid during the call. source: index for gadget_source(). A record that is shorter
+ * than its schema or names no container is still given; readers check bounds.
+ */
+typedef void gadget_record_fn(void *ctx, unsigned int source, const void *record, uint32_t size);
+
+/*
+ * Reads what the rings hold now, at most `max` records (0: all that was there at the call).
+ * Returns the number of records read.
+ */
+size_t gadget_read(struct gadget *g, size_t max, gadget_record_fn *fn, void *ctx);
+
+/*
+ * Top: takes the table's rows (exact: what happens meanwhile goes to the next table), key then
+ * value in one block. Snapshot: runs the iterator. Rows are given in no order. 0 or -errno.
+ */
+int gadget_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
+		   struct err *err);
+
+/* This container's counters (slot of its g_container), since load or the last gadget_counters_reset(). */
+struct gadget_counters {
+	uint64_t seen, lost;
+};
+struct gadget_counters gadget_counters(const struct gadget *g, uint32_t slot);
+void gadget_counters_reset(struct gadget *g, uint32_t slot); /* when a slot gets a new container */
+
+/* Runs of this gadget's programs that the kernel skipped (recursion); no container is known for them. */
+uint64_t gadget_misses(const struct gadget *g);
+
+/* Bytes of kernel memory that the gadget's maps take (memlock of fdinfo). */
+uint64_t gadget_map_bytes(const struct gadget *g);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trace collection: all tracers of this host. A tracer is a gadget with parameters, a selector
+ * and a reader; the collection keeps each tracer's BPF map of containers current from the container
+ * collection, reads records, finds their container, counts, and hands rows to the reader. Nothing
+ * here prints.
+ *
+ * Life: traces_new(containers), traces_add() for each tracer, traces_start(), then traces_dispatch() when an fd of
+ * the loop is readable or the timer has passed; traces_stop() takes the programs off and delivers the last
+ * records; traces_free().
+ *
+ * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
+ * traces_stop() has returned; before, `seen` may be ahead by what is still in rings.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "columns/schema.h"
+#include "containers/container.h"
+#include "containers/selector.h"
+#include "gadget/gadget.h"
+
+struct containers;
+struct traces;
+struct trace;
+
+struct totals {
+	uint64_t seen, delivered, discarded, lost;
+};
+
+struct trace_reader {
+	void *ctx;
+	/* One row, valid during the call. True: delivered; false: discarded by the reader (filter, limit). late: see sort window. */
+	bool (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row, bool late);
+	/* All rows of a top table's interval or of a snapshot were given. May be NULL. */
+	void (*table_end)(void *ctx, struct trace *t, unsigned int source);
+	/* count records of container c (NULL: not known which, or the host) were lost since the last call. May be NULL. */
+	void (*lost)(void *ctx, struct trace *t, struct container *c, uint64_t count);
+	/* A container came into or left the selection. May be NULL. */
+	void (*container)(void *ctx, struct trace *t, bool in, struct container *c);
+};
+
+struct trace_options {
+	const struct selector *selector; /* borrowed while the tracer lives; NULL: every container */
+	struct gadget_load_options load; /* host, buffer_bytes, process; map fds are filled here */
+	uint64_t interval_ns;		 /* top tables; 0: 1 s */
+	struct trace_reader reader;
+};
+
+struct traces_options {
+	uint64_t window_ns; /* sort window of a merged stream; 0: rows as they are read */
+};
+
+int traces_new(struct containers *cs, const struct traces_options *o, struct traces **ret, struct err *err);
+struct traces *traces_free(struct traces *ts);
+
+/* Takes g over (also when it fails): it is loaded here with its map of wanted containers, and freed with the tracer. */
+int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *o, struct trace **ret, struct err *err);
+
+struct gadget *trace_gadget(struct trace *t);
+struct totals trace_totals(struct trace *t);			 /* the whole tracer */
+size_t trace_n_containers(struct trace *t);			 /* wanted now */
+/* Totals of each container that the tracer ever had, oldest first; c is NULL for the host and for loss without a container. */
+void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c, struct totals n), void *ctx);
+
+int traces_start(struct traces *ts, struct err *err); /* attaches all */
+
+/*
+ * An epoll descriptor, readable when there is work: rings, the container detector, timers (reading
+ * at least every 25 ms, tables at their interval, loss once a second).
+ */
+int traces_fd(const struct traces *ts);
+void traces_dispatch(struct traces *ts);
+
+/* Detaches, reads and delivers what is left, reports the last loss. */
+void traces_stop(struct traces *ts);
+
+/* True when every tracer has only snapshots and all were delivered. */
+bool traces_finished(const struct traces *ts);
