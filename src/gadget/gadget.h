@@ -49,19 +49,32 @@ size_t gadget_builtin_count(void);
 const struct gadget_object *gadget_builtin(size_t i);
 const struct gadget_object *gadget_builtin_find(const char *name_or_alias); /* NULL: none */
 
+/* What a caller may add to an open; NULL in its place stands for nothing added. */
+struct gadget_open_options {
+	/*
+	 * Called for each data source before its schema is finished: fields that enrich records (the
+	 * container's) are added here. What it returns, if not 0, fails the open.
+	 */
+	int (*enrich)(struct schema *s, struct err *err);
+};
+
 /*
  * Opens a built-in by name or alias (-ENOENT with a suggestion), or the object in a file. Bytes from outside
  * pass our validator and are then opened by libbpf in a short-lived unprivileged child; a broken
  * or hostile object is -EINVAL with one line.
  */
-int gadget_open_builtin(const char *name, struct gadget **ret, struct err *err);
-int gadget_open_file(const char *path, struct gadget **ret, struct err *err);
+int gadget_open_builtin(const char *name, const struct gadget_open_options *o, struct gadget **ret,
+			struct err *err);
+int gadget_open_file(const char *path, const struct gadget_open_options *o, struct gadget **ret,
+		     struct err *err);
 
 /* Bytes that the caller trusts (no child); they are copied. */
-int gadget_open_bytes(const char *name, const void *elf, size_t size, struct gadget **ret, struct err *err);
+int gadget_open_bytes(const char *name, const void *elf, size_t size,
+		      const struct gadget_open_options *o, struct gadget **ret, struct err *err);
 
 /* gadget_open_file() for what looks like a path (has '/' or ends in .o), else gadget_open_builtin(). */
-int gadget_open(const char *name_or_path, struct gadget **ret, struct err *err);
+int gadget_open(const char *name_or_path, const struct gadget_open_options *o, struct gadget **ret,
+		struct err *err);
 
 /* Detaches and unloads first; returns NULL; NULL is fine. */
 struct gadget *gadget_free(struct gadget *g);
