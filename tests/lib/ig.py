@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ig and reads what it prints."""
+
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+import containers
+
+IG = os.environ.get("IG", os.path.join(containers.TOP, "build", "ig"))
+ENV = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm-256color")
+
+Totals = collections.namedtuple("Totals", "seen delivered discarded lost")
+
+
+def once(*args, timeout=30, check=None, env=None, **kwargs):
+    """An ig that ends by itself: .out, .err (texts), .returncode."""
+    done = subprocess.run([IG, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout, env=dict(ENV, **(env or {})), **kwargs)
+    done.out = done.stdout.decode(errors="surrogateescape")
+    done.err = done.stderr.decode(errors="surrogateescape")
+    if check is not None:
+        assert done.returncode == check, f"ig {' '.join(args)}: exit {done.returncode}\n{done.out}{done.err}"
+    return done
+
+
+def records(text):
+    """The records of JSON lines, without ig's own notes."""
+    return [r for r in lines(text) if set(r) != {"ig"}]
+
+
+def notes(text):
+    return [r["ig"] for r in lines(text) if set(r) == {"ig"}]
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines() if line]
+
+
+def totals(err, gadget=None):
+    """seen, delivered, discarded, lost as the last lines on stderr say them, of all gadgets or of one."""
+    sums, found = [0, 0, 0, 0], False
+    for line in err.splitlines():
+        if gadget and gadget not in line:
+            continue
+        numbers = []
+        for word in Totals._fields:
+            # "seen=5" or "5 seen".
+            m = re.search(rf"\b{word}[=: ]+(\d+)", line) or re.search(rf"(\d+) {word}\b", line)
+            numbers.append(int(m.group(1)) if m else None)
+        if None not in numbers:
+            found = True
+            sums = [a + b for a, b in zip(sums, numbers)]
+    assert found, f"no totals on stderr:\n{err}"
+    return Totals(*sums)
+
+
+def get(record, path):
+    """A value by its path, "proc.parent.pid"; None where there is none."""
+    for part in path.split("."):
+        if not isinstance(record, dict) or part not in record:
+            return None
+        record = record[part]
+    return record
+
+
+def container_of(record):
+    return get(record, "runtime.containerName")
+
+
+class Ig:
+    """An ig in the background. As a context it is ended, if it still runs, at the latest on leaving."""
+
+    def __init__(self, *args, stdout=None, env=None):
+        self.args = args
+        self.out_file = tempfile.TemporaryFile()
+        self.err_file = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([IG, *args], stdin=subprocess.DEVNULL, stdout=stdout or self.out_file,
+                                        stderr=self.err_file, env=dict(ENV, **(env or {})))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def _read(self, file):
+        size = os.fstat(file.fileno()).st_size
+        return os.pread(file.fileno(), size, 0).decode(errors="surrogateescape")
+
+    @property
+    def out(self):
+        return self._read(self.out_file)
+
+    @property
+    def err(self):
+        return self._read(self.err_file)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def links(self):
+        """How many BPF links it holds."""
+        n = 0
+        try:
+            for fd in os.listdir(f"/proc/{self.pid}/fdinfo"):
+                try:
+                    with open(f"/proc/{self.pid}/fdinfo/{fd}") as f:
+                        n += "link_id:" in f.read()
+                except FileNotFoundError:
+                    pass
+        except FileNotFoundError:
+            pass
+        return n
+
+    def ready(self, seconds=20):
+        """Waits until its programs are attached: there are links, and no more come for a while."""
+        end, last, since = time.monotonic() + seconds, 0, time.monotonic()
+        while True:
+            assert self.process.poll() is None, f"ig {' '.join(self.args)} ended: {self.process.returncode}\n{self.err}"
+            assert time.monotonic() < end, f"ig attached nothing within {seconds} s\n{self.err}"
+            now = self.links()
+            if now != last:
+                last, since = now, time.monotonic()
+            if last and time.monotonic() - since > 0.4:
+                return self
+            time.sleep(0.02)
+
+    def records(self):
+        """The whole lines so far."""
+        out = self.out
+        return records(out[:out.rfind("\n") + 1])
+
+    def wait_record(self, matches, seconds=10):
+        """The first record for which matches(record) holds."""
+        def look():
+            return [r for r in self.records() if matches(r)]
+        try:
+            return containers.wait_for(look, seconds, "such record")[0]
+        except TimeoutError as e:
+            raise AssertionError(f"{e}; stderr:\n{self.err}\nlast records:\n{self.out[-3000:]}") from None
+
+    def stop(self, sig=signal.SIGINT, seconds=20):
+        """Ends it as a person would; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        return self.wait(seconds)
+
+    def wait(self, seconds=30):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"ig {' '.join(self.args)} does not end\n{self.err}") from None
+
+    def totals(self, gadget=None):
+        return totals(self.err, gadget)
