@@ -1,25 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is loaded in the kernel, as bpftool sees it."""
+"""What is in the kernel, as bpftool sees it, and what of it a process holds."""
 
 import json
+import os
+import re
 
 import containers
 
 
 def snapshot():
-    """Ids of all programs, maps and links."""
+    """(kind, id) of all programs, maps and links."""
     seen = set()
     for kind in ("prog", "map", "link"):
-        done = containers.run("bpftool", "-j", kind, "show", check=False)
-        for item in json.loads(done.text or "[]"):
-            if isinstance(item, dict) and "id" in item:
-                seen.add((kind, item["id"], item.get("name", item.get("type", ""))))
+        done = containers.run("bpftool", "-j", kind, "show")
+        seen |= {(kind, item["id"]) for item in json.loads(done.text or "[]") if "id" in item}
     return seen
 
 
-def assert_nothing_new(before, seconds=5):
-    """The kernel frees programs and maps a little after their last descriptor."""
+def held_by(pid):
+    """(kind, id) of what this process has descriptors of; its links' programs too."""
+    held = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+                text = f.read()
+        except FileNotFoundError:
+            continue
+        held |= {(kind, int(number)) for kind, number in re.findall(r"^(prog|map|link)_id:\s+(\d+)", text, re.M)}
+    return held
+
+
+def pins():
+    return {os.path.join(top, f) for top, _, files in os.walk("/sys/fs/bpf") for f in files}
+
+
+def assert_gone(held, seconds=5):
+    """None of these are in the kernel any more; it frees them a little after their last descriptor."""
+    assert held, "it held nothing: the test saw it too early"
     try:
-        containers.wait_for(lambda: not snapshot() - before, seconds, "clean kernel")
+        containers.wait_for(lambda: not held & snapshot(), seconds, "clean kernel")
     except TimeoutError:
-        raise AssertionError(f"left in the kernel: {sorted(snapshot() - before)}") from None
+        raise AssertionError(f"left in the kernel: {sorted(held & snapshot())}") from None

@@ -61,12 +61,12 @@ def cgroup2_root():
 
 
 def remove_cgroups(name):
-    """Removes the empty cgroups of that name, wherever runc has put them."""
-    for top, folders, _ in os.walk("/sys/fs/cgroup", topdown=False):
+    """Removes the cgroups of that name with all below, wherever they are; those in use stay."""
+    for top, folders, _ in os.walk("/sys/fs/cgroup"):
         for folder in folders:
             if folder == name:
-                with contextlib.suppress(OSError):
-                    for sub, _, _ in os.walk(os.path.join(top, folder), topdown=False):
+                for sub, _, _ in os.walk(os.path.join(top, folder), topdown=False):
+                    with contextlib.suppress(OSError):
                         os.rmdir(sub)
 
 
@@ -228,8 +228,4 @@ class Podman:
         mounts = [line.split()[1] for line in open("/proc/self/mounts")]
         for mount in sorted((m for m in mounts if m.startswith(self.dir + "/")), reverse=True):
             run("umount", "-l", mount, check=False)
-        # Empty parents only: another podman's containers keep theirs.
-        for top, folders, _ in os.walk("/sys/fs/cgroup"):
-            if "libpod_parent" in folders:
-                with contextlib.suppress(OSError):
-                    os.rmdir(os.path.join(top, "libpod_parent"))
+        remove_cgroups("libpod_parent")
