@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/gadget_flags.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "containers/container.h"
+
+/* One gadget's parameters as flags. */
+struct gadget_flag_table {
+	struct flag_table table;
+	struct flag *flags;
+	char *title;
+	char **helps;
+	size_t n;
+};
+
+static void table_free(struct gadget_flag_table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free((char *)t->flags[i].name);
+		free(t->helps[i]);
+	}
+	free(t->flags);
+	free(t->helps);
+	free(t->title);
+	free(t);
+}
+
+static int set_param(const struct flag *f, const char *value, struct err *err)
+{
+	struct gadget_flags *all = f->to;
+	bool set = false;
+
+	for (size_t i = 0; i < all->n; i++) {
+		for (size_t p = 0; p < gadget_n_params(all->gadgets[i]); p++) {
+			int r;
+
+			if (strcmp(gadget_param(all->gadgets[i], p)->name, f->name))
+				continue;
+			r = gadget_set(all->gadgets[i], f->name, value ?: "true", err);
+			if (r)
+				return r;
+			set = true;
+		}
+	}
+	return set ? 0 : err_set(err, -ENOENT, "no gadget here has a flag --%s", f->name);
+}
+
+static struct gadget_flag_table *table_new(struct gadget_flags *all, const struct gadget *g)
+{
+	struct gadget_flag_table *t = xnew(struct gadget_flag_table);
+
+	t->n = gadget_n_params(g);
+	t->flags = xnew_n(struct flag, t->n + 1);
+	t->helps = xnew_n(char *, t->n + 1);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct gadget_param *p = gadget_param(g, i);
+		bool is_switch = !strcmp(p->type, "bool") && !strcmp(p->default_text, "false");
+
+		t->helps[i] = xasprintf("%s%s%s%s", p->doc ?: "", is_switch || !*p->default_text ? "" : " (default ",
+					is_switch ? "" : p->default_text, is_switch || !*p->default_text ? "" : ")");
+		t->flags[i] = (struct flag){
+			.name = xstrdup(p->name),
+			.argument = is_switch ? NULL : p->type,
+			.help = t->helps[i],
+			.set = set_param,
+			.to = all,
+		};
+	}
+	t->title = xasprintf("Flags of %s", gadget_name(g));
+	t->table = (struct flag_table){ t->title, t->flags };
+	return t;
+}
+
+static int add_one(struct gadget_flags *all, const char *name, struct err *err)
+{
+	const struct gadget_open_options o = { .enrich = container_add_fields };
+	struct gadget *g = NULL;
+	int r;
+
+	if (all->n == MAX_TRACERS)
+		return err_set(err, -E2BIG, "more than %d gadgets at once", MAX_TRACERS);
+	r = gadget_open(name, &o, &g, err);
+	if (r)
+		return r;
+	*grow(&all->gadgets, &all->n, &all->room) = g;
+	*grow(&all->tables, &all->n_tables, &all->room_tables) = table_new(all, g);
+	return flags_add(all->flags, &all->tables[all->n_tables - 1]->table, err);
+}
+
+static int add_word(void *ctx, const char *word, struct err *err)
+{
+	_cleanup_(freep) char **names = NULL;
+	size_t n = split(word, ',', false, &names);
+
+	for (size_t i = 0; i < n; i++) {
+		int r = *names[i] ? add_one(ctx, names[i], err) : 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
+{
+	*g = (struct gadget_flags){ .flags = flags };
+	flags->word = add_word;
+	flags->ctx = g;
+}
+
+void gadget_flags_done(struct gadget_flags *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		gadget_free(g->gadgets[i]);
+	for (size_t i = 0; i < g->n_tables; i++)
+		table_free(g->tables[i]);
+	free(g->gadgets);
+	free(g->tables);
+}
+
+/* Names of gadgets, and the flags of those already named. */
+void gadget_flags_complete(int argc, char **argv)
+{
+	for (size_t i = 0; i < gadget_builtin_count(); i++)
+		puts(gadget_builtin(i)->name);
+	for (int i = 1; i < argc; i++) {
+		struct gadget *g = NULL;
+
+		if (argv[i][0] == '-' || gadget_open_builtin(argv[i], NULL, &g, NULL))
+			continue;
+		for (size_t p = 0; p < gadget_n_params(g); p++)
+			printf("--%s\n", gadget_param(g, p)->name);
+		gadget_free(g);
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gadgets named on a command line, each adding its parameters as flags. A flag whose name several
+ * of the gadgets know goes to all of them.
+ */
+#pragma once
+
+#include "cmd/flags.h"
+#include "gadget/gadget.h"
+
+struct gadget_flags {
+	struct flags *flags;
+	struct gadget **gadgets;
+	struct gadget_flag_table **tables;
+	size_t n, room, n_tables, room_tables;
+};
+
+/* Makes words of the command line gadgets: `a b` or `a,b`. */
+void gadget_flags_init(struct gadget_flags *g, struct flags *flags);
+void gadget_flags_done(struct gadget_flags *g);
+
+void gadget_flags_complete(int argc, char **argv);

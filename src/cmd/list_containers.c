@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ig list-containers: the containers of this host, once or as they come and go. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cmd/flags.h"
+#include "cmd/loop.h"
+#include "cmd/selector_flags.h"
+#include "cmd/view_flags.h"
+#include "containers/containers.h"
+
+static bool opt_watch;
+
+static const struct flag flag_list[] = {
+	{ "watch", 'w', NULL, "Go on, and show containers as they come and go", flag_on, &opt_watch, NULL },
+	{ 0 },
+};
+static const struct flag_table own_flags = { "List", flag_list };
+
+/* Part 0 of a row: what happened; part 1 is the container. */
+struct event_row {
+	const char *event;
+};
+static const struct field event_field = {
+	.name = "event", .doc = "added or removed", .kind = KIND_CSTR, .parent = -1, .width = 7,
+	.offset = offsetof(struct event_row, event), .size = sizeof(const char *),
+};
+
+#define LIST_FIELDS                                                                                  \
+	"runtime.containerName,runtime.runtimeName,runtime.containerId,runtime.containerPid,"        \
+	"runtime.containerImageName,runtime.containerStartedAt"
+
+struct list {
+	struct view *view;
+	unsigned int source;
+	struct selector *selector;
+	struct containers *containers;
+	struct loop loop;
+};
+
+static void show(struct list *l, const char *event, struct container *c)
+{
+	struct event_row data = { event };
+	struct row row = { .part = { &data, c }, .size = { sizeof(data), sizeof(*c) } };
+
+	if (selector_matches(l->selector, c))
+		view_row(l->view, l->source, &row, false);
+}
+
+static void on_event(void *ctx, enum container_event event, struct container *c)
+{
+	show(ctx, event == CONTAINER_ADDED ? "added" : "removed", c);
+	if (event == CONTAINER_REMOVED)
+		containers_forget(((struct list *)ctx)->containers, c);
+}
+
+static void on_each(void *ctx, struct container *c)
+{
+	show(ctx, NULL, c);
+}
+
+static void on_readable(void *ctx)
+{
+	struct list *l = ctx;
+
+	containers_dispatch(l->containers);
+	if (view_flush(l->view) || view_full(l->view))
+		loop_stop(&l->loop);
+}
+
+static int start_view(struct list *l, struct err *err)
+{
+	struct schema *s = schema_new(NULL, "containers", sizeof(struct event_row));
+	struct view_options o;
+	int r = 0;
+
+	view_flags_options(&o);
+	if (!o.fields)
+		o.fields = opt_watch ? "event," LIST_FIELDS : NULL;
+	if (!o.fields && (!o.output || o.output[0] == 'c'))
+		o.fields = LIST_FIELDS;
+	if (opt_watch)
+		r = schema_add(s, &event_field, err);
+	r = r ?: container_add_fields(s, err);
+	r = r ?: schema_finish(s, err);
+	r = r ?: view_new(&o, &l->view, err);
+	r = r ?: view_add(l->view, s, opt_watch ? VIEW_STREAM : VIEW_TABLE_ONCE, &l->source, err);
+	r = r ?: view_start(l->view, err);
+	schema_unref(s);
+	return r;
+}
+
+static int watch(struct list *l, struct err *err)
+{
+	int r = loop_init(&l->loop, err);
+
+	r = r ?: loop_add_fd(&l->loop, containers_fd(l->containers), on_readable, l, err);
+	if (r)
+		return r;
+	containers_subscribe(l->containers, on_event, l);
+	if (!view_flush(l->view))
+		loop_run(&l->loop);
+	view_flush(l->view);
+	return 0;
+}
+
+static int list_all(struct list *l, struct err *err)
+{
+	struct containers_options co = { .host_root = "" };
+	int r;
+
+	r = selector_flags_new(&l->selector, err);
+	r = r ?: start_view(l, err);
+	if (!r && geteuid())
+		r = err_set(err, -EPERM, "not root: only root may look into containers");
+	r = r ?: containers_new(&co, &l->containers, err);
+	r = r ?: containers_start(l->containers, err);
+	if (r)
+		return r;
+	if (opt_watch)
+		return watch(l, err);
+	containers_each(l->containers, on_each, l);
+	view_table_end(l->view, l->source);
+	view_flush(l->view);
+	return 0;
+}
+
+static int list_main(int argc, char **argv)
+{
+	struct list l = { 0 };
+	struct err err = { 0 };
+	struct flags flags;
+	int exit_code, r;
+
+	flags_init(&flags, command_find("list-containers"));
+	if (!flags_begin(&flags, argc, argv, &exit_code))
+		return exit_code;
+	r = list_all(&l, &err);
+	containers_free(l.containers);
+	view_free(l.view);
+	selector_free(l.selector);
+	loop_done(&l.loop);
+	return r ? command_fail(r, &err) : EXIT_OK;
+}
+
+static const struct flag_table *const tables[] = { &own_flags, &selector_flags, &view_flags, NULL };
+static const struct command list_containers = {
+	.name = "list-containers",
+	.summary = "List the containers of this host",
+	.usage = "[FLAGS]",
+	.tables = tables,
+	.run = list_main,
+};
+COMMAND(&list_containers);

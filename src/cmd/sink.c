@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/sink.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "containers/container.h"
+
+int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err)
+{
+	int fd, r;
+
+	*s = (struct sink){ 0 };
+	r = view_new(o, &s->view, err);
+	if (r || !record)
+		return r;
+	fd = open(record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot write %s: %s", record, strerror(errno));
+	return record_writer_new(fd, &o->clock, &s->file, err);
+}
+
+int sink_done(struct sink *s, struct err *err)
+{
+	int r = record_writer_close(s->file, err);
+
+	view_free(s->view);
+	for (size_t i = 0; i < s->n_sources; i++)
+		schema_unref(s->sources[i].schema);
+	free(s->sources);
+	*s = (struct sink){ 0 };
+	return r;
+}
+
+static enum view_source_kind view_kind(enum source_kind kind)
+{
+	static const enum view_source_kind kinds[] = {
+		[SOURCE_TRACER] = VIEW_STREAM,
+		[SOURCE_TOP] = VIEW_TABLE,
+		[SOURCE_SNAPSHOT] = VIEW_TABLE_ONCE,
+	};
+
+	return kinds[kind];
+}
+
+int sink_add(struct sink *s, const struct gadget_source *source, struct err *err)
+{
+	struct sink_source *to = grow(&s->sources, &s->n_sources, &s->room_sources);
+	int r;
+
+	to->schema = schema_ref(source->schema);
+	to->gadget = source->schema->gadget ?: source->schema->name;
+	r = view_add(s->view, source->schema, view_kind(source->kind), &to->view, err);
+	if (!r && s->file)
+		r = record_writer_source(s->file, source->schema, source->kind, &to->file, err);
+	return r;
+}
+
+int sink_start(struct sink *s, struct err *err)
+{
+	return view_start(s->view, err);
+}
+
+bool sink_row(struct sink *s, unsigned int source, const struct row *row, bool late)
+{
+	const struct sink_source *from = &s->sources[source];
+	bool delivered = view_row(s->view, from->view, row, late);
+
+	if (delivered && s->file)
+		record_writer_row(s->file, from->file, row);
+	return delivered;
+}
+
+static uint64_t boot_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void sink_table_end(struct sink *s, unsigned int source)
+{
+	view_table_end(s->view, s->sources[source].view);
+	if (s->file)
+		record_writer_table_end(s->file, s->sources[source].file, boot_now());
+}
+
+void sink_lost(struct sink *s, unsigned int source, const struct container *c, uint64_t count)
+{
+	const char *name = c ? c->name : "", *gadget = s->sources[source].gadget;
+	struct buf json, text;
+
+	buf_init(&json, 65536);
+	buf_init(&text, 65536);
+	buf_str(&json, "\"event\":\"lost\",\"gadget\":");
+	json_string(&json, gadget, strlen(gadget));
+	buf_str(&json, ",\"container\":");
+	json_string(&json, name, strlen(name));
+	buf_str(&json, ",\"count\":");
+	buf_u64(&json, count);
+	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count, c ? " of container " : "", name);
+	view_note(s->view, buf_cstr(&json), buf_cstr(&text));
+	if (s->file)
+		record_writer_loss(s->file, s->sources[source].file, c, count);
+	buf_done(&json);
+	buf_done(&text);
+}
+
+void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n)
+{
+	fprintf(stderr,
+		"%s: seen %" PRIu64 " = delivered %" PRIu64 " + discarded %" PRIu64 " + lost %" PRIu64 "\n", gadget,
+		n.seen, n.delivered, n.discarded, n.lost);
+	if (s->file && source < s->n_sources)
+		record_writer_totals(s->file, s->sources[source].file, n);
+}
+
+bool sink_full(const struct sink *s)
+{
+	return view_full(s->view);
+}
+
+int sink_flush(struct sink *s)
+{
+	int r = view_flush(s->view);
+
+	if (s->file)
+		record_writer_flush(s->file);
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where rows go, live or replayed: through a view to stdout, and to a record file if one is asked
+ * for. Loss and totals are said here, the same way for both.
+ */
+#pragma once
+
+#include "columns/view.h"
+#include "gadget/gadget.h"
+#include "recorder/file.h"
+
+struct sink {
+	struct view *view;
+	struct record_writer *file; /* NULL: none */
+	struct sink_source {
+		unsigned int view, file; /* numbers there */
+		const char *gadget;	 /* the schema's */
+		struct schema *schema;
+	} *sources;
+	size_t n_sources, room_sources;
+};
+
+/* record: path of the file, NULL for none. */
+int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err);
+
+/* Closes the record file; 0 or its first error. Zeroed or half-built is fine. */
+int sink_done(struct sink *s, struct err *err);
+
+/* Sources are numbered in the order of their adding. The schema has the container's fields. */
+int sink_add(struct sink *s, const struct gadget_source *source, struct err *err);
+int sink_start(struct sink *s, struct err *err); /* after the last sink_add */
+
+bool sink_row(struct sink *s, unsigned int source, const struct row *row, bool late);
+void sink_table_end(struct sink *s, unsigned int source);
+void sink_lost(struct sink *s, unsigned int source, const struct container *c, uint64_t count);
+void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n);
+
+bool sink_full(const struct sink *s);
+int sink_flush(struct sink *s); /* -EPIPE: the reader is gone */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/view_flags.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+static struct {
+	const char *output, *fields, *sort;
+	const char **filters;
+	size_t n_filters, room_filters;
+	uint64_t max_entries;
+	bool no_headers;
+} opt;
+
+static const char *const outputs[] = { "columns", "json", "jsonpretty", "yaml", "none", NULL };
+
+static int add_filter(const struct flag *f, const char *value, struct err *err)
+{
+	*grow(&opt.filters, &opt.n_filters, &opt.room_filters) = value;
+	return 0;
+}
+
+static const struct flag flags[] = {
+	{ "output", 'o', "MODE", "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
+	  &opt.output, outputs },
+	{ "fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default", flag_text,
+	  &opt.fields, NULL },
+	{ "filter", 'F', "EXPR",
+	  "Show rows for which all hold: field==value,field~regex …; also != > >= < <= !~ ; \\, is a comma", add_filter,
+	  NULL, NULL },
+	{ "sort", 0, "LIST", "Sort tables by these fields; -field sorts descending", flag_text, &opt.sort, NULL },
+	{ "max-entries", 0, "N", "Rows of a table, or of the whole run of a stream", flag_number, &opt.max_entries,
+	  NULL },
+	{ "no-headers", 0, NULL, "Leave out the columns' titles", flag_on, &opt.no_headers, NULL },
+	{ 0 },
+};
+const struct flag_table view_flags = { "Output", flags };
+
+void view_flags_options(struct view_options *ret)
+{
+	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool terminal = isatty(STDOUT_FILENO);
+	struct winsize size;
+	uint64_t width;
+
+	*ret = (struct view_options){
+		.output = opt.output,
+		.fields = opt.fields,
+		.filters = opt.filters,
+		.n_filters = opt.n_filters,
+		.sort = opt.sort,
+		.max_entries = opt.max_entries,
+		.no_headers = opt.no_headers,
+		.color = terminal && !(no_color && *no_color) && term && strcmp(term, "dumb"),
+		.redraw = terminal,
+		.fd = STDOUT_FILENO,
+		.err_fd = STDERR_FILENO,
+	};
+	clock_base_now(&ret->clock);
+	if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		ret->columns = size.ws_col;
+	else if (terminal && columns && !parse_u64(columns, &width) && width < 10000)
+		ret->columns = (unsigned int)width;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags that say how rows are chosen and shown, the same for every command that shows rows. */
+#pragma once
+
+#include "columns/view.h"
+#include "cmd/command.h"
+
+extern const struct flag_table view_flags;
+
+/* What the flags said, with the terminal's width and colours looked up. Filters stay owned by the command line. */
+void view_flags_options(struct view_options *ret);

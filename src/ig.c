@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ig: tells what containers do, from eBPF. Finds the command and runs it. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "cmd/flags.h"
+
+static void usage(FILE *to)
+{
+	const struct command *c;
+
+	fputs("ig tells what containers do, as they do it.\n\nUsage: ig COMMAND [FLAGS]\n\nCommands:\n", to);
+	for (size_t i = 0; (c = command_nth(i)); i++)
+		fprintf(to, "  %-16s %s\n", c->name, c->summary);
+	fputs("\n`ig COMMAND --help` tells a command's flags, `ig run GADGET --help` a gadget's.\n", to);
+}
+
+static const char *command_name(const void *ctx, size_t i)
+{
+	const struct command *c = command_nth(i);
+
+	return c ? c->name : NULL;
+}
+
+/* `ig --log-level debug run …`: what stands before the command. Returns its place in argv. */
+static int leading_flags(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-') {
+		bool level = !strcmp(argv[at], "--log-level") && at + 1 < argc;
+
+		if (!level || log_level_parse(argv[at + 1], &log_level))
+			break;
+		at += 2;
+	}
+	return at;
+}
+
+int main(int argc, char **argv)
+{
+	int at = leading_flags(argc, argv);
+	const struct command *c;
+	const char *word, *near;
+
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends us cleanly */
+	if (at >= argc) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	word = argv[at];
+	if (!strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help")) {
+		if (at + 1 < argc && (c = command_find(argv[at + 1])))
+			return c->run(2, (char *[]){ argv[at + 1], "--help", NULL });
+		usage(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+		word = "version";
+	c = command_find(word);
+	if (c)
+		return c->run(argc - at, argv + at);
+	near = nearest(word, command_name, NULL);
+	if (near)
+		log_error("no command '%s'; did you mean '%s'?", word, near);
+	else
+		log_error("no command '%s'; `ig help` lists them", word);
+	return EXIT_USAGE;
+}
