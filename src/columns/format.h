@@ -20,9 +20,11 @@ struct clock_base {
 void clock_base_now(struct clock_base *ret);
 
 struct format {
-	const char *type; /* typedef name */
+	const char *type; /* typedef name; a struct's for groups. NULL: the plain format of a kind */
+	uint16_t kinds;	  /* bits 1 << KIND_…: fields stored otherwise have their plain format */
+	uint32_t size;	  /* bytes that such a field must have; 0: any */
 	uint16_t width;	  /* columns, where the field does not say */
-	uint8_t flags;	  /* FIELD_RIGHT, FIELD_HIDDEN … by default */
+	uint8_t flags;	  /* FIELD_RIGHT, FIELD_HIDDEN … by default; a group's hold for its members */
 	uint8_t ellipsis;
 
 	/* Appends the value as a person reads it, unescaped; the table escapes it. Appends nothing where absent. */
@@ -38,13 +40,20 @@ struct format {
 	 * plain numbers only; formats of text fields have none.
 	 */
 	int (*parse)(const struct field *f, const char *word, int64_t *ret);
+
+	/* The same for fields of KIND_BYTES (addresses): fills the f->size bytes to compare with. */
+	int (*parse_bytes)(const struct field *f, const char *word, unsigned char *ret);
 };
 
-const struct format *format_find(const char *type, enum kind kind);
+/* The format of a type's name, where it fits kind and size, else the kind's plain format. Never NULL. */
+const struct format *format_find(const char *type, enum kind kind, uint32_t size);
 
-/* Bytes of text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+/*
+ * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what would steer a terminal
+ * is written as \uXXXX, so that JSON may be looked at on one.
+ */
 void json_string(struct buf *out, const char *bytes, size_t len);
 
-/* The value of f in row, as the columns show it (escaped: no control characters). */
+/* The value of f in row, as the columns show it (escaped: no control characters; … where it was cut). */
 void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,
 		struct buf *out);

@@ -66,7 +66,7 @@ struct field {
 	uint8_t ellipsis;	/* enum ellipsis */
 	uint32_t offset, size;	/* bytes within the part */
 	uint16_t width;		/* columns; 0: by the format */
-	int16_t parent;		/* index of the group it belongs to, -1 at the top */
+	int16_t parent;		/* index of the group it belongs to, -1 at the top; schema_add() finds it by name */
 	const struct enum_value *enum_values;
 	uint32_t n_enum_values;
 	const struct format *format; /* set by schema_finish() from type and kind; never NULL then */
@@ -77,6 +77,7 @@ struct schema {
 	const char *name;	/* data source: "open" */
 	const char *gadget;	/* "trace_open"; may be NULL */
 	struct field *fields;	/* groups stand before their members; order = order of columns and JSON */
+	size_t room_fields;
 	size_t n_fields;
 	uint32_t record_size;	/* bytes of part 0 without its tail; a shorter record is malformed */
 	int16_t time_field;	/* first field of type g_time in part 0, or -1 */
@@ -87,6 +88,12 @@ struct schema {
 struct row {
 	const void *part[ROW_PARTS];
 	uint32_t size[ROW_PARTS];
+	/*
+	 * Names the contents of PART_CONTAINER: two rows with the same version that is not 0 have the
+	 * same bytes and texts there, in the whole life of a view, so that what was made of one is used
+	 * for the other (a container's key will do, as long as the container does not change). 0: not known.
+	 */
+	uint64_t container_version;
 };
 
 /* All strings are copied. A new schema has one reference. */
@@ -96,24 +103,31 @@ struct schema *schema_unref(struct schema *s); /* returns NULL; NULL is fine */
 void schema_unrefp(struct schema **s);
 
 /*
- * Adds a field; *f and all it points to are copied. -E2BIG past MAX_FIELDS, -EINVAL for a
- * field that does not fit its part (part 0: within record_size), -EEXIST for a name twice.
+ * Adds a field; *f and all it points to are copied. Groups that its name implies ("a.b" is in "a")
+ * are made where they were not added before. -E2BIG past MAX_FIELDS, -EINVAL for a field that does
+ * not fit its part (part 0: within record_size), -EEXIST for a name twice.
  */
 int schema_add(struct schema *s, const struct field *f, struct err *err);
 
 /* The same for a static table of n fields, such as the container's: lower-level code describes its own structs so. */
 int schema_add_table(struct schema *s, const struct field *table, size_t n, struct err *err);
 
-/* Gives each field its format (columns/format.c's table) and finds time and container. */
+/*
+ * Gives each field its format (columns/format.c's table) and what the format says by default,
+ * finds time and container, and orders the fields: those of PART_CONTAINER first, the members of a group
+ * together, else as they were added. Indexes and pointers of fields are constant from then on.
+ */
 int schema_finish(struct schema *s, struct err *err);
 
 /* By whole path; NULL where there is none. Groups are found too. */
 const struct field *schema_field(const struct schema *s, const char *name);
 
-/* schema_field() with an error that suggests the nearest name. */
+/*
+ * The field that a person means: by whole path, or by its last parts where they name one field or one that
+ * is less deep than all others ("pid" is proc.pid, although proc.parent.pid exists too). Internal fields
+ * are not found. NULL and an error that suggests the nearest name (-ENOENT) where there is none.
+ */
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
-
-/* The column's title: the path's last part, or more of it where that names two columns. */
 
 /*
  * The raw value of an integer field (KIND_UINT, KIND_INT, KIND_BOOL). False where the part is
