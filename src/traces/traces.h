@@ -5,12 +5,19 @@
  * collection, reads records, finds their container, counts, and hands rows to the reader. Nothing
  * here prints.
  *
- * Life: traces_new(containers), traces_add() for each tracer, traces_start(), then traces_dispatch() when an fd of
- * the loop is readable or the timer has passed; traces_stop() takes the programs off and delivers the last
- * records; traces_free().
+ * Life: traces_new(containers), traces_add() for each tracer, containers_start() (the detector stands
+ * before the gadgets, so that a container's first exec is caught), traces_start(), then traces_dispatch()
+ * whenever traces_fd() is readable; traces_stop() takes the programs off and delivers the last records; traces_free(),
+ * then containers_free(). A tracer may also be added while the collection runs.
+ *
+ * A container that ended stays known to its tracers until the programs that were running then are
+ * surely done and their records were read (some 300 ms); then its counters are final and the container
+ * collection may use its slot again. One trace collection should serve all tracers of a container collection,
+ * since it decides when a container is forgotten.
  *
  * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
- * traces_stop() has returned; before, `seen` may be ahead by what is still in rings.
+ * traces_stop() has returned; before, `seen` may be ahead by what is still in rings. Records of
+ * a container that the selector does not want (it took a moment to say so) are discarded.
  */
 #pragma once
 
@@ -38,7 +45,7 @@ struct trace_reader {
 	void (*table_end)(void *ctx, struct trace *t, unsigned int source);
 	/* count records of container c (NULL: not known which, or the host) were lost since the last call. May be NULL. */
 	void (*lost)(void *ctx, struct trace *t, struct container *c, uint64_t count);
-	/* A container came into or left the selection. May be NULL. */
+	/* A container came into the selection, or its last record was given after it ended. May be NULL. */
 	void (*container)(void *ctx, struct trace *t, bool in, struct container *c);
 };
 
@@ -62,10 +69,22 @@ int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *
 struct gadget *trace_gadget(struct trace *t);
 struct totals trace_totals(struct trace *t);			 /* the whole tracer */
 size_t trace_n_containers(struct trace *t);			 /* wanted now */
-/* Totals of each container that the tracer ever had, oldest first; c is NULL for the host and for loss without a container. */
+
+/*
+ * Totals of each container that the tracer ever had, those that ended first and oldest; at the end the rest
+ * with c = NULL: the host, and what no container is known for. Past MAX_CONTAINERS ended ones
+ * the oldest are given as one whose name says how many it stands for.
+ */
 void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c, struct totals n), void *ctx);
 
-int traces_start(struct traces *ts, struct err *err); /* attaches all */
+/*
+ * By how many records the kernel's counters and our readings disagreed about what has ended. 0 for a
+ * sound gadget: nothing went missing that was not counted. What was counted but never came is in
+ * the totals as lost; what came but was not counted, as seen.
+ */
+uint64_t trace_unaccounted(const struct trace *t);
+
+int traces_start(struct traces *ts, struct err *err); /* attaches all and reads snapshots */
 
 /*
  * An epoll descriptor, readable when there is work: rings, the container detector, timers (reading

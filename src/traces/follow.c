@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Following containers: each tracer's map of wanted ones, kept current. The kernel side adds new
+ * containers to the map by itself, so that nothing is missed; here the selector is asked, and what
+ * it does not want is taken out again.
+ */
+#include "traces/internal.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "columns/types.h"
+
+static void finish_entry(struct trace *t, uint32_t slot)
+{
+	account_finish(&t->account, slot, gadget_counters(t->gadget, slot));
+	gadget_counters_reset(t->gadget, slot);
+}
+
+static void container_added(struct trace *t, struct container *c)
+{
+	uint32_t slot = container_slot(c->key);
+	bool wanted = !t->selector || selector_matches(t->selector, c);
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (slot >= MAX_CONTAINERS || (e && e->container))
+		return;
+	if (e) { /* its records came before its name */
+		e->container = container_ref(c);
+		e->wanted = wanted;
+	} else {
+		if (account_at(&t->account, slot)) { /* a stray key: its records are told first */
+			if (t->ts->merge)
+				merge_release_all(t->ts->merge);
+			finish_entry(t, slot);
+		}
+		account_add(&t->account, c->key, c, wanted);
+	}
+	if (!wanted) {
+		containers_map_remove(t->ts->containers, t->wanted_fd, c);
+		return;
+	}
+	containers_map_add(t->ts->containers, t->wanted_fd, c);
+	t->n_wanted++;
+	if (t->reader.container)
+		t->reader.container(t->reader.ctx, t, true, c);
+}
+
+static void container_ended(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e || e->ended)
+		return;
+	e->ended = true;
+	if (e->wanted)
+		t->n_wanted--;
+}
+
+void follow_event(void *ctx, enum container_event event, struct container *c)
+{
+	struct traces *ts = ctx;
+
+	for (size_t i = 0; i < ts->n_traces; i++) {
+		if (event == CONTAINER_ADDED)
+			container_added(ts->traces[i], c);
+		else
+			container_ended(ts->traces[i], c);
+	}
+	if (event == CONTAINER_REMOVED)
+		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) = (struct ending){
+			container_ref(c), boot_now() + END_GRACE_NS + ts->window_ns};
+}
+
+/* Its last record was read: final counters, and no trace of it left in kernel or here. */
+static void container_gone(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e)
+		return;
+	if (e->wanted)
+		containers_map_remove(t->ts->containers, t->wanted_fd, c);
+	read_loss_of(t, e, true);
+	if (e->wanted && t->reader.container)
+		t->reader.container(t->reader.ctx, t, false, c);
+	finish_entry(t, container_slot(c->key));
+}
+
+/* Rows of it may wait in the sort window for another ring's. */
+static bool is_held(const struct traces *ts, const struct container *c)
+{
+	for (size_t i = 0; i < ts->n_traces; i++) {
+		const struct account_entry *e = account_find(&ts->traces[i]->account, c->key);
+
+		if (e && e->held)
+			return true;
+	}
+	return false;
+}
+
+void follow_endings(struct traces *ts, bool all)
+{
+	size_t kept = 0, n = ts->n_endings;
+
+	for (size_t i = 0; i < n; i++) {
+		struct ending end = ts->endings[i];
+
+		if ((!all && ts->now < end.until) || is_held(ts, end.container)) {
+			ts->endings[kept++] = end;
+			continue;
+		}
+		for (size_t j = 0; j < ts->n_traces; j++)
+			container_gone(ts->traces[j], end.container);
+		containers_forget(ts->containers, end.container);
+		container_unref(end.container);
+	}
+	ts->n_endings = kept;
+}
+
+struct account_entry *follow_unknown(struct trace *t, uint64_t key)
+{
+	struct account *a = &t->account;
+	uint32_t slot = container_slot(key);
+	struct account_entry *e;
+	struct container *c;
+
+	if (key == G_HOST)
+		return account_find(a, key) ?: account_add(a, G_HOST, NULL, t->host);
+	/* The detector may not have been read yet; finding a container publishes it, which makes
+	 * its entry. */
+	c = containers_find(t->ts->containers, key);
+	e = account_find(a, key);
+	if (e)
+		return e;
+	if (slot == G_HOST || slot >= MAX_CONTAINERS || account_at(a, slot))
+		return &a->stray;
+	if (c) { /* it ended before this tracer came */
+		bool wanted = !t->selector || selector_matches(t->selector, c);
+
+		e = account_add(a, key, c, wanted);
+		e->ended = true;
+		return e;
+	}
+	return account_add(a, key, NULL, !t->selector || selector_is_all(t->selector));
+}
+
+static void add_known(void *ctx, struct container *c)
+{
+	container_added(ctx, c);
+}
+
+int follow_start(struct trace *t, struct err *err)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
+	int r;
+
+	t->wanted_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", sizeof(__u64),
+				      sizeof(g_container), MAX_CGROUPS, &o);
+	if (t->wanted_fd < 0)
+		return err_set(err, t->wanted_fd, "making the map of wanted containers: %s",
+			       strerror(-t->wanted_fd));
+	/* First the kernel adds what comes, then we what is there: nothing falls between. */
+	r = containers_attach_map(t->ts->containers, t->wanted_fd, err);
+	if (r < 0)
+		return r;
+	t->mapped = true;
+	containers_each(t->ts->containers, add_known, t);
+	return 0;
+}

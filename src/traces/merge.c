@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A binary heap of copied records, by time and then by arrival. See merge.h. */
+#include "traces/merge.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+struct held {
+	struct merge_row row;
+	unsigned char bytes[] __attribute__((aligned(8)));
+};
+
+struct slot {
+	uint64_t time, arrival;
+	struct held *held;
+};
+
+struct merge {
+	uint64_t window;
+	size_t max_bytes, bytes;
+	merge_fn *fn;
+	void *ctx;
+	struct slot *heap;
+	size_t n, room;
+	uint64_t arrivals;
+	uint64_t released; /* time of the newest record given on in order */
+};
+
+struct merge *merge_new(uint64_t window_ns, size_t max_bytes, merge_fn *fn, void *ctx)
+{
+	struct merge *m = xnew(struct merge);
+
+	m->window = window_ns;
+	m->max_bytes = max_bytes;
+	m->fn = fn;
+	m->ctx = ctx;
+	return m;
+}
+
+struct merge *merge_free(struct merge *m)
+{
+	if (!m)
+		return NULL;
+	for (size_t i = 0; i < m->n; i++)
+		free(m->heap[i].held);
+	free(m->heap);
+	free(m);
+	return NULL;
+}
+
+size_t merge_held(const struct merge *m)
+{
+	return m->n;
+}
+
+static bool before(const struct slot *a, const struct slot *b)
+{
+	return a->time != b->time ? a->time < b->time : a->arrival < b->arrival;
+}
+
+static void sift_up(struct slot *heap, size_t i)
+{
+	struct slot moving = heap[i];
+
+	while (i) {
+		size_t parent = (i - 1) / 2;
+
+		if (!before(&moving, &heap[parent]))
+			break;
+		heap[i] = heap[parent];
+		i = parent;
+	}
+	heap[i] = moving;
+}
+
+static void sift_down(struct slot *heap, size_t n)
+{
+	struct slot moving = heap[0];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < n) {
+		if (child + 1 < n && before(&heap[child + 1], &heap[child]))
+			child++;
+		if (!before(&heap[child], &moving))
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	heap[i] = moving;
+}
+
+static void release_oldest(struct merge *m)
+{
+	struct slot oldest = m->heap[0];
+
+	m->heap[0] = m->heap[--m->n];
+	if (m->n)
+		sift_down(m->heap, m->n);
+	m->bytes -= sizeof(struct held) + oldest.held->row.size;
+	m->released = oldest.time;
+	m->fn(m->ctx, &oldest.held->row, false);
+	free(oldest.held);
+}
+
+void merge_push(struct merge *m, const struct merge_row *row, uint64_t now)
+{
+	uint64_t time = row->time < now ? row->time : now;
+	size_t bytes = sizeof(struct held) + row->size;
+	struct held *h = NULL;
+
+	if (time >= m->released && bytes <= m->max_bytes) {
+		while (m->bytes + bytes > m->max_bytes)
+			release_oldest(m);
+		if (time >= m->released)
+			h = malloc(bytes);
+	}
+	if (!h) { /* older than what is out already; or no memory to hold it */
+		m->fn(m->ctx, row, time < m->released);
+		return;
+	}
+	h->row = *row;
+	h->row.record = h->bytes;
+	memcpy(h->bytes, row->record, row->size);
+	m->bytes += bytes;
+	*grow(&m->heap, &m->n, &m->room) = (struct slot){time, m->arrivals++, h};
+	sift_up(m->heap, m->n - 1);
+}
+
+void merge_release(struct merge *m, uint64_t now)
+{
+	while (m->n && now > m->heap[0].time && now - m->heap[0].time > m->window)
+		release_oldest(m);
+}
+
+void merge_release_all(struct merge *m)
+{
+	while (m->n)
+		release_oldest(m);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From ring to reader: each record's container, the sort window, tables, loss. */
+#include "traces/internal.h"
+
+#include <string.h>
+
+#include "columns/types.h"
+
+static uint64_t number_at(const void *record, uint32_t size, int offset)
+{
+	uint64_t n = 0;
+
+	if (offset >= 0 && size >= (uint32_t)offset + sizeof(n))
+		memcpy(&n, (const char *)record + offset, sizeof(n));
+	return n;
+}
+
+static inline struct account_entry *entry_of(struct trace *t, const struct trace_source *s,
+					     const void *record, uint32_t size)
+{
+	uint64_t key = number_at(record, size, s->container_offset);
+
+	return account_find(&t->account, key) ?: follow_unknown(t, key);
+}
+
+static void deliver(struct trace *t, unsigned int source, struct account_entry *e,
+		    const void *record, uint32_t size, bool late)
+{
+	struct row row = {
+		.part = {[PART_RECORD] = record, [PART_CONTAINER] = e->container},
+		.size = {[PART_RECORD] = size,
+			 [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0},
+	};
+
+	if (e->wanted && t->reader.row(t->reader.ctx, t, source, &row, late))
+		e->delivered++;
+	else
+		e->discarded++;
+}
+
+static void on_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct trace *t = ctx;
+	const struct trace_source *s = &t->sources[source];
+	struct account_entry *e = entry_of(t, s, record, size);
+
+	deliver(t, source, e, record, size, false);
+}
+
+/* With the window: what nobody wants is not held. */
+static void on_merged_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct trace *t = ctx;
+	const struct trace_source *s = &t->sources[source];
+	struct account_entry *e = entry_of(t, s, record, size);
+	struct merge_row row = {
+		.owner = t,
+		.tag = e,
+		.source = source,
+		.size = size,
+		.record = record,
+		.time = s->time_offset < 0 ? t->ts->now : number_at(record, size, s->time_offset),
+	};
+
+	if (!e->wanted) {
+		e->discarded++;
+		return;
+	}
+	e->held++;
+	merge_push(t->ts->merge, &row, t->ts->now);
+}
+
+void read_release(void *ctx, const struct merge_row *row, bool late)
+{
+	struct account_entry *e = row->tag;
+
+	e->held--;
+	deliver(row->owner, row->source, e, row->record, row->size, late);
+}
+
+static void on_snapshot_row(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct trace *t = ctx;
+	struct account_entry *e = entry_of(t, &t->sources[source], record, size);
+
+	e->uncounted++;
+	deliver(t, source, e, record, size, false);
+}
+
+void read_rings(struct traces *ts)
+{
+	bool merged = ts->merge && ts->n_streams > 1;
+
+	for (size_t i = 0; i < ts->n_traces; i++)
+		gadget_read(ts->traces[i]->gadget, 0, merged ? on_merged_record : on_record,
+			    ts->traces[i]);
+	if (ts->merge)
+		merge_release(ts->merge, ts->now);
+}
+
+void read_table(struct trace *t, unsigned int source)
+{
+	gadget_collect(t->gadget, source, on_record, t, NULL);
+	if (t->reader.table_end)
+		t->reader.table_end(t->reader.ctx, t, source);
+}
+
+int read_snapshot(struct trace *t, unsigned int source, struct err *err)
+{
+	int r = gadget_collect(t->gadget, source, on_snapshot_row, t, err);
+
+	if (r < 0)
+		return r;
+	if (t->reader.table_end)
+		t->reader.table_end(t->reader.ctx, t, source);
+	return 0;
+}
+
+void read_loss_of(struct trace *t, struct account_entry *e, bool last)
+{
+	struct gadget_counters kernel = gadget_counters(t->gadget, container_slot(e->key));
+	uint64_t n = last ? account_last_loss(e, kernel) : account_new_loss(e, kernel);
+
+	if (n && t->reader.lost)
+		t->reader.lost(t->reader.ctx, t, e->container, n);
+}
+
+void read_loss(struct trace *t, bool last)
+{
+	uint64_t misses = gadget_misses(t->gadget), new_misses = misses - t->misses;
+
+	t->misses = misses;
+	account_lost_nameless(&t->account, new_misses);
+	if (new_misses && t->reader.lost)
+		t->reader.lost(t->reader.ctx, t, NULL, new_misses);
+	for (uint32_t slot = 0; slot < t->account.n_slots; slot++) {
+		struct account_entry *e = account_at(&t->account, slot);
+
+		if (e)
+			read_loss_of(t, e, last);
+	}
+}
