@@ -5,7 +5,9 @@
 #   make SAN=address,undefined B=build/asan …        the same with sanitizers
 
 B ?= build
-CC := gcc
+CROSS ?=
+CC := $(CROSS)gcc
+AR := $(CROSS)ar
 CLANG ?= clang
 ARCH ?= $(shell uname -m)
 BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
@@ -25,7 +27,7 @@ BPF_CFLAGS := -g -O2 -Wall -Werror -Wno-unused-function -target bpf -mcpu=v2 -D_
 # ---- what there is -----------------------------------------------------------------------------
 GADGETS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard gadgets/*/*.bpf.c)))))
 OWN_BPF := $(patsubst src/bpf/%.bpf.c,%,$(wildcard src/bpf/*.bpf.c))
-LIB_SRC := $(filter-out $(wildcard src/cmd/*.c),$(wildcard src/*/*.c)) $(wildcard gadgets/*/*[!f].c)
+LIB_SRC := $(filter-out $(wildcard src/cmd/*.c),$(wildcard src/*/*.c)) $(wildcard gadgets/*/*.c)
 LIB_SRC := $(filter-out %.bpf.c,$(LIB_SRC))
 CMD_SRC := $(wildcard src/cmd/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(GADGETS:%=$(B)/gadgets/%.o)
@@ -44,9 +46,9 @@ $(B)/ig: $(B)/src/ig.o $(CMD_OBJ) $(LIB_OBJ) $(B)/objects.list
 # One relocatable object inside: an archive of many would lose the members that only register themselves.
 $(B)/libig.a: $(LIB_OBJ) $(B)/objects.list
 	@mkdir -p $(@D)
-	ld -r $(filter %.o,$^) -o $(B)/libig.o
+	$(CC) $(CFLAGS) -r -nostdlib $(filter %.o,$^) -o $(B)/libig.o
 	@rm -f $@
-	ar rcs $@ $(B)/libig.o
+	$(AR) rcs $@ $(B)/libig.o
 
 # Changes only when a source comes or goes, so that a removed one is unlinked too.
 $(B)/objects.list: FORCE
@@ -75,27 +77,113 @@ $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	bpftool gen skeleton $< name $* > $@
 
-$(filter $(B)/src/containers/%.o $(B)/src/bpf/%.o,$(LIB_OBJ)): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h)
 $(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
+# ---- install ---------------------------------------------------------------------------------------
+# A header is public when another layer, or an example, uses it.
+PUBLIC = $(shell src/public-headers)
+INSTALLED = bin/ig lib/libig.a lib/pkgconfig/ig.pc $(wildcard include/gadget/*.h) $(PUBLIC:src/%=include/ig/%) \
+	share/man/man8/ig.8 share/bash-completion/completions/ig share/zsh/site-functions/_ig \
+	share/fish/vendor_completions.d/ig.fish
+AT := $(DESTDIR)$(PREFIX)
+
+.PHONY: install uninstall
+install: all
+	install -D $(B)/ig $(AT)/bin/ig
+	install -D -m 644 $(B)/libig.a $(AT)/lib/libig.a
+	@mkdir -p $(sort $(dir $(INSTALLED:%=$(AT)/%)))
+	sed 's#@PREFIX@#$(PREFIX)#; s#@VERSION@#$(VERSION)#; s#@LIBS@#$(LIBS)#' src/ig.pc.in > $(AT)/lib/pkgconfig/ig.pc
+	install -m 644 include/gadget/*.h $(AT)/include/gadget
+	for h in $(PUBLIC:src/%=%); do install -D -m 644 src/$$h $(AT)/include/ig/$$h || exit 1; done
+	$(B)/ig man > $(AT)/share/man/man8/ig.8
+	$(B)/ig completion bash > $(AT)/share/bash-completion/completions/ig
+	$(B)/ig completion zsh > $(AT)/share/zsh/site-functions/_ig
+	$(B)/ig completion fish > $(AT)/share/fish/vendor_completions.d/ig.fish
+
+# Removes what install has put there, and the folders that are its own.
+uninstall:
+	rm -f $(INSTALLED:%=$(AT)/%)
+	-rmdir $(sort $(dir $(PUBLIC:src/%=$(AT)/include/ig/%))) $(AT)/include/ig $(AT)/include/gadget
+
 # ---- tests ----------------------------------------------------------------------------------------
+JOBS ?= $(shell nproc)
+PYTEST := IG=$(abspath $(B)/ig) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
+MORE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+.PHONY: check
+check:
+	@set -e; for suite in all check-layers unit fuzz check-arm64 gadget-tests e2e; do \
+		echo "==== $$suite"; $(MORE) $$suite; \
+	done
+
 # Unit tests link the library's objects, always with sanitizers.
-UNIT_B := build/asan
 .PHONY: unit unit-programs
 unit:
-	$(MAKE) SAN=address,undefined B=$(UNIT_B) CFLAGS='-O1 -g' unit-programs
-	@set -e; for t in $(UNIT); do echo "== $$t"; $(UNIT_B)/tests/unit/$$t; done
+	$(MORE) SAN=address,undefined B=$(B)/asan CFLAGS='-O1 -g' unit-programs
+	@set -e; for t in $(UNIT); do echo "== $$t"; $(B)/asan/tests/unit/$$t; done
 unit-programs: $(UNIT:%=$(B)/tests/unit/%)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB_OBJ) $(B)/objects.list
 	$(CC) $(CFLAGS) $(IG_LDFLAGS) $(filter %.o,$^) $(IG_LDLIBS) -lcmocka -o $@
 
+# libFuzzer: the library again, with clang.
+FUZZ_SECONDS ?= 20
+.PHONY: fuzz fuzz-programs
+fuzz:
+	$(MORE) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined B=$(B)/fuzz CFLAGS='-O1 -g' fuzz-programs
+	tests/fuzz/run $(FUZZ_SECONDS) $(B)/fuzz $(FUZZ)
+fuzz-programs: $(FUZZ:%=$(B)/tests/fuzz/%)
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(LIB_OBJ) $(B)/objects.list
+	$(CC) $(CFLAGS) $(IG_LDFLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(IG_LDLIBS) -o $@
+
 # Layers: each may include only what stands left of it.
 .PHONY: check-layers
 check-layers:
 	tests/check-layers
+	$(PYTEST) tests/layers_test.py
+
+# Real containers. E2E=NAME runs the tests whose name has it.
+.PHONY: gadget-tests e2e
+gadget-tests: all
+	$(PYTEST) tests/gadgets_test.py $(E2E:%=-k '%')
+e2e: all examples
+	EXAMPLES=$(abspath $(B)/examples) $(PYTEST) tests/e2e $(E2E:%=-k '%')
+
+# Built as a user would: from installed files, by what ig.pc says.
+.PHONY: examples
+examples: all
+	@rm -rf $(B)/stage
+	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/stage) PREFIX=/usr
+	@mkdir -p $(B)/examples
+	set -e; for e in $(EXAMPLES); do \
+		flags=$$(PKG_CONFIG_PATH=$(B)/stage/usr/lib/pkgconfig $(PKG_CONFIG) --static \
+			--define-variable=prefix=$(abspath $(B)/stage)/usr --cflags --libs ig); \
+		$(CC) -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter $(CFLAGS) examples/$$e.c -static $$flags \
+			-o $(B)/examples/$$e; \
+	done
+
+# The same program for arm64, BPF and user space, against Debian's libraries for it; then what runs without its kernel.
+ARM_ROOT = $(abspath $(B))/arm64-root
+.PHONY: check-arm64
+check-arm64:
+	tests/lib/arm64-root $(ARM_ROOT) $(LIBS)
+	PKG_CONFIG_LIBDIR=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM_ROOT) \
+		$(MORE) B=$(B)/arm64 ARCH=aarch64 CROSS=aarch64-linux-gnu- LDFLAGS=-L$(ARM_ROOT)/usr/lib/aarch64-linux-gnu \
+		CFLAGS='-O2 -g -isystem $(ARM_ROOT)/usr/include -isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu' all
+	qemu-aarch64-static $(B)/arm64/ig version
+
+# ---- measurements --------------------------------------------------------------------------------------
+.PHONY: bench
+bench: all
+	IG=$(abspath $(B)/ig) /usr/bin/python3 -B tests/bench/run $(B)/bench.json
+
+# Suites that have a name but no test yet must not look green.
+.PHONY: check-kernels check-soak check-k8s
+check-kernels check-soak check-k8s:
+	@echo "make: no suite $@ yet" >&2; exit 2
 
 .DELETE_ON_ERROR:
 .SECONDARY: $(GADGETS:%=$(B)/gadgets/%.bpf.o) $(OWN_BPF:%=$(B)/bpf/%.bpf.o)

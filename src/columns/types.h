@@ -4,4 +4,4 @@
 
 #include <linux/types.h>
 
-#include "../../include/gadget/types.h"
+#include <gadget/types.h>

@@ -60,14 +60,22 @@ def cgroup2_root():
     raise Missing("no cgroup v2 hierarchy is mounted")
 
 
-def remove_cgroups(name):
-    """Removes the cgroups of that name with all below, wherever they are; those in use stay."""
-    for top, folders, _ in os.walk("/sys/fs/cgroup"):
-        for folder in folders:
-            if folder == name:
-                for sub, _, _ in os.walk(os.path.join(top, folder), topdown=False):
-                    with contextlib.suppress(OSError):
-                        os.rmdir(sub)
+def cgroups(name):
+    """Folders of the cgroups of that name, wherever they are."""
+    return [os.path.join(top, name) for top, folders, _ in os.walk("/sys/fs/cgroup") if name in folders]
+
+
+def remove_cgroups(name, seconds=2):
+    """Removes the cgroups of that name with all below; those still in use after a while stay."""
+    def remove():
+        for folder in cgroups(name):
+            for sub, _, _ in os.walk(folder, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(sub)
+        return not cgroups(name)
+
+    with contextlib.suppress(TimeoutError):
+        wait_for(remove, seconds)
 
 
 class Container:
@@ -75,8 +83,7 @@ class Container:
 
     def __init__(self, lab, name, args, edit=None):
         self.lab, self.name = lab, name
-        self.bundle = os.path.join(lab.dir, "bundles", name)
-        os.makedirs(self.bundle)
+        self.bundle = tempfile.mkdtemp(prefix=f"{name}-", dir=lab.dir)
         config = copy.deepcopy(lab.template)
         config["root"]["path"] = lab.rootfs
         config["process"]["args"] = list(args)

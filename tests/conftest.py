@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the end-to-end tests. A machine without root, BPF or runc fails them; nothing is skipped."""
+"""Fixtures of all tests in Python. A machine without root, BPF or runc fails them; nothing is skipped."""
 
 import glob
 import os
@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+sys.path.insert(0, os.path.join(HERE, "lib"))
 
 import containers  # noqa: E402
 import ig  # noqa: E402

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads NAME.test files, and compares records with what they expect.
+
+    # a comment
+    run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
+    do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
+    host true                         a shell command on the host
+    have {"fname": "/etc/passwd", "proc": {"comm": "~^ca"}}
+    not {"proc": {"comm": "sleep"}}
+    ---
+
+A block is one run of the gadget. `have`: some record must hold all of this; `not`: none may. Members compare by value;
+a text that starts with ~ is a regular expression, found anywhere; a list must be equal element by element.
+{CONTAINER} in any line is the container's name.
+"""
+
+import json
+import re
+import shlex
+
+WORDS = ("run", "do", "host", "have", "not")
+
+
+class Block:
+    def __init__(self, line):
+        self.line = line
+        self.args = []
+        self.steps = []  # ("do" or "host", script)
+        self.have = []
+        self.no = []
+
+    def add(self, word, rest):
+        if word == "run":
+            self.args += shlex.split(rest)
+        elif word == "do" and self.steps and self.steps[-1][0] == "do":
+            self.steps[-1] = ("do", self.steps[-1][1] + "\n" + rest)
+        elif word in ("do", "host"):
+            self.steps.append((word, rest))
+        else:
+            (self.have if word == "have" else self.no).append(json.loads(rest))
+
+
+def parse(text, where="test"):
+    blocks, block = [], None
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line == "---":
+            block = None
+            continue
+        if block is None:
+            block = Block(number)
+            blocks.append(block)
+        word, _, rest = line.partition(" ")
+        if word not in WORDS:
+            raise ValueError(f"{where}:{number}: '{word}' is none of {', '.join(WORDS)}")
+        try:
+            block.add(word, rest.strip())
+        except json.JSONDecodeError as e:
+            raise ValueError(f"{where}:{number}: {e}") from None
+    for block in blocks:
+        if not block.have:
+            raise ValueError(f"{where}:{block.line}: a block needs a 'have': without one it passes when nothing is seen")
+    if not blocks:
+        raise ValueError(f"{where}: no blocks")
+    return blocks
+
+
+def holds(value, expected):
+    if isinstance(expected, dict):
+        return isinstance(value, dict) and all(k in value and holds(value[k], e) for k, e in expected.items())
+    if isinstance(expected, list):
+        return isinstance(value, list) and len(value) == len(expected) and all(map(holds, value, expected))
+    if isinstance(expected, str) and expected.startswith("~"):
+        if isinstance(value, (dict, list)) or value is None:
+            return False
+        return re.search(expected[1:], value if isinstance(value, str) else json.dumps(value)) is not None
+    # 1 is not true.
+    return type(value) is type(expected) and value == expected
