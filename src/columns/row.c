@@ -13,6 +13,17 @@ static const char *field_bytes(const struct row *row, const struct field *f)
 	return part && f->size <= size && f->offset <= size - f->size ? part + f->offset : NULL;
 }
 
+bool row_has(const struct row *row, const struct field *f)
+{
+	const char *p = field_bytes(row, f), *text;
+
+	if (p && f->kind == KIND_CSTR) {
+		memcpy(&text, p, sizeof(text));
+		return text;
+	}
+	return p;
+}
+
 bool row_number(const struct row *row, const struct field *f, int64_t *ret)
 {
 	const char *p = field_bytes(row, f);

@@ -166,7 +166,7 @@ static int find_parent(struct schema *s, const struct field *f, int16_t *ret, st
 int schema_add(struct schema *s, const struct field *f, struct err *err)
 {
 	struct field *added;
-	int16_t parent;
+	int16_t parent = -1;
 	int r = check_field(s, f, err);
 
 	if (!r)
@@ -233,7 +233,9 @@ static void set_format(struct schema *s, struct field *f)
 {
 	const uint8_t inherited = FIELD_HIDDEN | FIELD_INTERNAL | FIELD_SKIP_EMPTY;
 
-	f->format = format_find(f->n_enum_values ? "enum" : f->type, f->kind, f->size);
+	f->format = format_find(f->type, f->kind, f->size);
+	if (!f->format->type && f->n_enum_values)
+		f->format = format_find("enum", f->kind, f->size);
 	f->flags |= f->format->flags;
 	if (f->parent >= 0)
 		f->flags |= s->fields[f->parent].flags & inherited;

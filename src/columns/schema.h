@@ -115,7 +115,9 @@ int schema_add_table(struct schema *s, const struct field *table, size_t n, stru
 /*
  * Gives each field its format (columns/format.c's table) and what the format says by default,
  * finds time and container, and orders the fields: those of PART_CONTAINER first, the members of a group
- * together, else as they were added. Indexes and pointers of fields are constant from then on.
+ * together, else as they were added. More may be added after it, such as a container's to a schema from a
+ * file; then it is called again. Indexes and pointers of fields are constant after the last call. -EINVAL:
+ * no fields.
  */
 int schema_finish(struct schema *s, struct err *err);
 
@@ -128,6 +130,9 @@ const struct field *schema_field(const struct schema *s, const char *name);
  * are not found. NULL and an error that suggests the nearest name (-ENOENT) where there is none.
  */
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
+
+/* True where the field's part is there and long enough, and a KIND_CSTR is not NULL. */
+bool row_has(const struct row *row, const struct field *f);
 
 /*
  * The raw value of an integer field (KIND_UINT, KIND_INT, KIND_BOOL). False where the part is
@@ -145,6 +150,10 @@ bool row_text(const struct row *row, const struct field *f, const char **ret, si
 /* Time of a row in boot-clock ns; 0 where the schema has no time field. */
 uint64_t row_time(const struct schema *s, const struct row *row);
 
-/* The schema as one line of JSON and back, for record files and the API. */
+/*
+ * The schema as one line of JSON and back (finished), for record files and the API. Only fields of
+ * PART_RECORD are written; the reader adds those of its own struct container and finishes again.
+ * -EINVAL: not such a text; -E2BIG past a limit.
+ */
 void schema_to_json(const struct schema *s, struct buf *out);
 int schema_from_json(const char *text, size_t len, struct schema **ret, struct err *err);

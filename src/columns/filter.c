@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Filter expressions: parsing, binding to a schema, matching rows. */
+#include "columns/filter.h"
+
+#include <ctype.h>
+#include <regex.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "columns/format.h"
+
+enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 };
+
+enum op { OP_EQ, OP_NE, OP_GE, OP_LE, OP_GT, OP_LT, OP_MATCH, OP_NO_MATCH };
+
+static const struct {
+	const char *text;
+	enum op op;
+} ops[] = {
+	{ "==", OP_EQ }, { "!=", OP_NE }, { ">=", OP_GE },    { "<=", OP_LE },
+	{ ">", OP_GT },	 { "<", OP_LT },  { "!~", OP_NO_MATCH }, { "~", OP_MATCH },
+};
+
+struct condition {
+	char *name;	   /* as written, with its source */
+	const char *field; /* within name */
+	size_t source_len; /* of the source in name; 0: any */
+	enum op op;
+	char *value;
+};
+
+struct filter {
+	struct condition *conditions;
+	size_t n, room;
+};
+
+struct filter *filter_free(struct filter *f)
+{
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < f->n; i++) {
+		free(f->conditions[i].name);
+		free(f->conditions[i].value);
+	}
+	free(f->conditions);
+	free(f);
+	return NULL;
+}
+
+static void filter_freep(struct filter **f)
+{
+	filter_free(*f);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+/* The bytes from start to end without blanks around them. */
+static char *trimmed(const char *start, const char *end)
+{
+	while (start < end && isspace((unsigned char)*start))
+		start++;
+	while (end > start && isspace((unsigned char)end[-1]))
+		end--;
+	return xstrndup(start, (size_t)(end - start));
+}
+
+/* A value up to the next comma that is not escaped; moves *p behind it. */
+static char *read_value(const char **p)
+{
+	const char *start = *p, *end = start;
+	char *value, *out;
+
+	for (; *end && *end != ','; end++)
+		if (*end == '\\' && (end[1] == ',' || end[1] == '\\'))
+			end++;
+	*p = *end ? end + 1 : end;
+	out = value = trimmed(start, end);
+	for (const char *in = value; *in; in++) {
+		if (*in == '\\' && (in[1] == ',' || in[1] == '\\'))
+			in++;
+		*out++ = *in;
+	}
+	*out = '\0';
+	return value;
+}
+
+static int parse_condition(const char **p, struct filter *f, struct err *err)
+{
+	const char *start = *p, *end = start + strcspn(start, "=!<>~,");
+	struct condition *c;
+	const char *colon;
+
+	if (f->n >= MAX_CONDITIONS)
+		return err_set(err, -E2BIG, "filter: more than %d conditions", MAX_CONDITIONS);
+	c = grow(&f->conditions, &f->n, &f->room);
+	c->name = trimmed(start, end);
+	if (!*c->name)
+		return err_set(err, -EINVAL, "filter '%s': a field's name is missing", start);
+	colon = strchr(c->name, ':');
+	c->source_len = colon ? (size_t)(colon - c->name) : 0;
+	c->field = colon ? colon + 1 : c->name;
+	for (size_t i = 0; i < array_size(ops); i++) {
+		if (!str_starts(end, ops[i].text))
+			continue;
+		c->op = ops[i].op;
+		*p = end + strlen(ops[i].text);
+		c->value = read_value(p);
+		return 0;
+	}
+	if (*end == '=')
+		return err_set(err, -EINVAL, "filter '%s': write == to compare", start);
+	return err_set(err, -EINVAL, "filter '%s': one of == != > >= < <= ~ !~ must follow the field",
+		       start);
+}
+
+int filter_parse(const char *text, struct filter **ret, struct err *err)
+{
+	_cleanup_(filter_freep) struct filter *f = xnew(struct filter);
+
+	if (strlen(text) > MAX_FILTER_BYTES)
+		return err_set(err, -E2BIG, "filter longer than %d bytes", MAX_FILTER_BYTES);
+	do {
+		int r = parse_condition(&text, f, err);
+
+		if (r)
+			return r;
+	} while (*text);
+	*ret = take(f);
+	return 0;
+}
+
+/* ---- binding ------------------------------------------------------------------------------- */
+
+enum test { TEST_NEVER, TEST_SIGNED, TEST_UNSIGNED, TEST_BYTES, TEST_TEXT, TEST_REGEX };
+
+struct bound_condition {
+	enum test test;
+	enum op op;
+	const struct field *field;
+	int64_t number;
+	char *text; /* TEST_TEXT: of the condition; TEST_BYTES: field->size bytes */
+	size_t len;
+	regex_t regex;
+};
+
+struct bound_filter {
+	struct schema *schema;
+	struct bound_condition *conditions;
+	size_t n;
+	struct buf text; /* a field as text, while it is compared */
+};
+
+struct bound_filter *bound_filter_free(struct bound_filter *b)
+{
+	if (!b)
+		return NULL;
+	for (size_t i = 0; i < b->n; i++) {
+		if (b->conditions[i].test == TEST_REGEX)
+			regfree(&b->conditions[i].regex);
+		free(b->conditions[i].text);
+	}
+	free(b->conditions);
+	buf_done(&b->text);
+	schema_unref(b->schema);
+	free(b);
+	return NULL;
+}
+
+static void bound_filter_freep(struct bound_filter **b)
+{
+	bound_filter_free(*b);
+}
+
+static bool names_source(const struct condition *c, const struct schema *s)
+{
+	const char *names[] = { s->name, s->gadget };
+
+	if (!c->source_len)
+		return true;
+	for (size_t i = 0; i < array_size(names); i++)
+		if (names[i] && strlen(names[i]) == c->source_len &&
+		    !memcmp(names[i], c->name, c->source_len))
+			return true;
+	return false;
+}
+
+const char *filter_field(const struct filter *f, size_t i)
+{
+	return i < f->n ? f->conditions[i].name : NULL;
+}
+
+bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
+{
+	const struct condition *c = &f->conditions[i];
+
+	return names_source(c, s) && schema_require(s, c->field, NULL);
+}
+
+static int bind_regex(const struct condition *c, struct bound_condition *b, struct err *err)
+{
+	char why[128];
+	int r;
+
+	if (strlen(c->value) > MAX_REGEX_BYTES) /* the compiled form of a long one takes much memory */
+		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
+			       MAX_REGEX_BYTES);
+	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
+	if (r) {
+		regerror(r, &b->regex, why, sizeof(why));
+		return err_set(err, -EINVAL, "filter: '%s' is no regular expression: %s", c->value, why);
+	}
+	b->test = TEST_REGEX;
+	return 0;
+}
+
+static bool is_number(const struct field *f)
+{
+	return f->kind == KIND_UINT || f->kind == KIND_INT || f->kind == KIND_BOOL;
+}
+
+static int bind_number(const struct condition *c, struct bound_condition *b, struct err *err)
+{
+	const struct field *f = b->field;
+	bool is_unsigned = f->kind == KIND_UINT && f->size == 8;
+
+	b->test = is_unsigned ? TEST_UNSIGNED : TEST_SIGNED;
+	if (!parse_i64(c->value, &b->number) && !(is_unsigned && b->number < 0))
+		return 0;
+	if (is_unsigned && !parse_u64(c->value, (uint64_t *)&b->number))
+		return 0;
+	if (f->format->parse && !f->format->parse(f, c->value, &b->number))
+		return 0;
+	return err_set(err, -EINVAL, "filter: '%s' is not a value of field '%s'", c->value, f->name);
+}
+
+static int bind_value(const struct condition *c, struct bound_condition *b, struct err *err)
+{
+	const struct field *f = b->field;
+
+	b->op = c->op;
+	if (f->kind == KIND_NONE && f->format->width == 0)
+		return err_set(err, -EINVAL, "filter: '%s' is a group of fields; name one of them",
+			       f->name);
+	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)
+		return bind_regex(c, b, err);
+	if (is_number(f))
+		return bind_number(c, b, err);
+	if (f->format->parse_bytes) {
+		b->test = TEST_BYTES;
+		b->len = f->size;
+		b->text = xcalloc(1, f->size);
+		if (f->format->parse_bytes(f, c->value, (unsigned char *)b->text))
+			return err_set(err, -EINVAL, "filter: '%s' is not a value of field '%s'",
+				       c->value, f->name);
+		return 0;
+	}
+	b->test = TEST_TEXT;
+	b->text = xstrdup(c->value);
+	b->len = strlen(c->value);
+	return 0;
+}
+
+int filter_bind(const struct filter *f, const struct schema *s, bool strict,
+		struct bound_filter **ret, size_t *ret_known, struct err *err)
+{
+	_cleanup_(bound_filter_freep) struct bound_filter *b = xnew(struct bound_filter);
+	size_t known = 0;
+
+	b->schema = schema_ref((struct schema *)s);
+	b->conditions = xnew_n(struct bound_condition, f->n);
+	buf_init(&b->text, MAX_HELD_BYTES);
+	for (size_t i = 0; i < f->n; i++) {
+		const struct condition *c = &f->conditions[i];
+		struct bound_condition *to = &b->conditions[b->n];
+		int r;
+
+		if (!names_source(c, s)) /* says nothing about this source's rows */
+			continue;
+		b->n++;
+		to->field = schema_require(s, c->field, strict ? err : NULL);
+		if (!to->field) {
+			if (strict)
+				return -ENOENT;
+			to->test = TEST_NEVER;
+			continue;
+		}
+		known++;
+		r = bind_value(c, to, err);
+		if (r)
+			return r;
+	}
+	*ret_known = known;
+	*ret = take(b);
+	return 0;
+}
+
+/* ---- matching ------------------------------------------------------------------------------ */
+
+static bool op_holds(enum op op, int order)
+{
+	switch (op) {
+	case OP_EQ:
+		return order == 0;
+	case OP_NE:
+		return order != 0;
+	case OP_GT:
+		return order > 0;
+	case OP_GE:
+		return order >= 0;
+	case OP_LT:
+		return order < 0;
+	case OP_LE:
+		return order <= 0;
+	default:
+		return false;
+	}
+}
+
+#define compare(a, b) (((a) > (b)) - ((a) < (b)))
+
+static bool match_number(const struct bound_condition *c, const struct row *row)
+{
+	int64_t value;
+
+	if (!row_number(row, c->field, &value))
+		return c->op == OP_NE;
+	return op_holds(c->op, c->test == TEST_UNSIGNED ?
+				       compare((uint64_t)value, (uint64_t)c->number) :
+				       compare(value, c->number));
+}
+
+/* The field as a person reads it: its own bytes where they are that, else made in b->text. */
+static void read_text(struct bound_filter *b, const struct field *f, const struct row *row,
+		      const char **ret, size_t *ret_len)
+{
+	bool truncated;
+
+	if ((f->kind == KIND_TEXT || f->kind == KIND_CHARS || f->kind == KIND_CSTR) &&
+	    row_text(row, f, ret, ret_len, &truncated))
+		return;
+	buf_clear(&b->text);
+	f->format->text(f, row, NULL, &b->text);
+	*ret = buf_cstr(&b->text);
+	*ret_len = b->text.len;
+}
+
+static bool match_bytes(const struct bound_condition *c, const struct row *row)
+{
+	const char *bytes;
+	bool truncated;
+	size_t len;
+
+	if (!row_text(row, c->field, &bytes, &len, &truncated) || len != c->len)
+		return c->op == OP_NE;
+	return op_holds(c->op, memcmp(bytes, c->text, len));
+}
+
+static bool match_text(struct bound_filter *b, const struct bound_condition *c, const struct row *row)
+{
+	const char *text;
+	size_t len;
+	int order;
+
+	read_text(b, c->field, row, &text, &len);
+	order = memcmp(text, c->text, len < c->len ? len : c->len);
+	return op_holds(c->op, order ? order : compare(len, c->len));
+}
+
+static bool match_regex(struct bound_filter *b, const struct bound_condition *c, const struct row *row)
+{
+	regmatch_t span = { 0 };
+	const char *text;
+	size_t len;
+
+	read_text(b, c->field, row, &text, &len);
+	span.rm_eo = (regoff_t)len;
+	return (regexec(&c->regex, text, 1, &span, REG_STARTEND) == 0) == (c->op == OP_MATCH);
+}
+
+bool filter_match(const struct bound_filter *b, const struct row *row)
+{
+	struct bound_filter *work = (struct bound_filter *)b; /* its scratch text only */
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct bound_condition *c = &b->conditions[i];
+		bool holds = false;
+
+		switch (c->test) {
+		case TEST_NEVER:
+			return false;
+		case TEST_SIGNED:
+		case TEST_UNSIGNED:
+			holds = match_number(c, row);
+			break;
+		case TEST_BYTES:
+			holds = match_bytes(c, row);
+			break;
+		case TEST_TEXT:
+			holds = match_text(work, c, row);
+			break;
+		case TEST_REGEX:
+			holds = match_regex(work, c, row);
+			break;
+		}
+		if (!holds)
+			return false;
+	}
+	return true;
+}

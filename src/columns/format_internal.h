@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of format.c's table that stand in files of their own. */
+#pragma once
+
+#include "base/buf.h"
+#include "columns/format.h"
+
+#define FORMAT_ARGS \
+	const struct field *f, const struct row *row, const struct clock_base *clock, struct buf *out
+
+/* format_names.c: numbers that have names */
+void errno_text(FORMAT_ARGS);
+void signal_text(FORMAT_ARGS);
+void open_flags_text(FORMAT_ARGS);
+void enum_text(FORMAT_ARGS);
+void ipproto_text(FORMAT_ARGS);
+void tcp_state_text(FORMAT_ARGS);
+int errno_parse(const struct field *f, const char *word, int64_t *ret);
+int signal_parse(const struct field *f, const char *word, int64_t *ret);
+int open_flags_parse(const struct field *f, const char *word, int64_t *ret);
+int enum_parse(const struct field *f, const char *word, int64_t *ret);
+int ipproto_parse(const struct field *f, const char *word, int64_t *ret);
+int tcp_state_parse(const struct field *f, const char *word, int64_t *ret);
+
+/* format_dev.c: devices, terminals, addresses */
+void dev_text(FORMAT_ARGS);
+void tty_text(FORMAT_ARGS);
+void file_mode_text(FORMAT_ARGS);
+int dev_parse(const struct field *f, const char *word, int64_t *ret);
+int tty_parse(const struct field *f, const char *word, int64_t *ret);
+void addr_text(FORMAT_ARGS);
+int addr_parse(const struct field *f, const char *word, unsigned char *ret);
+void endpoint_text(FORMAT_ARGS);
+
+/* True where the group is an endpoint whose version says that it was not filled. */
+bool endpoint_absent(const struct field *f, const struct row *row);
+
+/* 30 bytes, "2026-11-22T10:00:00.123456789Z" (UTC), of a time since 1970 in ns, to p. */
+char *put_rfc3339(char *p, int64_t real_ns);
