@@ -7,7 +7,7 @@
  *   GADGET("What it does", ALIAS("oldname"));       once
  *   PARAM(bool, failed, false, "Only failed ones"); a flag; the value is a constant in the program
  *   TRACER(open, open_event, 4096);                 records of struct open_event, texts up to 4096 bytes
- *   TOP(tcp, tcp_key, tcp_value, 10240);            a keyed table, taken at each interval
+ *   TOP(tcp, tcp_key, tcp_value, 10240, SORT("-sent")); a keyed table, taken at each interval
  *   SNAPSHOT(process, process_entry, 0);            rows written by iterator programs
  *   PENDING(opens, pending_open);                   a value per task, from a call's enter to its exit
  *
@@ -24,6 +24,8 @@
  *   record_submit(open, e);              predicate, count, ring
  *
  * Each record has a field `g_time timestamp` and a field `g_container container`; record_begin() fills both.
+ *
+ * Further: <gadget/path.bpf.h> resolves paths, <gadget/socket.bpf.h> looks into sockets.
  */
 #pragma once
 
@@ -39,11 +41,21 @@
 
 /* ---- description ------------------------------------------------------------------------- */
 
-#define G_TAG(text) __attribute__((btf_decl_tag(text)))
-
+/* On a field of a record or key. COL: hidden, right, fixed, skip-empty, width=N, ellipsis=start|middle|end|none. */
 #define DOC(text) G_TAG("doc:" text)
-#define COL(...) G_TAG("col:" #__VA_ARGS__) /* hidden, right, fixed, skip-empty, width=N, ellipsis=start|middle|end|none */
+#define COL(...) G_TAG("col:" #__VA_ARGS__)
+
+/* In GADGET(): another name that people know it by. */
 #define ALIAS(name) G_TAG("alias:" name)
+
+/* In TOP() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
+#define SORT(fields) G_TAG("sort:" fields)
+
+/* On a program: the gadget works without it, where the kernel has not got the hook. */
+#define OPTIONAL G_TAG("optional")
+
+/* On a program: of the programs of one GROUP (a word) only those with the lowest n whose hooks all exist are used. */
+#define RUNG(group, n) G_TAG("rung:" #group ":" #n)
 
 #define GADGET(text, ...) char LICENSE[] SEC("license") DOC(text) __VA_ARGS__ = "GPL"
 
@@ -132,7 +144,7 @@ static __always_inline bool g_wanted_slow(const g_container *by_cgroup, __u64 cg
 	return true;
 }
 
-static __always_inline __u32 task_mntns(struct task_struct *task)
+static __always_inline __u32 task_mntns(const struct task_struct *task)
 {
 	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 }
@@ -168,10 +180,26 @@ static __always_inline bool wanted_task(struct task_struct *task, g_container *r
 	return g_wanted_slow(c, cgroup, task_mntns(task), ret);
 }
 
+/* The cgroup id of who made the socket; 0 where an old kernel does not tell. */
+static __always_inline __u64 sock_cgroup(const struct sock *sk)
+{
+	struct sock_cgroup_data___5_14 *old = (void *)&sk->sk_cgrp_data;
+	struct cgroup *cgroup;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	} else {
+		cgroup = (void *)BPF_CORE_READ(old, val);
+		if ((__u64)cgroup & 3)
+			return 0;
+	}
+	return BPF_CORE_READ(cgroup, kn, id);
+}
+
 /* A socket's container: the only right one in softirq context, where `current` is whoever was interrupted. */
 static __always_inline bool wanted_sock(const struct sock *sk, g_container *ret)
 {
-	__u64 cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+	__u64 cgroup = sock_cgroup(sk);
 	g_container *c = bpf_map_lookup_elem(&g_wanted, &cgroup);
 
 	if (c && *c != G_BY_NAMESPACE) {
@@ -276,35 +304,48 @@ static __always_inline void record_lost(g_container c)
 #define g_scratch_of(NAME, e)                                                                      \
 	((struct NAME##_scratch *)((char *)(e)-__builtin_offsetof(struct NAME##_scratch, record)))
 
-/* Wake the reader when so many bytes wait; a timer of the host's catches what is less. */
-#define G_WAKE_BYTES (64 * 1024)
+/*
+ * Wake the reader once for so many bytes (a power of two, well below the ring's size); a timer of
+ * the host's catches what is less. By the place of the writing end, not by how much waits: that
+ * changes while the reader reads, and would wake it for every record around the limit.
+ */
+const volatile __u32 g_wake_bytes = 64 * 1024;
 
 static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 {
-	__u64 waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	__u64 from = bpf_ringbuf_query(ring, BPF_RB_PROD_POS);
+	__u64 to = from + ((size + 8 + 7) & ~7u);
 
-	return waiting < G_WAKE_BYTES && waiting + size >= G_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP :
-									  BPF_RB_NO_WAKEUP;
+	return (from ^ to) & ~(__u64)(g_wake_bytes - 1) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
+
+/*
+ * Predicate, count, ring: puts out the `size` bytes at `record`, wherever they lie (a map's value, say). record_submit()
+ * is the usual way.
+ */
+#define record_output(NAME, record_, size_)                                                        \
+	do {                                                                                       \
+		if (NAME##_predicate(record_, size_)) {                                            \
+			g_container c_ = (record_)->container;                                     \
+                                                                                                   \
+			g_count(c_, false);                                                        \
+			if (bpf_ringbuf_output(&NAME##_ring, record_, size_,                       \
+					       g_wake_flags(&NAME##_ring, size_)))                 \
+				g_count(c_, true);                                                 \
+		}                                                                                  \
+	} while (0)
 
 #define record_submit(NAME, e)                                                                     \
 	do {                                                                                       \
 		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                                 \
-		__u32 size_ = s_->used;                                                            \
+		__u64 all_ = s_->used;                                                             \
                                                                                                    \
-		if (size_ > NAME##_tail)                                                           \
-			size_ = NAME##_tail;                                                       \
-		size_ += sizeof(s_->record);                                                       \
-		barrier_var(size_);                                                                \
-		if (size_ <= sizeof(s_->record) + NAME##_tail &&                                   \
-		    NAME##_predicate(&s_->record, size_)) {                                        \
-			g_container c_ = s_->record.container;                                     \
-                                                                                                   \
-			g_count(c_, false);                                                        \
-			if (bpf_ringbuf_output(&NAME##_ring, &s_->record, size_,                   \
-					       g_wake_flags(&NAME##_ring, size_)))                 \
-				g_count(c_, true);                                                 \
-		}                                                                                  \
+		if (all_ > NAME##_tail)                                                            \
+			all_ = NAME##_tail;                                                        \
+		all_ += sizeof(s_->record);                                                        \
+		barrier_var(all_);                                                                 \
+		if (all_ <= sizeof(s_->record) + NAME##_tail)                                      \
+			record_output(NAME, &s_->record, all_);                                    \
 	} while (0)
 
 /* ---- texts of a record --------------------------------------------------------------------- */
@@ -317,7 +358,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 #define g_text_read(NAME, e, field, cap, READ)                                                     \
 	({                                                                                         \
 		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                                 \
-		__u32 at_ = s_->used;                                                              \
+		__u64 at_ = s_->used;                                                              \
 		long n_ = 0;                                                                       \
                                                                                                    \
 		_Static_assert((cap) <= NAME##_tail, "text longer than the tail");                 \
@@ -359,11 +400,11 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 	({                                                                                         \
 		__u64 want_ = (bytes);                                                             \
 		bool cut_ = want_ > (cap);                                                         \
-		__u32 take_ = cut_ ? (cap) : want_;                                                \
+		__u64 take_ = cut_ ? (cap) : want_;                                                \
 		long got_ = 0;                                                                     \
                                                                                                    \
 		barrier_var(take_);                                                                \
-		if (take_ && take_ <= (cap))                                                       \
+		if (take_ <= (cap))                                                                \
 			got_ = g_text_read(NAME, e, field, cap,                                    \
 					   HELPER(to_, take_, pointer) ?: (long)take_);            \
 		if (got_ > 0 && cut_)                                                              \
@@ -381,7 +422,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
  * A table of `struct VALUE` by `struct KEY` (which has a field `g_container container`). The host swaps two tables at each interval, so that
  * no update is lost between two readings.
  */
-#define TOP(NAME, KEY, VALUE, MAX)                                                                 \
+#define TOP(NAME, KEY, VALUE, MAX, ...)                                                               \
 	struct NAME##_row {                                                                        \
 		struct KEY key;                                                                    \
 		struct VALUE value;                                                                \
@@ -399,7 +440,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 		__type(key, __u32);                                                                \
 		__array(values, struct NAME##_table);                                              \
 	} NAME##_now SEC(".maps") = { .values = { [0] = (void *)&NAME##_table_a } };               \
-	const struct NAME##_row *const NAME##_source SEC(".gadget") G_TAG("top") = 0
+	const struct NAME##_row *const NAME##_source SEC(".gadget") G_TAG("top") __VA_ARGS__ = 0
 
 /* The value of `key` (pointer), made zero where it is new; NULL where the table is full, which is counted as lost. */
 #define top_entry(NAME, key_)                                                                      \
@@ -427,10 +468,10 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
 /* Rows of `struct TYPE` that programs of type iter/… write with snapshot_row(). */
-#define SNAPSHOT(NAME, TYPE, TAIL)                                                                 \
+#define SNAPSHOT(NAME, TYPE, TAIL, ...)                                                              \
 	G_SCRATCH(NAME, TYPE, TAIL);                                                               \
 	G_PREDICATE(NAME)                                                                          \
-	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("snapshot") = 0
+	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("snapshot") __VA_ARGS__ = 0
 
 /* On a program: which snapshot it feeds, where a gadget has several. */
 #define FEEDS(NAME) G_TAG("feeds:" #NAME)
@@ -538,24 +579,7 @@ struct syscall_exit {
 	__s64 ret;
 };
 
-/* The current process. */
-static __always_inline void process_fill(struct g_process *p)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	__u64 ids = bpf_get_current_pid_tgid(), owner = bpf_get_current_uid_gid();
-
-	bpf_get_current_comm(p->comm, sizeof(p->comm));
-	p->pid = ids >> 32;
-	p->tid = (__u32)ids;
-	p->creds.uid = (__u32)owner;
-	p->creds.gid = owner >> 32;
-	p->parent.pid = BPF_CORE_READ(parent, tgid);
-	bpf_core_read_str(p->parent.comm, sizeof(p->parent.comm), &parent->comm);
-	p->mntns_id = task_mntns(task);
-}
-
-/* Any task: for iterators. */
+/* Any task: for iterators, and where the kernel lets a program not look at its current task directly. */
 static __always_inline void process_fill_task(struct g_process *p, struct task_struct *task)
 {
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
@@ -568,4 +592,45 @@ static __always_inline void process_fill_task(struct g_process *p, struct task_s
 	p->parent.pid = BPF_CORE_READ(parent, tgid);
 	bpf_core_read_str(p->parent.comm, sizeof(p->parent.comm), &parent->comm);
 	p->mntns_id = task_mntns(task);
+}
+
+/* All 16 bytes, as two numbers: the kernel's names end with a NUL. */
+#define g_comm_copy(to, from)                                                                      \
+	do {                                                                                       \
+		((__u64 *)(to))[0] = ((const __u64 *)(from))[0];                                   \
+		((__u64 *)(to))[1] = ((const __u64 *)(from))[1];                                   \
+	} while (0)
+
+/* The current process. Plain loads, a tenth of the price of helper calls, where the kernel has 5.11's typed task. */
+static __always_inline void process_fill(struct g_process *p)
+{
+	struct task_struct *task, *parent;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		process_fill_task(p, (struct task_struct *)bpf_get_current_task());
+		return;
+	}
+	task = bpf_get_current_task_btf();
+	parent = task->real_parent;
+	g_comm_copy(p->comm, task->comm);
+	p->pid = task->tgid;
+	p->tid = task->pid;
+	p->creds.uid = task->cred->uid.val;
+	p->creds.gid = task->cred->gid.val;
+	p->parent.pid = parent->tgid;
+	g_comm_copy(p->parent.comm, parent->comm);
+	p->mntns_id = task->nsproxy->mnt_ns->ns.inum;
+}
+
+/* The current process's file behind descriptor `fd`; NULL: none. */
+static __always_inline struct file *file_of_fd(int fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+
+	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	return file;
 }

@@ -86,10 +86,18 @@ enum {
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 
+/* To ask whether the kernel has a helper: bpf_core_enum_value_exists(). */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+};
+
 enum {
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+	BPF_RB_CONS_POS = 2,
+	BPF_RB_PROD_POS = 3,
 };
 
 struct bpf_raw_tracepoint_args {
@@ -306,12 +314,18 @@ struct fdtable {
 struct files_struct {
 	struct fdtable *fdt;
 };
+struct filename {
+	const char *name;
+};
+struct open_how {
+	__u64 flags, mode, resolve;
+};
 struct linux_binprm {
 	struct file *file;
 	const char *filename, *interp;
 	int argc, envc;
 };
-/* overlayfs: vfs_inode is the second of these; the upper dentry stands right behind it. */
+/* Only in the kernel's BTF where overlayfs is built in; the upper dentry stands right behind vfs_inode. */
 struct ovl_inode {
 	struct inode vfs_inode;
 	struct dentry *__upperdentry;
@@ -360,10 +374,14 @@ struct sock_common {
 struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
+struct sock_cgroup_data___5_14 { /* up to that release: a pointer, or other things marked by the lowest bits */
+	__u64 val;
+};
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type, sk_protocol;
 	int sk_err;
+	unsigned long sk_flags;
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
 	kuid_t sk_uid;
@@ -374,7 +392,7 @@ struct inet_sock {
 	__be32 inet_saddr;
 };
 struct tcp_sock {
-	__u64 bytes_received, bytes_acked, bytes_sent;
+	__u64 bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	__u32 srtt_us, total_retrans;
 };
 struct socket {
@@ -399,8 +417,17 @@ enum {
 
 /* ---- io_uring ------------------------------------------------------------------------------------------- */
 
+/* A request begins with a union of what its kinds need: struct io_open for an open. */
 struct io_kiocb {
 	__u8 opcode;
+};
+struct io_open {
+	int dfd;
+	struct filename *filename;
+	struct open_how how;
+};
+struct io_cmd_data { /* since 6.0 */
+	struct file *file;
 };
 
 /* ---- iterators ------------------------------------------------------------------------------------------ */
@@ -440,10 +467,21 @@ struct bpf_iter__tcp {
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
 #define AT_FDCWD -100
+#define O_WRONLY 01
+#define O_CREAT 0100
+#define O_TRUNC 01000
+#define __O_TMPFILE 020000000
 #define ENOENT 2
 #define EINTR 4
+#define EBADF 9
 #define EAGAIN 11
 #define EFAULT 14
+#define EINVAL 22
+#define EISCONN 106
+#define ECONNABORTED 103
+#define EALREADY 114
 #define EINPROGRESS 115
+#define ERESTARTSYS 512
+#define MSG_PEEK 2
 #define PF_KTHREAD 0x00200000
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

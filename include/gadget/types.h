@@ -6,6 +6,13 @@
  */
 #pragma once
 
+/* A word of description, carried in the object's BTF; gadget.bpf.h tells which words there are. */
+#ifdef __bpf__
+#define G_TAG(text) __attribute__((btf_decl_tag(text)))
+#else
+#define G_TAG(text)
+#endif
+
 typedef __u64 g_time;	   /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
 typedef __u64 g_duration;  /* ns */
 typedef __u64 g_bytes;	   /* a number of bytes */
@@ -52,23 +59,23 @@ struct g_endpoint {
 };
 
 struct g_creds {
-	g_uid uid;
-	g_gid gid;
+	g_uid uid G_TAG("doc:User id") G_TAG("col:hidden");
+	g_gid gid G_TAG("doc:Group id") G_TAG("col:hidden");
 };
 
 struct g_parent {
-	g_comm comm;
-	g_pid pid;
+	g_comm comm G_TAG("doc:Name of the parent process") G_TAG("col:hidden");
+	g_pid pid G_TAG("doc:Process id of the parent") G_TAG("col:hidden");
 };
 
 /* The process that did it. */
 struct g_process {
-	g_comm comm;
-	g_pid pid;
-	g_pid tid;
+	g_comm comm G_TAG("doc:Name of the process");
+	g_pid pid G_TAG("doc:Process id");
+	g_pid tid G_TAG("doc:Thread id") G_TAG("col:hidden");
 	struct g_creds creds;
 	struct g_parent parent;
-	g_mntns mntns_id;
+	g_mntns mntns_id G_TAG("doc:Mount namespace") G_TAG("col:hidden");
 };
 
 /* One container's counters in a tracer's counter map: seen = output + lost. */
