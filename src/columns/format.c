@@ -245,7 +245,7 @@ static void list_json(FORMAT_ARGS)
 		const char *end = memchr(bytes, '\0', len);
 		size_t n = end ? (size_t)(end - bytes) : len;
 
-		json_string(out, bytes, n);
+		json_quote(out, bytes, n);
 		if (!end)
 			break;
 		buf_char(out, ',');

@@ -33,7 +33,7 @@ static void add_text_member(struct buf *out, const char *key, const char *value)
 	if (!value)
 		return;
 	buf_printf(out, ",\"%s\":", key);
-	json_string(out, value, strlen(value));
+	json_quote(out, value, strlen(value));
 }
 
 static void add_number_member(struct buf *out, const char *key, uint64_t value)
@@ -49,7 +49,7 @@ static void add_enum(struct buf *out, const struct field *f)
 	buf_str(out, ",\"enum\":[");
 	for (uint32_t i = 0; i < f->n_enum_values; i++) {
 		buf_str(out, i ? ",[" : "[");
-		json_string(out, f->enum_values[i].name, strlen(f->enum_values[i].name));
+		json_quote(out, f->enum_values[i].name, strlen(f->enum_values[i].name));
 		buf_char(out, ',');
 		buf_i64(out, f->enum_values[i].value);
 		buf_char(out, ']');
@@ -60,7 +60,7 @@ static void add_enum(struct buf *out, const struct field *f)
 static void add_field(struct buf *out, const struct field *f)
 {
 	buf_str(out, "{\"name\":");
-	json_string(out, f->name, strlen(f->name));
+	json_quote(out, f->name, strlen(f->name));
 	add_text_member(out, "kind", kind_names[f->kind]);
 	add_text_member(out, "type", f->type);
 	add_text_member(out, "doc", f->doc);
@@ -78,7 +78,7 @@ void schema_to_json(const struct schema *s, struct buf *out)
 	bool first = true;
 
 	buf_str(out, "{\"name\":");
-	json_string(out, s->name ? s->name : "", s->name ? strlen(s->name) : 0);
+	json_quote(out, s->name ? s->name : "", s->name ? strlen(s->name) : 0);
 	add_text_member(out, "gadget", s->gadget);
 	buf_printf(out, ",\"size\":%u,\"fields\":[", s->record_size);
 	for (size_t i = 0; i < s->n_fields; i++) {
@@ -94,11 +94,6 @@ void schema_to_json(const struct schema *s, struct buf *out)
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
-
-static void json_decrefp(json_t **j)
-{
-	json_decref(*j);
-}
 
 /* A number from 0 to max; 0 where the member is missing. */
 static int get_number(const json_t *object, const char *key, uint64_t max, uint64_t *ret)
@@ -191,7 +186,7 @@ static int read_field(struct schema *s, const json_t *object, struct err *err)
 
 int schema_from_json(const char *text, size_t len, struct schema **ret, struct err *err)
 {
-	_cleanup_(json_decrefp) json_t *root = NULL;
+	json_auto_t *root = NULL;
 	_cleanup_(schema_unrefp) struct schema *s = NULL;
 	const char *name, *gadget;
 	const json_t *fields;
