@@ -24,11 +24,14 @@ struct record_totals {
 	uint64_t seen, delivered, discarded, lost;
 };
 
-/* Takes fd over. */
+/*
+ * Takes fd over, also when it fails. The first error of any of these functions stays: later calls return it and write
+ * nothing. Rows wait in a block of 64 KiB: call record_writer_flush() at least once a second.
+ */
 int record_writer_new(int fd, const struct clock_base *clock, struct record_writer **ret, struct err *err);
 int record_writer_source(struct record_writer *w, const struct schema *s, unsigned int kind /* enum source_kind */,
 			 unsigned int *ret_source, struct err *err);
-/* row->part[PART_CONTAINER] is a struct container or NULL; it is written once, before its first record. */
+/* row->part[PART_CONTAINER] is a struct container with its key, or NULL; it is written once, before its first record. */
 int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row);
 int record_writer_table_end(struct record_writer *w, unsigned int source, uint64_t boot_ns);
 int record_writer_loss(struct record_writer *w, unsigned int source, const struct container *c, uint64_t count);
@@ -46,11 +49,12 @@ struct record_event {
 	struct row row;		     /* RECORD_ROW: valid until the next call */
 	struct container *container; /* RECORD_ROW, RECORD_LOSS: borrowed, may be NULL */
 	uint64_t count;		     /* RECORD_LOSS */
+	uint64_t boot_ns;	     /* RECORD_TABLE_END: when the table was taken */
 	struct record_totals totals; /* RECORD_TOTALS */
 };
 
 struct record_reader;
-int record_reader_open(int fd, struct record_reader **ret, struct err *err); /* takes fd over */
+int record_reader_open(int fd, struct record_reader **ret, struct err *err); /* takes fd over, also when it fails */
 struct record_reader *record_reader_free(struct record_reader *r);
 const struct clock_base *record_reader_clock(const struct record_reader *r);
 

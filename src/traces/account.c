@@ -67,7 +67,7 @@ struct account_entry *account_add(struct account *a, uint64_t key, struct contai
 static struct totals raw_totals(const struct account_entry *e, struct gadget_counters kernel)
 {
 	return (struct totals){
-		.seen = kernel.seen + e->uncounted,
+		.seen = kernel.seen,
 		.delivered = e->delivered,
 		.discarded = e->discarded,
 		.lost = kernel.lost,

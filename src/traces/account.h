@@ -29,7 +29,6 @@ struct account_entry {
 	bool wanted;		     /* its records go to the reader */
 	bool ended;		     /* no longer among the selected ones */
 	uint64_t delivered, discarded;
-	uint64_t uncounted;	     /* rows that the kernel does not count: of snapshots */
 	uint64_t lost_told;	     /* what the reader's lost() was told already */
 	size_t held;		     /* records waiting in the sort window */
 };

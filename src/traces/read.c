@@ -78,15 +78,6 @@ void read_release(void *ctx, const struct merge_row *row, bool late)
 	deliver(row->owner, row->source, e, row->record, row->size, late);
 }
 
-static void on_snapshot_row(void *ctx, unsigned int source, const void *record, uint32_t size)
-{
-	struct trace *t = ctx;
-	struct account_entry *e = entry_of(t, &t->sources[source], record, size);
-
-	e->uncounted++;
-	deliver(t, source, e, record, size, false);
-}
-
 void read_rings(struct traces *ts)
 {
 	bool merged = ts->merge && ts->n_streams > 1;
@@ -107,7 +98,7 @@ void read_table(struct trace *t, unsigned int source)
 
 int read_snapshot(struct trace *t, unsigned int source, struct err *err)
 {
-	int r = gadget_collect(t->gadget, source, on_snapshot_row, t, err);
+	int r = gadget_collect(t->gadget, source, on_record, t, err);
 
 	if (r < 0)
 		return r;
