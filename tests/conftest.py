@@ -20,7 +20,8 @@ def whole_lab():
         containers.require("runc", "busybox", "gcc", "bpftool")
         if not os.path.exists(ig.IG):
             raise containers.Missing(f"{ig.IG} is not built: make")
-        lab = containers.Lab(sorted(glob.glob(os.path.join(containers.TOP, "tests/programs/*.c"))))
+        lab = containers.Lab(sorted(f for p in ("tests/programs/*.c", "tests/bench/load_*.c")
+                                    for f in glob.glob(os.path.join(containers.TOP, p))))
     except containers.Missing as e:
         pytest.exit(str(e), returncode=1)
     yield lab
