@@ -58,9 +58,5 @@ int gadget_describe(struct gadget *g, struct err *err);
 /* sandbox.c: libbpf opens the bytes in a short-lived unprivileged child; -EINVAL where it refuses, crashes or hangs (5 s). */
 int object_try_open(const void *elf, size_t size, struct err *err);
 
-/* kernel_btf.c: path of a reduced BTF file with the kernel types that this object names, made on first use and kept under
- * /run/ig/btf; NULL path where the whole BTF of the kernel must be read. *ret is freed by the caller. */
-int kernel_btf_for(const void *elf, size_t size, char **ret, struct err *err);
-
 /* load.c: frees g->run, detaching first. */
 void gadget_unload(struct gadget *g);

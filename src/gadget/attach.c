@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a program's section name to its hook: one table. Tracepoints are attached without libbpf's
+ * help, because it wants a mounted tracefs; ours is a mount that only this process sees.
+ */
+#include "gadget/run.h"
+
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/parse.h"
+
+struct hook {
+	const char *prefix;
+	const char *word; /* for messages */
+	/* NULL: not attached. -ENOENT: this kernel has no such hook. */
+	int (*attach)(struct program *p, int tracefs);
+	/* 1, 0 or -errno; NULL: only attaching can tell. */
+	int (*exists)(const char *target, int tracefs);
+	bool cheap; /* exists() costs next to nothing: asked for each program before loading */
+	bool iterator;
+};
+
+/* ---- tracefs ------------------------------------------------------------------------------------- */
+
+int tracefs_open(void)
+{
+	static const char *const mounted[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	_cleanup_(closep) int context = fsopen("tracefs", FSOPEN_CLOEXEC);
+
+	if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) {
+		int fd = fsmount(context, FSMOUNT_CLOEXEC, 0);
+
+		if (fd >= 0)
+			return fd;
+	}
+	for (size_t i = 0; i < array_size(mounted); i++) {
+		_cleanup_(closep) int fd = open(mounted[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0 && !faccessat(fd, "events", F_OK, 0))
+			return take_fd(&fd);
+	}
+	return -ENOTSUP;
+}
+
+/* "category/name" of plain characters: an object's section name comes from outside. */
+static bool is_tracepoint(const char *target)
+{
+	const char *slash = strchr(target, '/');
+
+	return slash && slash > target && slash[1] &&
+	       strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/") ==
+		       strlen(target) &&
+	       !strchr(slash + 1, '/');
+}
+
+static char *tracepoint_path(const char *target)
+{
+	return xasprintf("events/%s/id", target);
+}
+
+static int tracepoint_exists(const char *target, int tracefs)
+{
+	_cleanup_(freep) char *path = tracepoint_path(target);
+
+	if (!is_tracepoint(target))
+		return -EINVAL;
+	if (tracefs < 0)
+		return tracefs;
+	if (!faccessat(tracefs, path, F_OK, 0))
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+static int tracepoint_id(const char *target, int tracefs, uint64_t *ret)
+{
+	_cleanup_(freep) char *path = tracepoint_path(target);
+	_cleanup_(buf_done) struct buf b;
+
+	if (!is_tracepoint(target))
+		return -EINVAL;
+	if (tracefs < 0)
+		return tracefs;
+	buf_init(&b, 64);
+	int rc = buf_read_file(&b, tracefs, path);
+	if (rc)
+		return rc;
+	while (b.len && b.data[b.len - 1] == '\n')
+		b.data[--b.len] = '\0';
+	return parse_u64(buf_cstr(&b), ret);
+}
+
+static int perf_open(struct perf_event_attr *attr)
+{
+	/* Attached to an event, a program runs for it on all CPUs, whichever CPU the event itself is for. */
+	int fd = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int attach_tracepoint(struct program *p, int tracefs)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr),
+					.sample_period = 1, .wakeup_events = 1 };
+	uint64_t id;
+	int rc = tracepoint_id(p->target, tracefs, &id);
+
+	if (rc)
+		return rc;
+	attr.config = id;
+	_cleanup_(closep) int fd = perf_open(&attr);
+	if (fd < 0)
+		return fd;
+	p->link = bpf_program__attach_perf_event(p->prog, fd);
+	if (!p->link)
+		return -errno;
+	fd = -1; /* the link's now */
+	return 0;
+}
+
+/* ---- raw tracepoints ------------------------------------------------------------------------------ */
+
+static int attach_raw_tracepoint(struct program *p, int tracefs)
+{
+	p->link = bpf_program__attach_raw_tracepoint(p->prog, p->target);
+	return p->link ? 0 : -errno;
+}
+
+/* Attaches a program that does nothing, for a moment: no list has the tracepoints without an event. */
+static int raw_tracepoint_exists(const char *target, int tracefs)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	_cleanup_(closep) int prog = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "ig_nothing", "GPL",
+						   nothing, array_size(nothing), NULL);
+	if (prog < 0)
+		return prog;
+	_cleanup_(closep) int link = bpf_raw_tracepoint_open(target, prog);
+	return link >= 0 ? 1 : link == -ENOENT ? 0 : link;
+}
+
+/* ---- the others ----------------------------------------------------------------------------------- */
+
+static int attach_by_libbpf(struct program *p, int tracefs)
+{
+	p->link = bpf_program__attach(p->prog);
+	return p->link ? 0 : -errno;
+}
+
+/* A kernel may lack kprobes, this function, or refuse either: opening the event asks all at once. */
+static int kprobe_exists(const char *target, int tracefs)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	_cleanup_(buf_done) struct buf b;
+	uint64_t type;
+
+	buf_init(&b, 64);
+	if (buf_read_file(&b, AT_FDCWD, "/sys/bus/event_source/devices/kprobe/type") || !b.len)
+		return 0;
+	b.data[strcspn(b.data, "\n")] = '\0';
+	if (parse_u64(b.data, &type))
+		return 0;
+	attr.type = type;
+	attr.kprobe_func = (uintptr_t)target;
+	_cleanup_(closep) int fd = perf_open(&attr);
+	return fd >= 0;
+}
+
+#define TRACEPOINT \
+	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, .cheap = true
+#define RAW_TRACEPOINT .word = "raw tracepoint", .exists = raw_tracepoint_exists
+#define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
+
+static const struct hook hooks[] = {
+	{ .prefix = "tp/", TRACEPOINT },
+	{ .prefix = "tracepoint/", TRACEPOINT },
+	{ .prefix = "raw_tp/", RAW_TRACEPOINT, .attach = attach_raw_tracepoint },
+	{ .prefix = "raw_tracepoint/", RAW_TRACEPOINT, .attach = attach_raw_tracepoint },
+	{ .prefix = "tp_btf/", RAW_TRACEPOINT, .attach = attach_by_libbpf },
+	{ .prefix = "kprobe/", KPROBE },
+	{ .prefix = "kretprobe/", KPROBE },
+	{ .prefix = "iter/", .word = "iterator", .iterator = true },
+	{ .prefix = "iter.s/", .word = "iterator", .iterator = true },
+	{ .prefix = "", .word = "hook", .attach = attach_by_libbpf }, /* last: it begins every name */
+};
+
+const struct hook *hook_find(const char *section, const char **ret_target)
+{
+	const struct hook *h = hooks;
+
+	while (!str_starts(section, h->prefix))
+		h++;
+	*ret_target = section + strlen(h->prefix);
+	return h;
+}
+
+int hook_exists(const struct hook *h, const char *target, int tracefs)
+{
+	return h->exists ? h->exists(target, tracefs) : 1;
+}
+
+bool hook_is_cheap(const struct hook *h)
+{
+	return h->cheap;
+}
+
+bool hook_is_iterator(const struct hook *h)
+{
+	return h->iterator;
+}
+
+const char *hook_word(const struct hook *h)
+{
+	return h->word;
+}
+
+/* ---- attach and detach ------------------------------------------------------------------------------ */
+
+static int attach_failed(const struct gadget *g, const struct program *p, int rc, struct err *err)
+{
+	const char *name = bpf_program__name(p->prog);
+
+	switch (rc) {
+	case -ENOENT:
+	case -ENOTSUP:
+		return err_set(err, -ENOTSUP, "%s needs %s %s, which this kernel lacks", g->name,
+			       p->hook->word, p->target);
+	case -EACCES:
+		if (geteuid() == 0)
+			return err_set(err, -EINVAL,
+				       "%s: program %s reads more arguments than %s %s has", g->name, name,
+				       p->hook->word, p->target);
+		/* fallthrough */
+	case -EPERM:
+		return err_set(err, -EPERM, "%s: not allowed to attach to %s %s", g->name, p->hook->word,
+			       p->target);
+	}
+	return err_set(err, rc, "%s: cannot attach %s to %s %s: %s", g->name, name, p->hook->word,
+		       p->target, strerror(-rc));
+}
+
+int gadget_attach(struct gadget *g, struct err *err)
+{
+	if (!g->run)
+		return err_set(err, -EINVAL, "%s: not loaded", g->name);
+	_cleanup_(closep) int tracefs = tracefs_open();
+
+	for (size_t i = 0; i < g->run->n_programs; i++) {
+		struct program *p = &g->run->programs[i];
+
+		if (p->link || !p->hook->attach)
+			continue;
+		int rc = p->hook->attach(p, tracefs);
+		if (rc) {
+			gadget_detach(g);
+			return attach_failed(g, p, rc, err);
+		}
+	}
+	return 0;
+}
+
+/*
+ * A change of a map of maps returns when all programs that could still use the old value have
+ * ended: the one wait of this kind that the kernel promises to BPF's users (since 4.20).
+ */
+void programs_wait(void)
+{
+	_cleanup_(closep) int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ig_wait", 4, 4, 1, NULL);
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = inner);
+	_cleanup_(closep) int outer =
+		inner < 0 ? -1 : bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "ig_wait", 4, 4, 1, &opts);
+	uint32_t zero = 0;
+
+	if (outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY))
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+void gadget_detach(struct gadget *g)
+{
+	bool any = false;
+
+	for (size_t i = 0; g->run && i < g->run->n_programs; i++) {
+		struct program *p = &g->run->programs[i];
+
+		any |= p->link != NULL;
+		bpf_link__destroy(p->link);
+		p->link = NULL;
+	}
+	if (any)
+		programs_wait();
+}

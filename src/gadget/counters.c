@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What was seen and lost, by container, straight from the map's memory; what the kernel skipped; memory. */
+#include "gadget/run.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/parse.h"
+
+int counters_open(struct running *run, struct err *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(run->object, "g_counters");
+	void *p;
+
+	if (!map || bpf_map__value_size(map) != sizeof(struct g_counters))
+		return err_set(err, -EINVAL, "not made with gadget.bpf.h of this version: g_counters is missing or different");
+	run->n_counters = bpf_map__max_entries(map);
+	p = mmap(NULL, run->n_counters * sizeof(struct g_counters), PROT_READ | PROT_WRITE, MAP_SHARED,
+		 bpf_map__fd(map), 0);
+	if (p == MAP_FAILED)
+		return err_set(err, -errno, "cannot map the counters");
+	run->counters = p;
+	return 0;
+}
+
+void counters_close(struct running *run)
+{
+	if (run->counters)
+		munmap(run->counters, run->n_counters * sizeof(struct g_counters));
+	run->counters = NULL;
+}
+
+void counters_seen(struct running *run, const struct schema *s, const void *record, uint32_t size)
+{
+	uint32_t slot;
+
+	if (s->container_field < 0)
+		return;
+	const struct field *f = &s->fields[s->container_field];
+	if ((uint64_t)f->offset + sizeof(g_container) > size)
+		return;
+	memcpy(&slot, (const char *)record + f->offset, sizeof(slot)); /* low half: little endian */
+	if (slot < run->n_counters)
+		__atomic_fetch_add(&run->counters[slot].seen, 1, __ATOMIC_RELAXED);
+}
+
+struct gadget_counters gadget_counters(const struct gadget *g, uint32_t slot)
+{
+	struct gadget_counters c = {};
+
+	if (!g->run || slot >= g->run->n_counters)
+		return c;
+	/* A program counts `seen` first: read in the other order, lost never passes seen. */
+	c.lost = __atomic_load_n(&g->run->counters[slot].lost, __ATOMIC_ACQUIRE);
+	c.seen = __atomic_load_n(&g->run->counters[slot].seen, __ATOMIC_ACQUIRE);
+	return c;
+}
+
+void gadget_counters_reset(struct gadget *g, uint32_t slot)
+{
+	if (!g->run || slot >= g->run->n_counters)
+		return;
+	__atomic_store_n(&g->run->counters[slot].lost, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&g->run->counters[slot].seen, 0, __ATOMIC_RELAXED);
+}
+
+uint64_t gadget_misses(const struct gadget *g)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; g->run && i < g->run->n_programs; i++) {
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info, &size))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+/* The line "memlock:<tab>BYTES" of a map's fdinfo. */
+static uint64_t map_bytes(int fd)
+{
+	static const char label[] = "memlock:\t";
+	_cleanup_(buf_done) struct buf b;
+	char path[40];
+	uint64_t bytes = 0;
+
+	buf_init(&b, 4096);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (buf_read_file(&b, AT_FDCWD, path))
+		return 0;
+	buf_cstr(&b);
+	char *at = strstr(b.data, label);
+	if (!at)
+		return 0;
+	at += sizeof(label) - 1;
+	at[strcspn(at, "\n")] = '\0';
+	return parse_u64(at, &bytes) ? 0 : bytes;
+}
+
+uint64_t gadget_map_bytes(const struct gadget *g)
+{
+	uint64_t sum = 0;
+	struct bpf_map *m;
+
+	if (!g->run)
+		return 0;
+	bpf_object__for_each_map(m, g->run->object) {
+		if (bpf_map__fd(m) >= 0)
+			sum += map_bytes(bpf_map__fd(m));
+	}
+	return sum;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's types as far as an object needs them. The whole BTF of a kernel is 5 MB, and libbpf takes 40 ms and 12 MB
+ * to look through it for each object; the few types that an object's CO-RE relocations name are some 100 KB. They are
+ * picked out once per boot and kept under /run/ig/btf. To be given to libbpf as btf_custom_path:
+ *
+ *   struct kernel_btf types;
+ *   kernel_btf_open(elf, size, &types, err);
+ *   LIBBPF_OPTS(bpf_object_open_opts, o, .btf_custom_path = kernel_btf_path(&types));
+ *   … bpf_object__open_mem(), bpf_object__load() …
+ *   kernel_btf_close(&types);
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct err;
+
+struct kernel_btf {
+	int fd;	       /* -1: libbpf must (and will) read the kernel's whole BTF, or needs none */
+	char path[32]; /* /proc/self/fd/N: what was checked is what is read */
+};
+
+/*
+ * -ENOTSUP: the kernel has no BTF; -EINVAL: the object's own BTF cannot be read. *ret is always
+ * something to be closed, also after an error. Where /run cannot be written the types are made
+ * anew each time, in memory.
+ */
+int kernel_btf_open(const void *elf, size_t size, struct kernel_btf *ret, struct err *err);
+void kernel_btf_close(struct kernel_btf *b);
+
+static inline const char *kernel_btf_path(const struct kernel_btf *b)
+{
+	return b->fd >= 0 ? b->path : NULL;
+}
+
+/* ---- the parts, for tests ------------------------------------------------------------------ */
+
+/*
+ * Names of kernel types that the CO-RE relocations of an ELF object look at, sorted, without
+ * flavours (`task_struct___old` is `task_struct`), each followed by a newline. *ret_whole says that
+ * the object wants ids of kernel types, which only the whole BTF can tell. -EINVAL: malformed.
+ */
+int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_whole,
+		     struct err *err);
+
+/*
+ * From raw BTF (bytes of /sys/kernel/btf/vmlinux), the types with these names (as above) and all
+ * that they contain by value, as raw BTF again. A pointer keeps what it points to only where that is
+ * in the set for another reason; else it is a `void *`. -EINVAL: malformed.
+ */
+int btf_reduce(const void *raw, size_t size, const char *names, struct buf *ret);
+
+/* Where the cache is; the directory is made, and must belong to us and be closed to others' writing. */
+int kernel_btf_open_at(const char *run_dir, const void *elf, size_t size, struct kernel_btf *ret,
+		       struct err *err);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gadget that was loaded: what load.c, attach.c, ring.c, table.c, iter.c and counters.c share.
+ * Everything in the kernel hangs on descriptors that are held here; nothing is pinned.
+ */
+#pragma once
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "base/err.h"
+#include "gadget/internal.h"
+
+/* A BPF ring buffer, mapped. Positions count bytes and never go back. */
+struct ring {
+	int fd; /* of the map; -1: this source has no ring */
+	uint32_t size;
+	void *consumer_page;	   /* written by us: how far we have read */
+	const void *producer_page; /* written by the kernel; the data follows, twice in a row */
+};
+
+struct program {
+	struct bpf_program *prog;
+	const struct hook *hook; /* attach.c's table */
+	const char *target;	 /* section's name without the hook's prefix: "syscalls/sys_enter_open" */
+	struct bpf_link *link;	 /* while it is attached */
+	int feeds;		 /* iterators: index of the source, -1 none */
+};
+
+struct running {
+	struct bpf_object *object;
+	struct program *programs; /* those that were loaded */
+	size_t n_programs;
+	struct ring *rings; /* one for each source */
+	int epoll_fd;	    /* of all rings */
+	struct g_counters *counters; /* the map g_counters, mapped */
+	uint32_t n_counters;
+	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
+};
+
+/* attach.c */
+
+/* The kind of hook that a section's name asks for; *ret_target is what follows the prefix. */
+const struct hook *hook_find(const char *section, const char **ret_target);
+/* 1: this kernel has it (or only attaching can tell); 0: not; -errno. tracefs: an open directory or -1. */
+int hook_exists(const struct hook *h, const char *target, int tracefs);
+bool hook_is_cheap(const struct hook *h); /* hook_exists() costs next to nothing */
+bool hook_is_iterator(const struct hook *h);
+const char *hook_word(const struct hook *h); /* "tracepoint", for messages */
+int tracefs_open(void); /* a descriptor of tracefs's root, without need of a mount in sight; -errno */
+/* Returns when every BPF program that ran at the call has ended. */
+void programs_wait(void);
+
+/* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
+int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err);
+/* Value of a program's tag with this prefix ("feeds:"), or NULL. */
+const char *program_tag(const struct bpf_object *object, const struct bpf_program *p,
+			const char *prefix);
+
+/* ring.c */
+int ring_open(struct ring *r, int map_fd, uint32_t size, struct err *err);
+void ring_close(struct ring *r);
+size_t ring_read(struct ring *r, size_t max, unsigned int source, gadget_record_fn *fn, void *ctx);
+
+/* counters.c */
+int counters_open(struct running *run, struct err *err);
+void counters_close(struct running *run);
+/* A row that user space found (a snapshot's): counted as the programs count. */
+void counters_seen(struct running *run, const struct schema *s, const void *record, uint32_t size);
+
+/* iter.c, table.c: gadget_collect() of one kind of source. */
+int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
+		     struct err *err);
+int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
+		struct err *err);
+
+/* A map of the source: "open" + "_ring". NULL: none. */
+struct bpf_map *source_map(const struct gadget *g, unsigned int source, const char *suffix);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Ladders of hooks. Kernels differ in their hooks; a gadget may offer several programs for one
+ * purpose, tagged RUNG(group, n): those with the lowest n of which this kernel has all hooks are loaded. Programs tagged
+ * OPTIONAL are left out where their hook is missing.
+ */
+#include "gadget/run.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/parse.h"
+
+#define MAX_PROGRAMS 256
+
+struct rung {
+	struct bpf_program *prog;
+	const struct hook *hook;
+	const char *target;
+	char *group; /* NULL: no ladder */
+	uint64_t n;
+	bool optional, exists;
+};
+
+struct ladder {
+	struct rung *rungs;
+	size_t n;
+};
+
+static void ladder_done(struct ladder *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->rungs[i].group);
+	free(l->rungs);
+}
+
+const char *program_tag(const struct bpf_object *object, const struct bpf_program *p,
+			const char *prefix)
+{
+	const struct btf *btf = bpf_object__btf(object);
+
+	for (uint32_t id = 1; btf && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id), *on;
+		const char *tag, *name;
+
+		if (!btf_is_decl_tag(t) || btf_decl_tag(t)->component_idx != -1)
+			continue;
+		on = btf__type_by_id(btf, t->type);
+		tag = btf__name_by_offset(btf, t->name_off);
+		if (!on || !btf_is_func(on) || !tag || !str_starts(tag, prefix))
+			continue;
+		name = btf__name_by_offset(btf, on->name_off);
+		if (name && !strcmp(name, bpf_program__name(p)))
+			return tag + strlen(prefix);
+	}
+	return NULL;
+}
+
+/* "GROUP:N" */
+static int parse_rung(struct rung *r, const char *tag)
+{
+	const char *colon = strrchr(tag, ':');
+
+	if (!colon || colon == tag || parse_u64(colon + 1, &r->n))
+		return -EINVAL;
+	r->group = xstrndup(tag, colon - tag);
+	return 0;
+}
+
+static int read_rungs(struct bpf_object *object, struct ladder *l, const char *gadget,
+		      struct err *err)
+{
+	struct bpf_program *p;
+
+	l->rungs = xnew_n(struct rung, MAX_PROGRAMS);
+	bpf_object__for_each_program(p, object) {
+		struct rung *r = &l->rungs[l->n];
+		const char *tag = program_tag(object, p, "rung:");
+
+		if (l->n == MAX_PROGRAMS)
+			return err_set(err, -E2BIG, "%s: more than %d programs", gadget, MAX_PROGRAMS);
+		l->n++;
+		r->prog = p;
+		r->hook = hook_find(bpf_program__section_name(p), &r->target);
+		r->optional = program_tag(object, p, "optional") != NULL;
+		if (tag && parse_rung(r, tag))
+			return err_set(err, -EINVAL, "%s: program %s has a bad tag 'rung:%s'", gadget,
+				       bpf_program__name(p), tag);
+	}
+	return 0;
+}
+
+/* Every program of this rung has its hook. */
+static bool rung_stands(const struct ladder *l, const char *group, uint64_t n)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct rung *r = &l->rungs[i];
+
+		if (r->group && r->n == n && !strcmp(r->group, group) && !r->exists)
+			return false;
+	}
+	return true;
+}
+
+/* The lowest rung of the group that stands; false: none does. */
+static bool best_rung(const struct ladder *l, const char *group, uint64_t *ret)
+{
+	bool found = false;
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct rung *r = &l->rungs[i];
+
+		if (!r->group || strcmp(r->group, group) || (found && r->n >= best) ||
+		    !rung_stands(l, group, r->n))
+			continue;
+		best = r->n;
+		found = true;
+	}
+	if (found)
+		*ret = best;
+	return found;
+}
+
+static int lacks(const struct rung *r, const char *gadget, struct err *err)
+{
+	return err_set(err, -ENOTSUP, "%s needs %s %s, which this kernel lacks", gadget,
+		       hook_word(r->hook), r->target);
+}
+
+int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
+{
+	_cleanup_(ladder_done) struct ladder l = {};
+	_cleanup_(closep) int tracefs = tracefs_open();
+	int rc = read_rungs(object, &l, gadget, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < l.n; i++) {
+		struct rung *r = &l.rungs[i];
+
+		r->exists = true;
+		/* Where it is dear to know and nothing depends on it, attaching will tell. */
+		if (hook_is_cheap(r->hook) || r->optional || r->group)
+			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
+		if (!r->exists && !r->optional && !r->group)
+			return tracefs < 0 ? err_set(err, -EPERM, "%s: cannot open tracefs", gadget) :
+					     lacks(r, gadget, err);
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		struct rung *r = &l.rungs[i];
+
+		uint64_t best = r->n;
+
+		if (r->group && !best_rung(&l, r->group, &best)) {
+			if (!r->optional)
+				return lacks(r, gadget, err);
+			r->exists = false;
+		}
+		if (!r->exists || r->n != best)
+			bpf_program__set_autoload(r->prog, false);
+	}
+	return 0;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Top tables. The programs fill the table that an array of one map points to. To take it, the
+ * other table is put in its place; that update returns only when no program uses the old one any
+ * more (the kernel waits for them after each change of a map of maps), so that what is read then is
+ * whole and stands still.
+ */
+#include "gadget/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+struct taking {
+	struct gadget *g;
+	unsigned int source;
+	gadget_record_fn *fn;
+	void *ctx;
+	uint32_t key_size, value_size; /* bytes, as the map has them */
+	unsigned char *row;
+	uint32_t row_size;
+};
+
+static void give_row(struct taking *t, const unsigned char *key, const unsigned char *value)
+{
+	const struct source *s = &t->g->sources[t->source];
+
+	memcpy(t->row, key, t->key_size);
+	memcpy(t->row + s->value_offset, value, t->value_size);
+	t->fn(t->ctx, t->source, t->row, t->row_size);
+}
+
+/* Takes rows out, many for each call. -ENOTSUP (kernels before 5.6) where nothing was taken. */
+static int take_batches(struct taking *t, int fd)
+{
+	uint32_t room = 512, position = 0, count;
+	_cleanup_(freep) unsigned char *keys = NULL;
+	_cleanup_(freep) unsigned char *values = NULL;
+	bool begun = false;
+	int rc;
+
+	do {
+		keys = xrealloc(keys, room, t->key_size);
+		values = xrealloc(values, room, t->value_size);
+		count = room;
+		rc = bpf_map_lookup_and_delete_batch(fd, begun ? &position : NULL, &position, keys, values,
+						     &count, NULL);
+		if (rc == -ENOSPC && room < MAX_TABLE_ROWS) { /* one bucket holds more */
+			room *= 2;
+			continue;
+		}
+		if (rc && rc != -ENOENT)
+			return begun || rc == -EFAULT ? rc : -ENOTSUP;
+		begun = true;
+		for (uint32_t i = 0; i < count; i++)
+			give_row(t, keys + (size_t)i * t->key_size, values + (size_t)i * t->value_size);
+	} while (rc != -ENOENT);
+	return 0;
+}
+
+static int take_one_by_one(struct taking *t, int fd)
+{
+	_cleanup_(freep) unsigned char *key = xcalloc(1, t->key_size);
+	_cleanup_(freep) unsigned char *value = xcalloc(1, t->value_size);
+	int rc;
+
+	while (!(rc = bpf_map_get_next_key(fd, NULL, key))) {
+		if (!bpf_map_lookup_elem(fd, key, value))
+			give_row(t, key, value);
+		rc = bpf_map_delete_elem(fd, key);
+		if (rc && rc != -ENOENT)
+			return rc;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
+		struct err *err)
+{
+	struct running *run = g->run;
+	const struct source *s = &g->sources[source];
+	struct bpf_map *table[2] = { source_map(g, source, "_table_a"),
+				     source_map(g, source, "_table_b") };
+	struct bpf_map *now = source_map(g, source, "_now");
+	uint32_t zero = 0;
+
+	if (!table[0] || !table[1] || !now)
+		return err_set(err, -EINVAL, "%s: source %s has no tables", g->name, s->pub.name);
+	struct bpf_map *full = table[run->table_now[source]];
+	int other = bpf_map__fd(table[!run->table_now[source]]);
+	struct taking t = { .g = g, .source = source, .fn = fn, .ctx = ctx,
+			    .key_size = bpf_map__key_size(full),
+			    .value_size = bpf_map__value_size(full),
+			    .row_size = s->pub.schema->record_size };
+
+	if (t.key_size > t.row_size || s->value_offset > t.row_size ||
+	    t.value_size > t.row_size - s->value_offset)
+		return err_set(err, -EINVAL, "%s: rows of %s do not fit their tables", g->name,
+			       s->pub.name);
+	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
+		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name, s->pub.name);
+	run->table_now[source] ^= 1;
+
+	_cleanup_(freep) unsigned char *row = xcalloc(1, t.row_size);
+	t.row = row;
+	int rc = take_batches(&t, bpf_map__fd(full));
+	if (rc == -ENOTSUP)
+		rc = take_one_by_one(&t, bpf_map__fd(full));
+	return rc ? err_set(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name) : 0;
+}
