@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Opening gadgets: the built-in ones, files and bytes; what can be asked of an open one. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "gadget/describe.h"
+
+/* Rows made by src/embed.S; a program without gadgets has no such section. */
+extern const struct gadget_object __start_ig_gadgets[] __attribute__((weak));
+extern const struct gadget_object __stop_ig_gadgets[] __attribute__((weak));
+
+/* ---- built-in gadgets ---------------------------------------------------------------------------- */
+
+size_t gadget_builtin_count(void)
+{
+	return (size_t)(__stop_ig_gadgets - __start_ig_gadgets);
+}
+
+/* The linker's order is no promise; there are few enough to find the i-th name by counting. */
+const struct gadget_object *gadget_builtin(size_t i)
+{
+	for (const struct gadget_object *g = __start_ig_gadgets; g < __stop_ig_gadgets; g++) {
+		size_t before = 0;
+
+		for (const struct gadget_object *h = __start_ig_gadgets; h < __stop_ig_gadgets; h++)
+			before += strcmp(h->name, g->name) < 0;
+		if (before == i)
+			return g;
+	}
+	return NULL;
+}
+
+static bool has_alias(const struct gadget_object *g, const char *name)
+{
+	_cleanup_(object_close) struct object o = {};
+	uint32_t license, cursor = 0;
+	const char *alias;
+
+	if (object_open(g->elf, g->size, &o, NULL) < 0)
+		return false;
+	license = types_find(&o.types, BTF_KIND_VAR, "LICENSE");
+	while (license && (alias = types_tag(&o.types, license, -1, "alias:", &cursor)))
+		if (!strcmp(alias, name))
+			return true;
+	return false;
+}
+
+const struct gadget_object *gadget_builtin_find(const char *name_or_alias)
+{
+	const struct gadget_object *g;
+
+	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
+		if (!strcmp(g->name, name_or_alias))
+			return g;
+	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
+		if (has_alias(g, name_or_alias))
+			return g;
+	return NULL;
+}
+
+/* Names of all built-in gadgets and their aliases, for suggestions. */
+struct names {
+	char **items;
+	size_t n, room;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static void add_names(struct names *names, const struct gadget_object *g)
+{
+	_cleanup_(object_close) struct object o = {};
+	uint32_t license, cursor = 0;
+	const char *alias;
+
+	*grow(&names->items, &names->n, &names->room) = xstrdup(g->name);
+	if (object_open(g->elf, g->size, &o, NULL) < 0)
+		return;
+	license = types_find(&o.types, BTF_KIND_VAR, "LICENSE");
+	while (license && (alias = types_tag(&o.types, license, -1, "alias:", &cursor)))
+		*grow(&names->items, &names->n, &names->room) = xstrdup(alias);
+}
+
+static const char *next_name(const void *ctx, size_t i)
+{
+	const struct names *names = ctx;
+
+	return i < names->n ? names->items[i] : NULL;
+}
+
+static int unknown_gadget(const char *name, struct err *err)
+{
+	_cleanup_(names_done) struct names names = {};
+	const char *near;
+
+	for (const struct gadget_object *g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
+		add_names(&names, g);
+	near = nearest(name, next_name, &names);
+	if (near)
+		return err_set(err, -ENOENT, "no gadget '%s'; is '%s' meant?", name, near);
+	return err_set(err, -ENOENT, "no gadget '%s'", name);
+}
+
+/* ---- opening -------------------------------------------------------------------------------------- */
+
+static int finish_schemas(struct gadget *g, const struct gadget_open_options *o, struct err *err)
+{
+	for (size_t i = 0; i < g->n_sources; i++) {
+		struct schema *s = g->sources[i].pub.schema;
+		int r = o && o->enrich ? o->enrich(s, err) : 0;
+
+		if (!r)
+			r = schema_finish(s, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int gadget_open_bytes(const char *name, const void *elf, size_t size,
+		      const struct gadget_open_options *o, struct gadget **ret, struct err *err)
+{
+	_cleanup_(gadget_freep) struct gadget *g = NULL;
+	int r;
+
+	if (size > MAX_OBJECT_BYTES)
+		return err_set(err, -EINVAL, "%s: larger than %u bytes", name, MAX_OBJECT_BYTES);
+	g = xnew(struct gadget);
+	g->name = xstrdup(name);
+	g->elf = xcalloc(1, size);
+	g->elf_size = size;
+	memcpy(g->elf, elf, size);
+	r = gadget_describe(g, err);
+	if (!r)
+		r = finish_schemas(g, o, err);
+	if (r < 0)
+		return err_wrap(err, r, "%s", name);
+	*ret = take(g);
+	return 0;
+}
+
+int gadget_open_builtin(const char *name, const struct gadget_open_options *o, struct gadget **ret,
+			struct err *err)
+{
+	const struct gadget_object *g = gadget_builtin_find(name);
+
+	if (!g)
+		return unknown_gadget(name, err);
+	return gadget_open_bytes(g->name, g->elf, g->size, o, ret, err);
+}
+
+/* "/dir/my_gadget.bpf.o" -> "my_gadget"; what could disturb a terminal or a path becomes '_'. */
+static char *name_of_file(const char *path)
+{
+	static const char *const endings[] = { ".o", ".bpf" };
+	const char *slash = strrchr(path, '/');
+	char *name = xstrdup(slash ? slash + 1 : path);
+
+	for (size_t i = 0; i < array_size(endings); i++) {
+		size_t len = strlen(name), cut = strlen(endings[i]);
+
+		if (len > cut && !strcmp(name + len - cut, endings[i]))
+			name[len - cut] = '\0';
+	}
+	for (char *at = name; *at; at++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *at))
+			*at = '_';
+	return name;
+}
+
+static int read_object(const char *path, struct buf *ret, struct err *err)
+{
+	/* Not blocking: the name may be a FIFO's. */
+	_cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = -errno;
+		return err_set(err, r, "%s: %s", path, strerror(-r));
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "%s: not a regular file", path);
+	r = buf_read_fd(ret, fd);
+	if (r == -EFBIG)
+		return err_set(err, -EINVAL, "%s: larger than %u bytes", path, MAX_OBJECT_BYTES);
+	return r < 0 ? err_set(err, r, "%s: %s", path, strerror(-r)) : 0;
+}
+
+int gadget_open_file(const char *path, const struct gadget_open_options *o, struct gadget **ret,
+		     struct err *err)
+{
+	_cleanup_(freep) char *name = name_of_file(path);
+	_cleanup_(buf_done) struct buf bytes;
+	int r;
+
+	buf_init(&bytes, MAX_OBJECT_BYTES);
+	r = read_object(path, &bytes, err);
+	if (r < 0)
+		return r;
+	r = object_validate(bytes.data, bytes.len, err);
+	if (!r)
+		r = object_try_open(bytes.data, bytes.len, err);
+	if (r < 0)
+		return err_wrap(err, r, "%s", path);
+	return gadget_open_bytes(name, bytes.data, bytes.len, o, ret, err);
+}
+
+int gadget_open(const char *name_or_path, const struct gadget_open_options *o, struct gadget **ret,
+		struct err *err)
+{
+	size_t len = strlen(name_or_path);
+
+	if (strchr(name_or_path, '/') || (len > 2 && !strcmp(name_or_path + len - 2, ".o")))
+		return gadget_open_file(name_or_path, o, ret, err);
+	return gadget_open_builtin(name_or_path, o, ret, err);
+}
+
+static void free_param(struct param *p)
+{
+	free(p->place.symbol);
+	free(p->type);
+	free(p->value);
+	free((char *)p->pub.name);
+	free((char *)p->pub.doc);
+	free((char *)p->pub.default_text);
+}
+
+struct gadget *gadget_free(struct gadget *g)
+{
+	if (!g)
+		return NULL;
+	gadget_unload(g);
+	for (size_t i = 0; i < g->n_sources; i++) {
+		schema_unref(g->sources[i].pub.schema);
+		free(g->sources[i].prefix);
+	}
+	for (size_t i = 0; i < g->n_params; i++)
+		free_param(&g->params[i]);
+	for (size_t i = 0; i < g->n_aliases; i++)
+		free(g->aliases[i]);
+	free(g->sources);
+	free(g->params);
+	free(g->aliases);
+	free(g->elf);
+	free(g->doc);
+	free(g->name);
+	free(g);
+	return NULL;
+}
+
+void gadget_freep(struct gadget **g)
+{
+	gadget_free(*g);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------- */
+
+const char *gadget_name(const struct gadget *g)
+{
+	return g->name;
+}
+
+const char *gadget_doc(const struct gadget *g)
+{
+	return g->doc;
+}
+
+size_t gadget_n_aliases(const struct gadget *g)
+{
+	return g->n_aliases;
+}
+
+const char *gadget_alias(const struct gadget *g, size_t i)
+{
+	return g->aliases[i];
+}
+
+size_t gadget_n_sources(const struct gadget *g)
+{
+	return g->n_sources;
+}
+
+const struct gadget_source *gadget_source(const struct gadget *g, size_t i)
+{
+	return &g->sources[i].pub;
+}
+
+size_t gadget_n_params(const struct gadget *g)
+{
+	return g->n_params;
+}
+
+const struct gadget_param *gadget_param(const struct gadget *g, size_t i)
+{
+	return &g->params[i].pub;
+}

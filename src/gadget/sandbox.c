@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libbpf opens an object from outside in a child that can do nothing: no privileges, no files, little
+ * memory, five seconds, and only the system calls that opening needs. If it crashes there, the
+ * object is refused. libbpf's warnings come back through a pipe.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <seccomp.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "gadget/internal.h"
+
+#define DEADLINE_S 5
+#define MEMORY_BYTES (256u << 20) /* beyond what the process had at the fork */
+#define MAX_REPORT_BYTES 4096
+#define NOBODY 65534
+
+/* In the child: where libbpf's words go, and the only descriptor that it has. */
+enum { REPORT_FD = 3 };
+enum { CHILD_OPENED = 0, CHILD_REFUSED = 1, CHILD_NOT_CONFINED = 2 };
+
+/* ---- the child ------------------------------------------------------------------------------------ */
+
+static int report(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_WARN ? vdprintf(REPORT_FD, fmt, ap) : 0;
+}
+
+/* Address space that this process has; sanitizers reserve terabytes. */
+static uint64_t address_space(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f) {
+		if (fscanf(f, "%lu", &pages) != 1)
+			pages = 0;
+		fclose(f);
+	}
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int limit(void)
+{
+	const struct {
+		int what;
+		uint64_t most;
+	} limits[] = {
+		{ RLIMIT_AS, address_space() + MEMORY_BYTES }, { RLIMIT_CPU, DEADLINE_S },
+		{ RLIMIT_CORE, 0 }, { RLIMIT_FSIZE, 0 }, { RLIMIT_NOFILE, 0 }, { RLIMIT_NPROC, 0 },
+	};
+
+	for (size_t i = 0; i < array_size(limits); i++) {
+		struct rlimit r = { limits[i].most, limits[i].most }, now;
+
+		if (!getrlimit(limits[i].what, &now) && now.rlim_max < r.rlim_max)
+			r.rlim_cur = r.rlim_max = now.rlim_max;
+		if (setrlimit(limits[i].what, &r) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* An ordinary user, or root of a user namespace that has no nobody, stays who he is, without capabilities. */
+static int drop_privileges(void)
+{
+	cap_t none = cap_init();
+	int r;
+
+	if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0)
+		(void)!setresuid(NOBODY, NOBODY, NOBODY);
+	r = none && cap_set_proc(none) == 0 ? 0 : -EPERM;
+	cap_free(none);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	return r;
+}
+
+/* Memory, its own end, and words into the pipe. Other calls fail with EPERM, which libbpf bears. */
+static int filter_calls(void)
+{
+	static const int calls[] = {
+		SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
+		SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getrandom),
+		SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
+		SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield),
+		SCMP_SYS(clock_gettime),
+	};
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = f ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !r && i < array_size(calls); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
+	if (!r)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, 4 /* PROT_EXEC */, 0));
+	if (!r)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0));
+	if (!r)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+				     SCMP_A0(SCMP_CMP_EQ, REPORT_FD, 0));
+	if (!r)
+		r = seccomp_load(f);
+	seccomp_release(f);
+	return r;
+}
+
+/* No handlers of this program (or of a sanitizer): a crash shall be the signal that it is. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+__attribute__((noreturn)) static void child(int report_fd, const void *elf, size_t size)
+{
+	struct bpf_object *o;
+
+	reset_signals();
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	alarm(DEADLINE_S + 1);
+	if (report_fd != REPORT_FD && dup2(report_fd, REPORT_FD) < 0)
+		_exit(CHILD_NOT_CONFINED);
+	if (close_range(REPORT_FD + 1, ~0u, 0) < 0)
+		_exit(CHILD_NOT_CONFINED);
+	if (limit() < 0 || drop_privileges() < 0)
+		_exit(CHILD_NOT_CONFINED);
+	for (int fd = 0; fd < REPORT_FD; fd++)
+		close(fd);
+	if (filter_calls() < 0)
+		_exit(CHILD_NOT_CONFINED);
+	libbpf_set_print(report);
+	o = bpf_object__open_mem(elf, size, NULL);
+	_exit(o ? CHILD_OPENED : CHILD_REFUSED);
+}
+
+/* ---- the parent ----------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Reads what the child says until it ends. -ETIMEDOUT. */
+static int listen_to(int fd, struct buf *words)
+{
+	int64_t end = now_ms() + DEADLINE_S * 1000, left;
+
+	while ((left = end - now_ms()) > 0) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		char some[512];
+		ssize_t n;
+
+		if (poll(&p, 1, (int)left) <= 0)
+			continue; /* the time has passed, or a signal came */
+		n = read(fd, some, sizeof(some));
+		if (!n)
+			return 0;
+		if (n > 0)
+			buf_add(words, some, (size_t)n);
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return -ETIMEDOUT;
+}
+
+/* The first line of libbpf's words without its name; it may quote the object, so no control characters. */
+static const char *first_line(struct buf *words)
+{
+	char *line = words->data;
+
+	if (!words->len)
+		return "it gives no reason";
+	buf_cstr(words);
+	line[strcspn(line, "\n")] = '\0';
+	for (char *at = line; *at; at++)
+		if (*at < 0x20 || *at > 0x7e)
+			*at = '?';
+	return strncmp(line, "libbpf: ", 8) ? line : line + 8;
+}
+
+static int judge(int status, struct buf *words, struct err *err)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return err_set(err, -EINVAL, "libbpf cannot read this object (it took too long)");
+	if (WIFSIGNALED(status))
+		return err_set(err, -EINVAL, "libbpf cannot read this object (it crashed: SIG%s)",
+			       sigabbrev_np(WTERMSIG(status)));
+	switch (WEXITSTATUS(status)) {
+	case CHILD_OPENED:
+		return 0;
+	case CHILD_REFUSED:
+		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(words));
+	default:
+		return err_set(err, -EPERM, "no confined process could be made to look at this object");
+	}
+}
+
+static int reap(pid_t pid, int *ret_status)
+{
+	while (waitpid(pid, ret_status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int object_try_open(const void *elf, size_t size, struct err *err)
+{
+	_cleanup_(closep) int from_child = -1, to_parent = -1;
+	_cleanup_(buf_done) struct buf words;
+	int fds[2], r, status;
+	pid_t pid;
+
+	buf_init(&words, MAX_REPORT_BYTES);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_set(err, -errno, "no pipe: %s", strerror(errno));
+	from_child = fds[0];
+	to_parent = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, -errno, "no process: %s", strerror(errno));
+	if (!pid)
+		child(to_parent, elf, size);
+	close(take_fd(&to_parent));
+
+	r = listen_to(from_child, &words);
+	if (r < 0)
+		kill(pid, SIGKILL);
+	if (reap(pid, &status) < 0 && !r) /* somebody else's SIGCHLD handling took it */
+		return err_set(err, -ECHILD, "the process that looked at this object is lost");
+	if (r == -ETIMEDOUT)
+		return err_set(err, -EINVAL, "libbpf cannot read this object (it took too long)");
+	return r < 0 ? err_set(err, r, "no answer: %s", strerror(-r)) : judge(status, &words, err);
+}
