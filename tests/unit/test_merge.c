@@ -32,13 +32,13 @@ static void release(void *ctx, const struct merge_row *row, bool late)
 
 	assert_true(row->size >= sizeof(id));
 	memcpy(&id, row->record, sizeof(id));
-	*grow(&s->got, &s->n, &s->room) = (struct got){ row->time, id, late };
+	*grow(&s->got, &s->n, &s->room) = (struct got){row->time, id, late};
 }
 
 static void push(struct merge *m, uint64_t time, uint32_t id, uint32_t size, uint64_t now)
 {
 	_cleanup_(freep) unsigned char *record = calloc(1, size);
-	struct merge_row row = { .time = time, .size = size, .record = record };
+	struct merge_row row = {.time = time, .size = size, .record = record};
 
 	memcpy(record, &id, sizeof(id));
 	merge_push(m, &row, now); /* the record is gone after this: it must have been copied */
@@ -46,10 +46,11 @@ static void push(struct merge *m, uint64_t time, uint32_t id, uint32_t size, uin
 
 static void test_two_rings_in_order(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(100 * MS, 1 << 20, release, &s);
 
-	for (uint32_t i = 0; i < 1000; i++) /* one ring's burst, then the other's, interleaved in time */
+	for (uint32_t i = 0; i < 1000;
+	     i++) /* one ring's burst, then the other's, interleaved in time */
 		push(m, 1000 * MS + 2 * i, 2 * i, 8, 1001 * MS);
 	for (uint32_t i = 0; i < 1000; i++)
 		push(m, 1000 * MS + 2 * i + 1, 2 * i + 1, 8, 1001 * MS);
@@ -70,7 +71,7 @@ static void test_two_rings_in_order(void **state)
 
 static void test_equal_times_keep_arrival(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	for (uint32_t i = 0; i < 500; i++)
@@ -84,7 +85,7 @@ static void test_equal_times_keep_arrival(void **state)
 
 static void test_late_is_marked_not_reordered(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	push(m, 100 * MS, 1, 8, 100 * MS);
@@ -102,7 +103,7 @@ static void test_late_is_marked_not_reordered(void **state)
 
 static void test_future_does_not_stick(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	push(m, UINT64_MAX, 1, 8, 100 * MS);
@@ -120,13 +121,13 @@ static void test_future_does_not_stick(void **state)
 
 static void test_memory_is_bounded(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(1000 * MS, 64 * 1024, release, &s);
 
 	for (uint32_t i = 0; i < 100; i++)
 		push(m, 100 * MS + i, i, 4096, 101 * MS);
 	assert_true(merge_held(m) < 16);
-	assert_int_equal(merge_held(m) + s.n, 100); /* released early, not dropped */
+	assert_int_equal(merge_held(m) + s.n, 100);   /* released early, not dropped */
 	push(m, 102 * MS, 100, 128 * 1024, 103 * MS); /* more than may be held at all */
 	merge_release_all(m);
 	assert_int_equal(s.n, 101);
@@ -137,7 +138,7 @@ static void test_memory_is_bounded(void **state)
 /* Random bursts: all that is not late comes in order, and all comes. */
 static void test_random_bursts(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(3 * MS, 1 << 20, release, &s);
 	uint64_t now = 1000 * MS, newest = 0;
 	uint32_t n = 0;
@@ -146,8 +147,8 @@ static void test_random_bursts(void **state)
 	for (int burst = 0; burst < 200; burst++) {
 		now += (uint64_t)(rand() % 2000) * 1000;
 		for (int i = 0; i < 100; i++)
-			push(m, now - (uint64_t)(rand() % 5000) * 1000, n++, 8 + (uint32_t)(rand() % 64),
-			     now);
+			push(m, now - (uint64_t)(rand() % 5000) * 1000, n++,
+			     8 + (uint32_t)(rand() % 64), now);
 		merge_release(m, now);
 	}
 	merge_release_all(m);
@@ -166,7 +167,7 @@ static void test_random_bursts(void **state)
 
 static void test_free_of_held(void **state)
 {
-	struct sink s = { 0 };
+	struct sink s = {0};
 	struct merge *m = merge_new(MS, 1 << 20, release, &s);
 
 	push(m, 1, 1, 8, 1);

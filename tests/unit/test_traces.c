@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Accounting: seen = delivered + discarded + lost, for each container and in all, whatever happens. */
+/* Accounting: seen = delivered + discarded + lost, for each container and in all, whatever happens.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ static void assert_holds(struct totals n)
 
 static void test_slots_and_keys(void **state)
 {
-	_cleanup_(container_unrefp) struct container *a = make(KEY(1, 5), "a"), *b = make(KEY(2, 5), "b");
+	_cleanup_(container_unrefp) struct container *a = make(KEY(1, 5), "a"),
+						     *b = make(KEY(2, 5), "b");
 	struct account acc;
 
 	account_init(&acc, 10);
@@ -38,7 +40,7 @@ static void test_slots_and_keys(void **state)
 	account_add(&acc, a->key, a, true);
 	assert_non_null(account_find(&acc, KEY(1, 5)));
 	assert_null(account_find(&acc, KEY(2, 5))); /* same slot, another container */
-	account_finish(&acc, 5, (struct gadget_counters){ 0 });
+	account_finish(&acc, 5, (struct gadget_counters){0});
 	account_add(&acc, b->key, b, true);
 	assert_null(account_find(&acc, KEY(1, 5)));
 	assert_ptr_equal(account_find(&acc, KEY(2, 5))->container, b);
@@ -60,10 +62,10 @@ static void test_finish_sound(void **state)
 	e = account_add(&acc, c->key, c, true);
 	e->delivered = 70;
 	e->discarded = 20;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 95, 4 }), 4);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 96, 4 }), 0);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 100, 10 }), 6);
-	account_finish(&acc, 1, (struct gadget_counters){ 100, 10 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){95, 4}), 4);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){96, 4}), 0);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){100, 10}), 6);
+	account_finish(&acc, 1, (struct gadget_counters){100, 10});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.n_ended, 1);
 	assert_int_equal(acc.ended[0].n.lost, 10);
@@ -72,7 +74,7 @@ static void test_finish_sound(void **state)
 	assert_int_equal(acc.finished.seen, 103);
 	assert_int_equal(acc.nameless.lost, 3);
 	assert_holds(acc.finished);
-	account_finish(&acc, 1, (struct gadget_counters){ 5, 5 }); /* a free slot: nothing */
+	account_finish(&acc, 1, (struct gadget_counters){5, 5}); /* a free slot: nothing */
 	assert_int_equal(acc.finished.seen, 103);
 	account_done(&acc);
 }
@@ -87,14 +89,14 @@ static void test_finish_unsound(void **state)
 	account_init(&acc, 10);
 	e = account_add(&acc, c->key, c, true); /* counted, never came */
 	e->delivered = 5;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 9, 1 }), 1);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 9, 1 }), 3);
-	account_finish(&acc, 1, (struct gadget_counters){ 9, 1 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){9, 1}), 1);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){9, 1}), 3);
+	account_finish(&acc, 1, (struct gadget_counters){9, 1});
 	assert_int_equal(acc.finished.lost, 4);
 	assert_int_equal(acc.unaccounted, 3);
 	e = account_add(&acc, KEY(2, 1), NULL, true); /* came, never counted */
 	e->delivered = 7;
-	account_finish(&acc, 1, (struct gadget_counters){ 5, 0 });
+	account_finish(&acc, 1, (struct gadget_counters){5, 0});
 	assert_int_equal(acc.unaccounted, 5);
 	assert_int_equal(acc.nameless.seen, 7);
 	acc.stray.discarded = 2;
@@ -116,16 +118,16 @@ static void test_unwanted(void **state)
 	account_init(&acc, 10);
 	e = account_add(&acc, c->key, c, false);
 	e->discarded = 6;
-	n = account_totals(e, (struct gadget_counters){ 10, 4 });
+	n = account_totals(e, (struct gadget_counters){10, 4});
 	assert_int_equal(n.discarded, 10);
 	assert_int_equal(n.lost, 0);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 10, 4 }), 0);
-	account_finish(&acc, 1, (struct gadget_counters){ 10, 4 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){10, 4}), 0);
+	account_finish(&acc, 1, (struct gadget_counters){10, 4});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.finished.discarded, 10);
 	assert_int_equal(acc.n_ended, 1);
 	account_add(&acc, c->key, c, false); /* refused, and it did nothing: not worth a line */
-	account_finish(&acc, 1, (struct gadget_counters){ 0 });
+	account_finish(&acc, 1, (struct gadget_counters){0});
 	assert_int_equal(acc.n_ended, 1);
 	account_done(&acc);
 }
@@ -142,7 +144,7 @@ static void test_ended_is_bounded(void **state)
 		struct account_entry *e = account_add(&acc, c->key, c, true);
 
 		e->delivered = i;
-		account_finish(&acc, i % 7, (struct gadget_counters){ i, 0 });
+		account_finish(&acc, i % 7, (struct gadget_counters){i, 0});
 	}
 	assert_int_equal(acc.n_ended, 100);
 	assert_int_equal(acc.n_others, 950);
@@ -160,10 +162,8 @@ static void test_ended_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slots_and_keys),
-		cmocka_unit_test(test_finish_sound),
-		cmocka_unit_test(test_finish_unsound),
-		cmocka_unit_test(test_unwanted),
+		cmocka_unit_test(test_slots_and_keys),	 cmocka_unit_test(test_finish_sound),
+		cmocka_unit_test(test_finish_unsound),	 cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_ended_is_bounded),
 	};
 
