@@ -534,7 +534,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 		p->set = 1;                                                                        \
 		return &p->value;                                                                  \
 	}                                                                                          \
-	static __always_inline struct TYPE *NAME##_end(void)                                       \
+	static __always_inline struct TYPE *NAME##_find(bool end)                                  \
 	{                                                                                          \
 		struct NAME##_pending *p;                                                          \
                                                                                                    \
@@ -547,7 +547,8 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 		}                                                                                  \
 		if (!p || !p->set)                                                                 \
 			return 0;                                                                  \
-		p->set = 0;                                                                        \
+		if (end)                                                                           \
+			p->set = 0;                                                                \
 		return &p->value;                                                                  \
 	}                                                                                          \
 	struct NAME##_pending
@@ -562,7 +563,9 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 		p_;                                                                                \
 	})
 /* At the exit: what the enter left, once; NULL where there was none. */
-#define pending_end(NAME) NAME##_end()
+#define pending_end(NAME) NAME##_find(true)
+/* Between the two. */
+#define pending_peek(NAME) NAME##_find(false)
 
 /* ---- contexts and common fields ------------------------------------------------------------------ */
 

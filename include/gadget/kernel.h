@@ -369,6 +369,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sock_cgroup_data {
@@ -381,7 +382,6 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type, sk_protocol;
 	int sk_err;
-	unsigned long sk_flags;
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
 	kuid_t sk_uid;
@@ -395,10 +395,17 @@ struct tcp_sock {
 	__u64 bytes_received, bytes_acked, bytes_sent, bytes_retrans;
 	__u32 srtt_us, total_retrans;
 };
+typedef enum {
+	SS_CONNECTING = 2,
+} socket_state;
 struct socket {
 	short type;
+	socket_state state;
 	struct file *file;
 	struct sock *sk;
+};
+enum {
+	SOCK_DONE = 1, /* bit of skc_flags: the other end's FIN was received */
 };
 enum {
 	TCP_ESTABLISHED = 1,

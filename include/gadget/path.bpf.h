@@ -66,8 +66,8 @@ static __always_inline int g_path_prepend(struct g_path_walk *w, struct dentry *
 }
 
 /*
- * One step up. A global function is verified once and by itself, so that a loop of hundreds of steps
- * costs the verifier nothing, on 5.10 as well, which has no bpf_loop() and would refuse an object that names it.
+ * One step up. A global function is verified once and by itself, not for each call, so that a loop of hundreds
+ * of steps costs the verifier little; on 5.10 as well, which has no bpf_loop() and refuses objects that name it.
  */
 __noinline int g_path_step(void)
 {
@@ -94,15 +94,16 @@ __noinline int g_path_step(void)
 	return g_path_prepend(w, dentry);
 }
 
-/* Walks from `path` (in kernel memory) up to the current task's root; true: not all of it went into the buffer. */
-static __noinline int g_path_resolve(const struct path *path)
+/* Walks from a struct path in kernel memory up to the current task's root; true: not all of it went into the buffer. */
+__noinline int g_path_resolve(__u64 where)
 {
+	const struct path *path = (const void *)where;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct g_path_walk *w = g_path_walk();
 	int step = PATH_GO_ON;
 
-	if (!w || !path)
+	if (!w || !where)
 		return false;
 	w->dentry = BPF_CORE_READ(path, dentry);
 	w->mount = g_mount_of(BPF_CORE_READ(path, mnt));
@@ -111,17 +112,22 @@ static __noinline int g_path_resolve(const struct path *path)
 	w->at = G_PATH_MAX;
 	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++)
 		step = g_path_step();
-	if (step == PATH_NAMELESS) /* a pipe, a memfd; or the top of a whole file system */
-		step = g_path_prepend(w, w->dentry);
-	else if (w->at == G_PATH_MAX)
+	if (step == PATH_GO_ON)
+		step = PATH_CUT;
+	if (step == PATH_NAMELESS) { /* the top of what is mounted nowhere: a pipe, a memfd, a detached file system */
+		g_path_prepend(w, w->dentry);
+		if (w->text[(w->at + 1) & (G_PATH_MAX - 1)] == '/')
+			w->at = G_PATH_MAX - 1;
+	} else if (w->at == G_PATH_MAX) {
 		w->text[--w->at & (G_PATH_MAX - 1)] = '/';
-	return step == PATH_CUT || step == PATH_GO_ON;
+	}
+	return step == PATH_CUT;
 }
 
 /* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
 #define text_path(NAME, e, field, path, cap)                                                       \
 	do {                                                                                       \
-		bool cut_path_ = g_path_resolve(path);                                             \
+		bool cut_path_ = g_path_resolve((__u64)(path));                                    \
 		struct g_path_walk *w_ = g_path_walk();                                            \
                                                                                                    \
 		if (w_) {                                                                          \

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
+/* Bytes of TCP connections, by process. Counted where calls on sockets end, so the process is right, and io_uring's are there. */
+#include <gadget/gadget.bpf.h>
+#include <gadget/socket.bpf.h>
+
+GADGET("Show which TCP connections move how many bytes\n"
+       "For each interval, the bytes that processes sent and received over each connection. IPv4 and IPv6.",
+       ALIAS("tcptop"));
+
+PARAM(__s32, family, -1, "Only this version of IP: 4 or 6; -1: both");
+
+struct tcp_key {
+	g_container container;
+	g_comm comm DOC("Name of the process");
+	g_pid pid DOC("Process id");
+	g_pid tid DOC("Thread id") COL(hidden);
+	g_mntns mntns_id DOC("Mount namespace") COL(hidden);
+	struct g_endpoint src DOC("This end") COL(width=24);
+	struct g_endpoint dst DOC("The other end") COL(width=24);
+	g_netns netns_id DOC("Network namespace") COL(hidden);
+};
+
+struct tcp_value {
+	g_bytes sent DOC("Bytes sent in the interval") COL(right);
+	g_bytes received DOC("Bytes received in the interval") COL(right);
+};
+TOP(tcp, tcp_key, tcp_value, 10240, SORT("-sent,-received"));
+
+static __always_inline struct tcp_value *entry(const struct sock *sk)
+{
+	struct tcp_key key = {};
+	struct g_process p;
+	g_container c;
+
+	if (!sock_is_tcp(sk) || !wanted(&c))
+		return NULL;
+	sock_endpoints(sk, &key.src, &key.dst);
+	if (family > 0 && key.src.version != family)
+		return NULL;
+	process_fill(&p);
+	key.container = c;
+	g_comm_copy(key.comm, p.comm);
+	key.pid = p.pid;
+	key.tid = p.tid;
+	key.mntns_id = p.mntns_id;
+	key.netns_id = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	return top_entry(tcp, &key);
+}
+
+/* args: struct sock, result, flags */
+SEC("raw_tp/sock_send_length")
+int sent(struct bpf_raw_tracepoint_args *ctx)
+{
+	__s32 bytes = ctx->args[1];
+	struct tcp_value *v;
+
+	if (bytes <= 0)
+		return 0;
+	v = entry((const struct sock *)ctx->args[0]);
+	if (v)
+		__sync_fetch_and_add(&v->sent, bytes);
+	return 0;
+}
+
+SEC("raw_tp/sock_recv_length")
+int received(struct bpf_raw_tracepoint_args *ctx)
+{
+	__s32 bytes = ctx->args[1];
+	struct tcp_value *v;
+
+	if (bytes <= 0 || (__u32)ctx->args[2] & MSG_PEEK)
+		return 0;
+	v = entry((const struct sock *)ctx->args[0]);
+	if (v)
+		__sync_fetch_and_add(&v->received, bytes);
+	return 0;
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
+/*
+ * Executions. A successful one is taken where the kernel has just built the new image, whose
+ * arguments lie in one block that is in memory for certain: strings that the caller passed may lie in
+ * file pages not touched yet, which cannot be read at the enter. A failed one is taken at the call's exit, when the old
+ * image still stands and the kernel itself has just read the arguments.
+ */
+#include <gadget/gadget.bpf.h>
+#include <gadget/path.bpf.h>
+
+GADGET("Trace programs as they are executed\n"
+       "Shows each execve and execveat with all arguments, also those that fail (not those that only --ignore-failed "
+       "leaves out): up to 16 KiB of arguments, what is longer is cut and marked.",
+       ALIAS("execsnoop"));
+
+PARAM(bool, ignore_failed, false, "Leave out executions that failed");
+
+enum {
+	ARGS_MAX = 16 * 1024,
+	FILE_MAX = 4096,
+	PARENT_PATH_MAX = 1024,
+	FAILED_ARGS = 256, /* of a failed execution, so many arguments of so many bytes each */
+	FAILED_ARG_MAX = 4096,
+};
+
+struct exec_event {
+	g_time timestamp;
+	g_container container;
+	struct g_process proc;
+	g_errno error DOC("Why the execution failed") COL(width=10);
+	g_args args DOC("Arguments, beginning with the program's name") COL(width=48);
+	g_text file DOC("Program, as the process passed it") COL(hidden, ellipsis=start);
+	g_text exepath DOC("Path of the program that runs now: for scripts, the interpreter") COL(hidden, ellipsis=start);
+	g_text cwd DOC("Current folder") COL(hidden, ellipsis=start);
+	g_text parent_exepath DOC("Program of the parent process") COL(hidden, ellipsis=start);
+	g_tty tty DOC("Terminal") COL(hidden);
+	g_uid loginuid DOC("User id at login; 4294967295: none") COL(hidden);
+	__u32 sessionid DOC("Audit session; 4294967295: none") COL(hidden);
+	__u32 args_count DOC("Number of arguments") COL(hidden);
+	g_bytes args_size DOC("Bytes of all arguments") COL(hidden);
+	g_inode inode DOC("Inode of the program") COL(hidden);
+	g_dev dev DOC("Device of the program") COL(hidden);
+	g_bool upper_layer DOC("The program was added or changed in the container: it is in the upper layer") COL(hidden);
+};
+TRACER(exec, exec_event, ARGS_MAX + 3 * FILE_MAX + PARENT_PATH_MAX);
+
+/* Where a failed execution's arguments lie. */
+struct exec_call {
+	g_container container;
+	const char *file;
+	__u64 argv;
+};
+PENDING(calls, exec_call);
+
+static __always_inline __u32 tty_of(struct task_struct *task)
+{
+	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+	__u32 major, minor;
+
+	if (!tty)
+		return 0;
+	major = BPF_CORE_READ(tty, driver, major);
+	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+/* On overlayfs: is the file in the layer that the container writes to? */
+static __always_inline bool in_upper_layer(struct inode *inode)
+{
+	struct ovl_inode *ovl;
+	void *upper = NULL;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return false;
+	if (bpf_core_type_exists(struct ovl_inode)) {
+		ovl = (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
+		upper = BPF_CORE_READ(ovl, __upperdentry);
+	} else { /* overlayfs is a module */
+		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+	}
+	return upper;
+}
+
+static __always_inline void fill_common(struct exec_event *e, struct task_struct *task)
+{
+	process_fill(&e->proc);
+	e->tty = tty_of(task);
+	e->loginuid = e->sessionid = -1;
+	if (bpf_core_field_exists(task->loginuid)) { /* needs CONFIG_AUDIT */
+		e->loginuid = BPF_CORE_READ(task, loginuid.val);
+		e->sessionid = BPF_CORE_READ(task, sessionid);
+	}
+	text_path(exec, e, cwd, &BPF_CORE_READ(task, fs)->pwd, FILE_MAX);
+}
+
+static __always_inline void fill_parent(struct exec_event *e, struct task_struct *task)
+{
+	struct file *exe = BPF_CORE_READ(task, real_parent, mm, exe_file);
+
+	if (exe)
+		text_path(exec, e, parent_exepath, &exe->f_path, PARENT_PATH_MAX);
+}
+
+/* args: the task, its old thread id, struct linux_binprm */
+SEC("raw_tp/sched_process_exec")
+int executed(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	struct linux_binprm *bprm = (void *)ctx->args[2];
+	struct mm_struct *mm;
+	struct exec_event *e;
+	struct inode *inode;
+	struct file *exe;
+	unsigned long start;
+	g_container c;
+
+	if (!wanted(&c))
+		return 0;
+	e = record_begin(exec, c);
+	if (!e)
+		return 0;
+	mm = BPF_CORE_READ(task, mm);
+	start = BPF_CORE_READ(mm, arg_start);
+	e->args_size = BPF_CORE_READ(mm, arg_end) - start;
+	e->args_count = BPF_CORE_READ(bprm, argc);
+	text_user_bytes(exec, e, args, (const void *)start, e->args_size, ARGS_MAX);
+	text_kernel(exec, e, file, BPF_CORE_READ(bprm, filename), FILE_MAX);
+	fill_common(e, task);
+	exe = BPF_CORE_READ(mm, exe_file);
+	if (exe) {
+		inode = BPF_CORE_READ(exe, f_inode);
+		e->inode = BPF_CORE_READ(inode, i_ino);
+		e->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+		e->upper_layer = in_upper_layer(inode);
+		text_path(exec, e, exepath, &exe->f_path, FILE_MAX);
+	}
+	fill_parent(e, task);
+	record_submit(exec, e);
+	return 0;
+}
+
+static __always_inline int enter(const void *file, __u64 argv)
+{
+	struct exec_call *call;
+	g_container c;
+
+	if (ignore_failed || !wanted(&c))
+		return 0;
+	call = pending_begin(calls, c);
+	if (!call)
+		return 0;
+	call->container = c;
+	call->file = file;
+	call->argv = argv;
+	return 0;
+}
+
+/*
+ * One argument more of a failed execution into the record that is being made; 0: there are no more. A
+ * global function, so that the verifier sees it once and not for each argument.
+ */
+__noinline int add_argument(__u64 argv)
+{
+	const char *arg = NULL;
+	struct exec_scratch *s;
+	struct exec_event *e;
+	__u32 zero = 0;
+	__u64 used;
+	long n;
+
+	s = bpf_map_lookup_elem(&exec_scratches, &zero);
+	if (!s)
+		return 0;
+	e = &s->record;
+	if (bpf_probe_read_user(&arg, sizeof(arg), (const char **)argv + e->args_count) || !arg)
+		return 0;
+	e->args_count++;
+	used = s->used;
+	barrier_var(used);
+	if (used >= ARGS_MAX || e->args_count > FAILED_ARGS) {
+		e->args.length = G_TRUNCATED;
+		return 0;
+	}
+	n = bpf_probe_read_user_str(s->tail + used, FAILED_ARG_MAX, arg);
+	if (n == FAILED_ARG_MAX)
+		e->args.length = G_TRUNCATED;
+	if (n > 0)
+		s->used = used + n;
+	return 1;
+}
+
+/* They stand at the beginning of the tail. */
+static __always_inline void fill_failed_args(struct exec_event *e, __u64 argv)
+{
+	struct exec_scratch *s = g_scratch_of(exec, e);
+
+	for (unsigned long i = 0; i <= FAILED_ARGS; i++)
+		if (!add_argument(argv))
+			break;
+	e->args_size = s->used;
+	if (s->used > ARGS_MAX) {
+		s->used = ARGS_MAX;
+		e->args.length = G_TRUNCATED;
+	}
+	e->args.offset = sizeof(*e);
+	e->args.length |= s->used;
+}
+
+static __always_inline int leave(__s64 ret)
+{
+	struct exec_call *call = pending_end(calls);
+	struct task_struct *task;
+	struct exec_event *e;
+
+	if (!call || ret >= 0)
+		return 0;
+	e = record_begin(exec, call->container);
+	if (!e)
+		return 0;
+	task = (struct task_struct *)bpf_get_current_task();
+	e->error = -ret;
+	fill_failed_args(e, call->argv);
+	text_user(exec, e, file, call->file, FILE_MAX);
+	fill_common(e, task);
+	fill_parent(e, task);
+	record_submit(exec, e);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_execve")
+int enter_execve(struct syscall_enter *ctx)
+{
+	return enter((const void *)ctx->args[0], ctx->args[1]);
+}
+
+SEC("tp/syscalls/sys_exit_execve")
+int exit_execve(struct syscall_exit *ctx)
+{
+	return leave(ctx->ret);
+}
+
+SEC("tp/syscalls/sys_enter_execveat")
+int enter_execveat(struct syscall_enter *ctx)
+{
+	return enter((const void *)ctx->args[1], ctx->args[2]);
+}
+
+SEC("tp/syscalls/sys_exit_execveat")
+int exit_execveat(struct syscall_exit *ctx)
+{
+	return leave(ctx->ret);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
+/*
+ * TCP connections: made, accepted, closed. The end of a connect and the close come in softirq
+ * context, where `current` is whoever was interrupted. So a connection's record begins where its process is known
+ * (connect, accept), waits in a map by its socket, and is completed and put out from there.
+ *
+ * What fails before anything is sent (no route, no free port, not allowed) changes no state and is seen only as the result of the
+ * connect call.
+ */
+#include <gadget/gadget.bpf.h>
+#include <gadget/socket.bpf.h>
+
+GADGET("Trace TCP connections: connect, accept and close\n"
+       "A connect is shown when it succeeded or failed, with the time that it took; an accept when the process gets the "
+       "connection; a close when the connection is gone, with its bytes and how long it was open. IPv4 and IPv6.",
+       ALIAS("tcpconnect") ALIAS("tcpaccept") ALIAS("tcptracer"));
+
+PARAM(bool, connect_only, false, "Show only connects");
+PARAM(bool, accept_only, false, "Show only accepts");
+PARAM(bool, failure_only, false, "Show only what failed");
+
+enum tcp_event_type { connect, accept, close };
+
+struct tcp_event {
+	g_time timestamp;
+	g_container container;
+	struct g_process proc;
+	enum tcp_event_type type DOC("connect, accept or close") COL(width=7);
+	struct g_endpoint src DOC("This end") COL(width=24);
+	struct g_endpoint dst DOC("The other end") COL(width=24);
+	g_errno error DOC("Why it failed, or why the connection broke") COL(width=12);
+	g_duration latency DOC("Time that the connect took") COL(width=9, right, skip-empty);
+	g_duration duration DOC("At the close: time since the connection was made") COL(hidden, skip-empty);
+	g_bytes sent DOC("At the close: bytes sent") COL(hidden, skip-empty);
+	g_bytes received DOC("At the close: bytes received") COL(hidden, skip-empty);
+	g_fd fd DOC("Descriptor of the connected or accepted socket; -1: not known") COL(hidden);
+	g_netns netns_id DOC("Network namespace") COL(hidden);
+};
+TRACER(tcp, tcp_event, 0);
+
+struct connection {
+	struct tcp_event event;
+	g_time begun; /* connect called */
+	g_time open;  /* connected or accepted; 0: not yet, or before this tracer */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64); /* struct sock * */
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* A connect or accept call that is going on. */
+struct tcp_call {
+	g_container container;
+	struct sock *sk; /* connect: the socket; accept: the listening one */
+	g_fd fd;
+	bool begun;	 /* connect: came to sending; the socket's state tells the rest */
+	union g_sockaddr to;
+};
+PENDING(calls, tcp_call);
+
+static __always_inline void put_out(struct tcp_event *e, __u32 type, __u32 error)
+{
+	e->type = type;
+	e->error = error;
+	if (connect_only && type != connect)
+		return;
+	if (accept_only && type != accept)
+		return;
+	if (failure_only && !error)
+		return;
+	record_output(tcp, e, sizeof(*e));
+}
+
+/* A record of the current process about `sk`. */
+static __always_inline void begin(struct tcp_event *e, g_container c, const struct sock *sk, g_fd fd)
+{
+	e->timestamp = bpf_ktime_get_boot_ns();
+	e->container = c;
+	e->fd = fd;
+	e->netns_id = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	process_fill(&e->proc);
+}
+
+static __always_inline void remember(const struct sock *sk, const struct connection *n)
+{
+	__u64 key = (__u64)sk;
+
+	if (bpf_map_update_elem(&connections, &key, n, BPF_ANY))
+		record_lost(n->event.container);
+}
+
+/* ---- what the socket's state tells --------------------------------------------------------- */
+
+/* In the connecting process. */
+static __always_inline void connect_begins(const struct sock *sk)
+{
+	struct connection n = {};
+	struct tcp_call *call;
+	g_container c;
+
+	if (accept_only || !wanted(&c))
+		return;
+	call = pending_peek(calls);
+	begin(&n.event, c, sk, call ? call->fd : -1);
+	n.begun = n.event.timestamp;
+	if (call)
+		call->begun = true;
+	remember(sk, &n);
+}
+
+static __always_inline void connect_succeeded(const struct sock *sk, struct connection *n)
+{
+	struct tcp_event *e = &n->event;
+
+	n->open = e->timestamp = bpf_ktime_get_boot_ns();
+	e->latency = n->open - n->begun;
+	sock_endpoints(sk, &e->src, &e->dst);
+	put_out(e, connect, 0);
+	e->latency = 0;
+}
+
+static __always_inline void connect_failed(const struct sock *sk, struct connection *n)
+{
+	struct tcp_event *e = &n->event;
+	int error = BPF_CORE_READ(sk, sk_err);
+	struct tcp_call *call;
+
+	if (!error) {
+		call = pending_peek(calls);
+		if (call && call->sk == sk) {
+			call->begun = false; /* the call's result will tell why */
+			return;
+		}
+		error = ECONNABORTED; /* the process gave up */
+	}
+	e->timestamp = bpf_ktime_get_boot_ns();
+	e->latency = e->timestamp - n->begun;
+	sock_endpoints(sk, &e->src, &e->dst);
+	put_out(e, connect, error);
+}
+
+static __always_inline void closed(const struct sock *sk, struct connection *n)
+{
+	const struct tcp_sock *tcp = (const void *)sk;
+	struct tcp_event *e = &n->event;
+
+	e->timestamp = bpf_ktime_get_boot_ns();
+	if (n->open)
+		e->duration = e->timestamp - n->open;
+	else
+		sock_endpoints(sk, &e->src, &e->dst);
+	e->sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+	e->received = BPF_CORE_READ(tcp, bytes_received);
+	if (e->received && BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1)
+		e->received--; /* the kernel counts the other end's FIN */
+	put_out(e, close, BPF_CORE_READ(sk, sk_err));
+}
+
+/* A connection that is older than this tracer, or whose accept it did not see: in the closing process. */
+static __always_inline void owner_closes(const struct sock *sk)
+{
+	struct connection n = {};
+	g_container c;
+
+	if (connect_only || accept_only || !wanted(&c))
+		return;
+	begin(&n.event, c, sk, -1);
+	remember(sk, &n);
+}
+
+/* args: struct sock, old state, new state */
+SEC("raw_tp/inet_sock_set_state")
+int set_state(struct bpf_raw_tracepoint_args *ctx)
+{
+	const struct sock *sk = (const void *)ctx->args[0];
+	__u64 key = (__u64)sk, state = ctx->args[2];
+	struct connection *n;
+
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	if (state == TCP_SYN_SENT) {
+		connect_begins(sk);
+		return 0;
+	}
+	n = bpf_map_lookup_elem(&connections, &key);
+	if (!n) {
+		if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
+			owner_closes(sk);
+		return 0;
+	}
+	if (state == TCP_ESTABLISHED) {
+		connect_succeeded(sk, n);
+	} else if (state == TCP_CLOSE) {
+		if (n->begun && !n->open)
+			connect_failed(sk, n);
+		else
+			closed(sk, n);
+		bpf_map_delete_elem(&connections, &key);
+	}
+	return 0;
+}
+
+/* ---- what the calls tell --------------------------------------------------------------------- */
+
+static __always_inline struct tcp_call *call_begins(int fd)
+{
+	struct sock *sk;
+	struct tcp_call *call;
+	g_container c;
+
+	if (!wanted(&c))
+		return NULL;
+	sk = sock_of_fd(fd);
+	if (!sk || !sock_is_tcp(sk))
+		return NULL;
+	call = pending_begin(calls, c);
+	if (call) {
+		call->container = c;
+		call->sk = sk;
+		call->fd = fd;
+		call->begun = false;
+	}
+	return call;
+}
+
+/* Not the result of this call, or none yet. */
+static __always_inline bool no_failure(__s64 ret)
+{
+	return ret >= 0 || ret == -EAGAIN || ret == -EINPROGRESS || ret == -EALREADY || ret == -EISCONN ||
+	       ret == -EINTR || ret == -ERESTARTSYS;
+}
+
+SEC("tp/syscalls/sys_enter_connect")
+int enter_connect(struct syscall_enter *ctx)
+{
+	struct tcp_call *call;
+	struct sock *sk;
+
+	if (accept_only)
+		return 0;
+	call = call_begins(ctx->args[0]);
+	if (!call)
+		return 0;
+	sk = call->sk;
+	if (BPF_CORE_READ(sk, sk_socket, state) == SS_CONNECTING)
+		pending_end(calls); /* asks how the connect before went, which is known from the state */
+	else if (bpf_probe_read_user(&call->to, sizeof(call->to), (const void *)ctx->args[1]))
+		bpf_probe_read_user(&call->to.in, sizeof(call->to.in), (const void *)ctx->args[1]);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_connect")
+int exit_connect(struct syscall_exit *ctx)
+{
+	struct tcp_call *call = pending_end(calls);
+	struct tcp_event e = {};
+
+	if (!call || call->begun || no_failure(ctx->ret))
+		return 0;
+	begin(&e, call->container, call->sk, call->fd);
+	sock_endpoints(call->sk, &e.src, &e.dst);
+	sockaddr_endpoint(&call->to, IPPROTO_TCP, &e.dst);
+	put_out(&e, connect, -ctx->ret);
+	return 0;
+}
+
+static __always_inline int accept_failed(__s64 ret)
+{
+	struct tcp_call *call = pending_end(calls);
+	struct tcp_event e = {};
+
+	if (!call || no_failure(ret))
+		return 0;
+	begin(&e, call->container, call->sk, -1);
+	sock_endpoints(call->sk, &e.src, &e.dst);
+	put_out(&e, accept, -ret);
+	return 0;
+}
+
+static __always_inline int accepted(__s64 ret)
+{
+	struct connection n = {};
+	struct sock *sk;
+	g_container c;
+
+	if (connect_only)
+		return 0;
+	if (ret < 0)
+		return accept_failed(ret);
+	if (!wanted(&c))
+		return 0;
+	sk = sock_of_fd(ret);
+	if (!sk || !sock_is_tcp(sk))
+		return 0;
+	begin(&n.event, c, sk, ret);
+	sock_endpoints(sk, &n.event.src, &n.event.dst);
+	put_out(&n.event, accept, 0);
+	n.open = n.event.timestamp;
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+		closed(sk, &n); /* it broke before the process got it */
+	else
+		remember(sk, &n);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_accept")
+int enter_accept(struct syscall_enter *ctx)
+{
+	if (!connect_only)
+		call_begins(ctx->args[0]);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_accept")
+int exit_accept(struct syscall_exit *ctx)
+{
+	return accepted(ctx->ret);
+}
+
+SEC("tp/syscalls/sys_enter_accept4")
+int enter_accept4(struct syscall_enter *ctx)
+{
+	if (!connect_only)
+		call_begins(ctx->args[0]);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_accept4")
+int exit_accept4(struct syscall_exit *ctx)
+{
+	return accepted(ctx->ret);
+}
