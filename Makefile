@@ -34,6 +34,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(GADGETS:%=$(B)/gadgets/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+TEST_GADGETS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/gadgets/*/*.bpf.c))))
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 
 .PHONY: all FORCE
@@ -68,6 +69,11 @@ $(B)/gadgets/%.bpf.o: gadgets/$$*/$$*.bpf.c
 $(B)/gadgets/%.o: $(B)/gadgets/%.bpf.o src/embed.S
 	$(CC) $(CFLAGS) -DNAME='"$*"' -DOBJECT='"$<"' -c src/embed.S -o $@
 
+$(B)/tests/gadgets/%.bpf.o: tests/gadgets/$$*/$$*.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+	llvm-strip -g $@
+
 $(B)/bpf/%.bpf.o: src/bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
@@ -75,7 +81,7 @@ $(B)/bpf/%.bpf.o: src/bpf/%.bpf.c
 
 $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	bpftool gen skeleton $< name $* > $@
+	bpftool gen skeleton $< name $*_bpf > $@
 
 $(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h)
 
@@ -123,7 +129,7 @@ check:
 unit:
 	$(MORE) SAN=address,undefined B=$(B)/asan CFLAGS='-O1 -g' unit-programs
 	@set -e; for t in $(UNIT); do echo "== $$t"; $(B)/asan/tests/unit/$$t; done
-unit-programs: $(UNIT:%=$(B)/tests/unit/%)
+unit-programs: $(UNIT:%=$(B)/tests/unit/%) $(TEST_GADGETS:%=$(B)/tests/gadgets/%.bpf.o)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB_OBJ) $(B)/objects.list
 	$(CC) $(CFLAGS) $(IG_LDFLAGS) $(filter %.o,$^) $(IG_LDLIBS) -lcmocka -o $@

@@ -212,7 +212,7 @@ static int source_name(const char *variable, char **ret, struct err *err)
 static int describe_source(const struct types *t, uint32_t var, enum source_kind kind,
 			   struct gadget *g, struct err *err)
 {
-	const char *variable = types_name(t, var);
+	const char *variable = types_name(t, var), *sort;
 	uint32_t id = types_strip(t, t->by_id[var]->type, true);
 	struct source *src;
 	int r;
@@ -233,6 +233,10 @@ static int describe_source(const struct types *t, uint32_t var, enum source_kind
 	if (r < 0)
 		return r;
 	src->pub.name = src->prefix;
+	sort = describe_tag(t, var, -1, "sort:");
+	if (sort && !describe_text(sort, false))
+		return err_set(err, -EINVAL, "the order of data source %s is malformed", variable);
+	src->pub.sort = src->sort = xstrdup(sort);
 	src->pub.schema = schema_new(g->name, src->prefix, (uint32_t)types_size(t, id));
 	return describe_fields(t, id, src, err);
 }

@@ -80,13 +80,17 @@ static int apply_hint(struct field *f, const char *word)
 	return -EINVAL;
 }
 
-/* The preprocessor wrote the hints: words between commas, with or without blanks. */
+/* The preprocessor wrote the hints: words between commas, with blanks where the author liked them. */
 static int apply_hints(struct walk *w, struct field *f, const char *text)
 {
 	_cleanup_(freep) char *copy = xstrdup(text);
-	char *rest = copy, *word;
+	char *rest = copy, *word, *to = copy;
 
-	while ((word = strsep(&rest, ", "))) {
+	for (const char *from = text; *from; from++)
+		if (*from != ' ')
+			*to++ = *from;
+	*to = '\0';
+	while ((word = strsep(&rest, ","))) {
 		if (*word && apply_hint(f, word) < 0)
 			return err_set(w->err, -EINVAL, "field %s has an unknown hint in COL(%s)",
 				       buf_cstr(&w->path), describe_text(text, false) ? text : "…");

@@ -29,6 +29,7 @@ enum source_kind {
 struct gadget_source {
 	enum source_kind kind;
 	const char *name;
+	const char *sort; /* order of rows that suits most: "-sent,pid" as for --sort; NULL: none */
 	struct schema *schema;
 };
 

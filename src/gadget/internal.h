@@ -15,6 +15,7 @@ struct bpf_link;
 
 struct source {
 	struct gadget_source pub; /* pub.schema already has the container's fields' place: record only; see traces/ */
+	char *sort;		  /* owns pub.sort */
 	char *prefix;		  /* "open": maps are open_ring, open_scratches, open_now … */
 	uint32_t key_size;	  /* top: bytes of the key, at offset 0 of a row */
 	uint32_t value_offset, value_size; /* top */

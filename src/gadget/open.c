@@ -244,6 +244,7 @@ struct gadget *gadget_free(struct gadget *g)
 	for (size_t i = 0; i < g->n_sources; i++) {
 		schema_unref(g->sources[i].pub.schema);
 		free(g->sources[i].prefix);
+		free(g->sources[i].sort);
 	}
 	for (size_t i = 0; i < g->n_params; i++)
 		free_param(&g->params[i]);

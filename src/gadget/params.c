@@ -88,7 +88,7 @@ static int read_number(const struct param *p, const char *text, int64_t *ret)
 {
 	struct field f = as_field(p);
 	uint64_t number;
-	bool yes;
+	bool yes = false;
 	int r;
 
 	if (p->kind == KIND_BOOL) {

@@ -32,7 +32,7 @@
 
 /* In the child: where libbpf's words go, and the only descriptor that it has. */
 enum { REPORT_FD = 3 };
-enum { CHILD_OPENED = 0, CHILD_REFUSED = 1, CHILD_NOT_CONFINED = 2 };
+enum { CHILD_OPENED = 0, CHILD_REFUSED = 2, CHILD_NOT_CONFINED = 3 }; /* a sanitizer's end is 1 */
 
 /* ---- the child ------------------------------------------------------------------------------------ */
 
@@ -99,7 +99,7 @@ static int filter_calls(void)
 		SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getrandom),
 		SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield),
-		SCMP_SYS(clock_gettime),
+		SCMP_SYS(clock_gettime), SCMP_SYS(sigaltstack),
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = f ? 0 : -ENOMEM;
@@ -214,8 +214,10 @@ static int judge(int status, struct buf *words, struct err *err)
 		return 0;
 	case CHILD_REFUSED:
 		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(words));
-	default:
+	case CHILD_NOT_CONFINED:
 		return err_set(err, -EPERM, "no confined process could be made to look at this object");
+	default:
+		return err_set(err, -EINVAL, "libbpf cannot read this object (it crashed)");
 	}
 }
 
