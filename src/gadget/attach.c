@@ -118,10 +118,17 @@ static int attach_tracepoint(struct program *p, int tracefs)
 	_cleanup_(closep) int fd = perf_open(&attr);
 	if (fd < 0)
 		return fd;
-	p->link = bpf_program__attach_perf_event(p->prog, fd);
+	/* The link's own copy: destroying the link then takes the program off, and no more (events.c). */
+	_cleanup_(closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return -errno;
+	p->link = bpf_program__attach_perf_event(p->prog, copy);
 	if (!p->link)
 		return -errno;
-	fd = -1; /* the link's now */
+	/* Kernels before 5.15 have no such links: libbpf ties the program to the event for good. */
+	if (bpf_link__fd(p->link) != copy)
+		p->event_fd = take_fd(&fd);
+	copy = -1; /* the link's now */
 	return 0;
 }
 

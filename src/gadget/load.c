@@ -239,6 +239,7 @@ static void list_programs(struct gadget *g)
 			continue;
 		struct program *p = grow(&run->programs, &run->n_programs, &room);
 		p->prog = prog;
+		p->event_fd = -1;
 		p->hook = hook_find(bpf_program__section_name(prog), &p->target);
 		p->feeds = hook_is_iterator(p->hook) ? feeds(g, prog) : -1;
 	}
@@ -369,6 +370,7 @@ void gadget_unload(struct gadget *g)
 	if (!run)
 		return;
 	gadget_detach(g);
+	events_close(run->programs, run->n_programs);
 	for (size_t i = 0; i < g->n_sources; i++)
 		ring_close(&run->rings[i]);
 	counters_close(run);

@@ -3,7 +3,7 @@
  * Reads BPF ring buffers where they lie. The kernel maps a page with the consumer's position
  * (ours to write), a page with the producer's, and the data twice in a row, so that a record that
  * passes the end is still in one piece. Each record has a header of 8 bytes, whose first word is its length
- * and two marks (kernel/bpf/ringbuf.c).
+ * and two marks (kernel/bpf/ringbuf.c). A program may put out more than MAX_RECORD_BYTES; so much of it is given.
  *
  * The rings are watched by an epoll descriptor, edge-triggered: level-triggered it would be ready as
  * soon as one byte waits, and the wake-ups that the programs hold back (G_WAKE_BYTES) would be in vain.
@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 #define HEADER_BYTES 8u
@@ -31,8 +32,19 @@ void ring_close(struct ring *r)
 	if (r->consumer_page)
 		munmap(r->consumer_page, page_size());
 	if (r->producer_page)
-		munmap((void *)r->producer_page, page_size() + 2 * (size_t)r->size);
+		munmap((void *)r->producer_page, page_size() + r->data_bytes);
 	*r = (struct ring){ .fd = -1 };
+}
+
+/*
+ * The kernel offers the data twice; each mapped page counts as resident at once, so of the second
+ * time only as much is mapped as one record can pass the end.
+ */
+static size_t data_bytes(uint32_t size)
+{
+	size_t page = page_size(), more = (HEADER_BYTES + MAX_RECORD_BYTES + page - 1) / page * page;
+
+	return (size_t)size + (more < size ? more : size);
 }
 
 int ring_open(struct ring *r, int map_fd, uint32_t size, struct err *err)
@@ -40,10 +52,10 @@ int ring_open(struct ring *r, int map_fd, uint32_t size, struct err *err)
 	size_t page = page_size();
 	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
 
-	*r = (struct ring){ .fd = map_fd, .size = size };
+	*r = (struct ring){ .fd = map_fd, .size = size, .data_bytes = data_bytes(size) };
 	if (p != MAP_FAILED) {
 		r->consumer_page = p;
-		p = mmap(NULL, page + 2 * (size_t)size, PROT_READ, MAP_SHARED, map_fd, page);
+		p = mmap(NULL, page + r->data_bytes, PROT_READ, MAP_SHARED, map_fd, page);
 	}
 	if (p == MAP_FAILED) {
 		int rc = -errno;
@@ -76,7 +88,8 @@ size_t ring_read(struct ring *r, size_t max, unsigned int source, gadget_record_
 		if (!(word & BPF_RINGBUF_DISCARD_BIT)) {
 			n++;
 			if (fn)
-				fn(ctx, source, header + HEADER_BYTES, size);
+				fn(ctx, source, header + HEADER_BYTES,
+				   size < MAX_RECORD_BYTES ? size : MAX_RECORD_BYTES);
 		}
 		at += (HEADER_BYTES + (unsigned long)size + 7) & ~7ul;
 		if (at - given >= step) {

@@ -17,7 +17,8 @@ struct ring {
 	int fd; /* of the map; -1: this source has no ring */
 	uint32_t size;
 	void *consumer_page;	   /* written by us: how far we have read */
-	const void *producer_page; /* written by the kernel; the data follows, twice in a row */
+	const void *producer_page; /* written by the kernel; the data follows */
+	size_t data_bytes;	   /* mapped: the ring, and its begin again for what passes the end */
 };
 
 struct program {
@@ -25,6 +26,7 @@ struct program {
 	const struct hook *hook; /* attach.c's table */
 	const char *target;	 /* section's name without the hook's prefix: "syscalls/sys_enter_open" */
 	struct bpf_link *link;	 /* while it is attached */
+	int event_fd;		 /* tracepoints: the perf event, which outlives the link; -1 none */
 	int feeds;		 /* iterators: index of the source, -1 none */
 };
 
@@ -51,6 +53,9 @@ const char *hook_word(const struct hook *h); /* "tracepoint", for messages */
 int tracefs_open(void); /* a descriptor of tracefs's root, without need of a mount in sight; -errno */
 /* Returns when every BPF program that ran at the call has ended. */
 void programs_wait(void);
+
+/* events.c: gives up the perf events of programs that are detached, without waiting for the kernel. */
+void events_close(struct program *programs, size_t n);
 
 /* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
 int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err);
