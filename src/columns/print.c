@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How each output mode looks: one line of JSON, a YAML document, lines of a table. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "columns/restyle.h"
+#include "columns/view_internal.h"
+
+enum { FLUSH_BYTES = 64 * 1024, NOTE_BYTES = 64 * 1024 };
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+static void start_json(struct view *v, struct view_source *s)
+{
+	_cleanup_(buf_done) struct buf head = { .max = 4096 };
+
+	if (v->n_sources > 1) {
+		const struct schema *schema = s->schema;
+		const char *gadget = schema->gadget ? schema->gadget : s->label;
+
+		buf_str(&head, "\"gadget\":");
+		json_quote(&head, gadget, strlen(gadget));
+		buf_char(&head, ',');
+		if (strcmp(gadget, s->label) && schema->name) {
+			buf_str(&head, "\"source\":");
+			json_quote(&head, schema->name, strlen(schema->name));
+			buf_char(&head, ',');
+		}
+	}
+	s->plan = json_plan_new(s->schema, s->selection.json, buf_cstr(&head), &v->clock);
+}
+
+static const struct field *find_column(const struct selection *from, const char *name)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (!strcmp(from->columns[i]->name, name))
+			return from->columns[i];
+	return NULL;
+}
+
+/* True where each stream shows a field of this name. */
+static bool is_common(const struct view *v, const char *name)
+{
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (v->sources[i].kind == VIEW_STREAM && !find_column(&v->sources[i].selection, name))
+			return false;
+	return true;
+}
+
+/*
+ * Splits a stream's columns into those that all streams have, in the order of the first stream, and the rest.
+ */
+static void split_columns(const struct view *v, const struct view_source *first, struct view_source *s)
+{
+	const struct selection *from = &s->selection;
+	const struct field **common = xnew_n(const struct field *, from->n);
+	size_t n = 0;
+
+	s->rest_fields = xnew_n(const struct field *, from->n);
+	for (size_t i = 0; i < first->selection.n; i++)
+		if (is_common(v, first->selection.columns[i]->name))
+			common[n++] = find_column(from, first->selection.columns[i]->name);
+	for (size_t i = 0; i < from->n; i++)
+		if (!is_common(v, from->columns[i]->name))
+			s->rest_fields[s->n_rest++] = from->columns[i];
+	memcpy(from->columns, common, n * sizeof(*common));
+	s->selection.n = n;
+	free(common);
+}
+
+static void start_mixed(struct view *v)
+{
+	struct view_source *first = NULL, copy;
+	size_t width = 0;
+
+	for (size_t i = 0; i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		if (s->kind != VIEW_STREAM)
+			continue;
+		first = first ? first : s;
+		if (text_width(s->label, strlen(s->label)) > width)
+			width = text_width(s->label, strlen(s->label));
+	}
+	copy = *first; /* its columns are split, too */
+	copy.selection.columns = xnew_n(const struct field *, first->selection.n);
+	memcpy(copy.selection.columns, first->selection.columns,
+	       first->selection.n * sizeof(*copy.selection.columns));
+	for (size_t i = v->n_sources; i-- > 0;) /* the first last: the others look at it */
+		if (v->sources[i].kind == VIEW_STREAM)
+			split_columns(v, &copy, &v->sources[i]);
+	free(copy.selection.columns);
+	for (size_t i = 0; i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		if (s->kind == VIEW_STREAM) /* no stretching: the rest needs the room */
+			s->layout = layout_new(first->schema, first->selection.columns, first->selection.n,
+					       "GADGET", width, 0);
+	}
+}
+
+void print_start(struct view *v)
+{
+	size_t streams = 0;
+
+	for (size_t i = 0; i < v->n_sources; i++)
+		streams += v->sources[i].kind == VIEW_STREAM;
+	if (v->output == OUTPUT_COLUMNS) {
+		v->mixed = streams > 1;
+		if (v->mixed)
+			start_mixed(v);
+		for (size_t i = 0; i < v->n_sources; i++) {
+			struct view_source *s = &v->sources[i];
+
+			if (!s->layout)
+				s->layout = layout_new(s->schema, s->selection.columns, s->selection.n,
+						       NULL, 0, v->terminal);
+		}
+	} else if (v->output != OUTPUT_NONE) {
+		for (size_t i = 0; i < v->n_sources; i++)
+			start_json(v, &v->sources[i]);
+	}
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+static bool needs_quotes(const char *s)
+{
+	return !*s || strpbrk(s, " \"=");
+}
+
+/* `key=value` of what mixed streams do not have in common; empty values are left out. */
+static const char *make_rest(struct view *v, const struct view_source *s, const struct row *row)
+{
+	_cleanup_(buf_done) struct buf value = { .max = v->rest.max };
+
+	buf_clear(&v->rest);
+	for (size_t i = 0; i < s->n_rest; i++) {
+		const struct field *f = s->rest_fields[i];
+
+		buf_clear(&value);
+		field_text(f, row, &v->clock, &value);
+		if (!value.len)
+			continue;
+		if (v->rest.len)
+			buf_char(&v->rest, ' ');
+		buf_str(&v->rest, f->name);
+		buf_char(&v->rest, '=');
+		if (!needs_quotes(buf_cstr(&value))) {
+			buf_add(&v->rest, value.data, value.len);
+			continue;
+		}
+		buf_char(&v->rest, '"');
+		for (size_t at = 0; at < value.len; at++) {
+			if (value.data[at] == '"')
+				buf_char(&v->rest, '\\');
+			buf_char(&v->rest, value.data[at]);
+		}
+		buf_char(&v->rest, '"');
+	}
+	return buf_cstr(&v->rest);
+}
+
+static void print_columns(struct view *v, struct view_source *s, const struct row *row, bool late)
+{
+	bool in_mixed = v->mixed && s->kind == VIEW_STREAM;
+	const char *rest = in_mixed ? make_rest(v, s, row) : "";
+
+	if (s->kind == VIEW_STREAM && !v->header_done) {
+		if (v->headers)
+			layout_header(s->layout, v->color, &v->out.buf);
+		v->header_done = true;
+	}
+	if (late && in_mixed) {
+		buf_str(&v->rest, v->rest.len ? " (late)" : "(late)");
+		rest = buf_cstr(&v->rest);
+	} else if (late) {
+		rest = "(late)";
+	}
+	layout_row(s->layout, s->selection.columns, row, &v->clock, s->label, rest, &v->out.buf);
+}
+
+bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late)
+{
+	struct buf *out = &v->out.buf;
+	size_t start = out->len;
+
+	switch (v->output) {
+	case OUTPUT_NONE:
+		return true;
+	case OUTPUT_COLUMNS:
+		print_columns(v, s, row, late);
+		break;
+	case OUTPUT_JSON:
+		json_plan_row(s->plan, row, late, out);
+		buf_char(out, '\n');
+		break;
+	case OUTPUT_JSONPRETTY:
+	case OUTPUT_YAML:
+		buf_clear(&v->json);
+		if (!json_plan_row(s->plan, row, late, &v->json))
+			return false;
+		if (v->output == OUTPUT_YAML)
+			json_to_yaml(v->json.data, v->json.len, out);
+		else
+			json_indent(v->json.data, v->json.len, out);
+		break;
+	}
+	if (out->failed) { /* a row of many megabytes: all or nothing */
+		out->failed = false;
+		out->len = start;
+		return false;
+	}
+	out_row_end(&v->out);
+	if (out->len >= FLUSH_BYTES)
+		out_flush(&v->out);
+	return true;
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static bool redraws(const struct view *v, const struct view_source *s)
+{
+	return v->redraw && s->kind == VIEW_TABLE && v->n_sources == 1;
+}
+
+void print_table_start(struct view *v, struct view_source *s)
+{
+	if (v->output != OUTPUT_COLUMNS)
+		return;
+	if (redraws(v, s)) {
+		out_flush(&v->out);
+		buf_str(&v->out.buf, v->drawn ? "\033[H" : "\033[2J\033[H");
+		v->screen_start = v->out.buf.len;
+	} else if (v->drawn && v->headers) {
+		buf_char(&v->out.buf, '\n');
+	}
+	v->drawn = true;
+	if (v->headers)
+		layout_header(s->layout, v->color, &v->out.buf);
+}
+
+/* Each line clears what the last table left behind it, so that nothing flickers. */
+void print_table_end(struct view *v, struct view_source *s)
+{
+	if (v->output == OUTPUT_COLUMNS && redraws(v, s))
+		buf_str(&v->out.buf, "\033[J");
+}
+
+void view_note(struct view *v, const char *json, const char *text)
+{
+	_cleanup_(buf_done) struct buf line = { .max = NOTE_BYTES };
+
+	if (v->output == OUTPUT_JSON || v->output == OUTPUT_JSONPRETTY) {
+		buf_str(&line, "{\"ig\":{");
+		buf_str(&line, json);
+		buf_str(&line, "}}");
+		if (v->output == OUTPUT_JSONPRETTY)
+			json_indent(line.data, line.len, &v->out.buf);
+		else
+			buf_printf(&v->out.buf, "%s\n", buf_cstr(&line));
+		return;
+	}
+	if (v->err_fd < 0)
+		return;
+	escape_text(&line, text, strlen(text));
+	buf_char(&line, '\n');
+	while (write(v->err_fd, line.data, line.len) < 0 && errno == EINTR)
+		;
+}

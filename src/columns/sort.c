@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "columns/sort.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "columns/format.h"
+
+/* ---- keeping ------------------------------------------------------------------------------- */
+
+/* A part's bytes, and of its pointers the texts. */
+static const void *copy_part(struct kept_rows *k, const struct row *row, int part)
+{
+	char *copy = arena_copy(&k->arena, row->part[part], row->size[part]);
+
+	for (size_t i = 0; i < k->schema->n_fields; i++) {
+		const struct field *f = &k->schema->fields[i];
+		char *text;
+
+		if (f->kind != KIND_CSTR || f->part != part || !row_has(row, f))
+			continue;
+		memcpy(&text, copy + f->offset, sizeof(text));
+		text = arena_strdup(&k->arena, text);
+		memcpy(copy + f->offset, &text, sizeof(text));
+	}
+	return copy;
+}
+
+static const void *copy_container(struct kept_rows *k, const struct row *row)
+{
+	size_t slot = row->container_version * 0x9e3779b97f4a7c15ull >> 58;
+	const void *copy;
+
+	if (row->container_version && k->containers[slot].version == row->container_version)
+		return k->containers[slot].part;
+	copy = copy_part(k, row, PART_CONTAINER);
+	k->containers[slot].version = row->container_version;
+	k->containers[slot].part = copy;
+	return copy;
+}
+
+bool kept_rows_add(struct kept_rows *k, const struct row *row)
+{
+	struct kept_row *to;
+
+	if (k->n >= MAX_TABLE_ROWS || k->arena.bytes >= MAX_HELD_BYTES) {
+		k->refused++;
+		return false;
+	}
+	to = grow(&k->rows, &k->n, &k->room);
+	to->row = *row;
+	to->number = k->n;
+	if (row->part[PART_RECORD])
+		to->row.part[PART_RECORD] = copy_part(k, row, PART_RECORD);
+	if (row->part[PART_CONTAINER])
+		to->row.part[PART_CONTAINER] = copy_container(k, row);
+	return true;
+}
+
+void kept_rows_clear(struct kept_rows *k)
+{
+	free(k->rows);
+	arena_done(&k->arena);
+	*k = (struct kept_rows){ .schema = k->schema };
+}
+
+/* ---- sorting ------------------------------------------------------------------------------- */
+
+struct order {
+	const struct sort_key *keys;
+	size_t n;
+};
+
+#define compare(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t least = a_len < b_len ? a_len : b_len;
+	int order = least ? memcmp(a, b, least) : 0;
+
+	return order ? order : compare(a_len, b_len);
+}
+
+/* Fields that are shown by several others, such as endpoints: as they are shown. */
+static int compare_shown(const struct field *f, const struct row *a, const struct row *b)
+{
+	_cleanup_(buf_done) struct buf a_text = { .max = MAX_HELD_BYTES };
+	_cleanup_(buf_done) struct buf b_text = { .max = MAX_HELD_BYTES };
+
+	f->format->text(f, a, NULL, &a_text);
+	f->format->text(f, b, NULL, &b_text);
+	return compare_bytes(a_text.data, a_text.len, b_text.data, b_text.len);
+}
+
+static int compare_field(const struct field *f, const struct row *a, const struct row *b)
+{
+	bool a_has = row_has(a, f), b_has = row_has(b, f), truncated;
+	const char *a_text = NULL, *b_text = NULL;
+	size_t a_len = 0, b_len = 0;
+	int64_t a_number, b_number;
+
+	if (!a_has || !b_has)
+		return a_has - b_has;
+	if (row_number(a, f, &a_number) && row_number(b, f, &b_number))
+		return f->kind == KIND_UINT ? compare((uint64_t)a_number, (uint64_t)b_number) :
+					      compare(a_number, b_number);
+	if (f->kind == KIND_NONE)
+		return compare_shown(f, a, b);
+	row_text(a, f, &a_text, &a_len, &truncated);
+	row_text(b, f, &b_text, &b_len, &truncated);
+	return compare_bytes(a_text, a_len, b_text, b_len);
+}
+
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+	const struct kept_row *x = a, *y = b;
+	const struct order *order = arg;
+
+	for (size_t i = 0; i < order->n; i++) {
+		int result = compare_field(order->keys[i].field, &x->row, &y->row);
+
+		if (result)
+			return order->keys[i].descending ? -result : result;
+	}
+	return compare(x->number, y->number);
+}
+
+void kept_rows_sort(struct kept_rows *k, const struct sort_key *keys, size_t n)
+{
+	struct order order = { keys, n };
+
+	if (k->n)
+		qsort_r(k->rows, k->n, sizeof(*k->rows), compare_rows, &order);
+}
+
+int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **ret, size_t *ret_n,
+		    struct err *err)
+{
+	_cleanup_(freep) char **words = NULL;
+	size_t n = split(spec, ',', false, &words);
+	_cleanup_(freep) struct sort_key *keys = xnew_n(struct sort_key, n);
+
+	for (size_t i = 0; i < n; i++) {
+		bool sign = *words[i] == '-' || *words[i] == '+';
+
+		keys[i].descending = *words[i] == '-';
+		keys[i].field = schema_require(s, words[i] + sign, err);
+		if (!keys[i].field)
+			return err_wrap(err, -ENOENT, "--sort");
+		if (keys[i].field->kind == KIND_NONE && !keys[i].field->format->width)
+			return err_set(err, -EINVAL, "--sort: '%s' is a group of fields; name one of them",
+				       words[i] + sign);
+	}
+	*ret = take(keys);
+	*ret_n = n;
+	return 0;
+}

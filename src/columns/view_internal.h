@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What view.c (options, the way of a row) and print.c (how each output mode looks) share. */
+#pragma once
+
+#include "base/buf.h"
+#include "columns/filter.h"
+#include "columns/json.h"
+#include "columns/out.h"
+#include "columns/select.h"
+#include "columns/sort.h"
+#include "columns/table.h"
+#include "columns/view.h"
+
+struct view_source {
+	struct schema *schema;
+	enum view_source_kind kind;
+	char *label; /* "trace_open" */
+	struct bound_filter **filters;
+	size_t n_filters;
+	struct sort_key *sort;
+	size_t n_sort;
+	struct selection selection;
+	struct json_plan *plan;	   /* JSON and YAML */
+	struct layout *layout;	   /* columns; of mixed streams: the same columns for each */
+	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
+	size_t n_rest;
+	struct kept_rows kept;	   /* tables */
+};
+
+struct view {
+	enum output output;
+	struct out out;
+	int err_fd;
+	struct clock_base clock;
+	uint64_t max_entries, n_printed;
+	bool headers, color, redraw, started;
+	bool mixed;	  /* rows of several streams in one table */
+	bool header_done; /* streams: printed once, before the first row */
+	bool drawn;	  /* redraw: the screen was cleared before */
+	size_t screen_start; /* redraw: where the table begins in out */
+	unsigned int terminal;
+	char *sort;
+	struct field_choice *choice;
+	struct filter **filters;
+	size_t n_filters, room_filters;
+	struct view_source *sources;
+	size_t n_sources, room_sources;
+	struct buf json, rest; /* scratch */
+};
+
+static inline void view_freep(struct view **v)
+{
+	view_free(*v);
+}
+
+/* print.c */
+void print_start(struct view *v);
+bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late); /* false: not printed */
+void print_table_start(struct view *v, struct view_source *s);
+void print_table_end(struct view *v, struct view_source *s);
