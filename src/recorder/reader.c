@@ -446,24 +446,18 @@ static int read_chunk(struct record_reader *r, struct record_event *ev)
 
 int record_reader_next(struct record_reader *r, struct record_event *ret, struct err *err)
 {
-	struct record_event ev = {0};
 	int e = 0;
 
-	if (!r->fault.code && r->head.type == CHUNK_ROWS && r->at < r->head.length)
-		e = read_row(r, &ev);
+	if (r->head.type == CHUNK_ROWS && r->at < r->head.length && !r->fault.code)
+		e = read_row(r, ret); /* the many: only the fields of a row are touched */
 	while (!e && !r->fault.code && !r->ended) {
 		e = get_chunk(r);
 		if (e > 0)
 			e = fault(r, r->chunk_start, "cut short: the file has no end chunk");
 		else if (!e)
-			e = read_chunk(r, &ev);
+			e = read_chunk(r, ret);
 	}
-	if (r->fault.code) {
-		if (err)
-			*err = r->fault;
-		return r->fault.code;
-	}
-	if (e > 0)
-		*ret = ev;
-	return e;
+	if (r->fault.code && err)
+		*err = r->fault;
+	return r->fault.code ?: e;
 }
