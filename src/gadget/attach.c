@@ -220,6 +220,11 @@ bool hook_is_cheap(const struct hook *h)
 	return h->cheap;
 }
 
+bool hook_shares_programs(const struct hook *h)
+{
+	return h->attach == attach_tracepoint;
+}
+
 bool hook_is_iterator(const struct hook *h)
 {
 	return h->iterator;

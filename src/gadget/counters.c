@@ -76,7 +76,8 @@ uint64_t gadget_misses(const struct gadget *g)
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
-		if (!bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info, &size))
+		if (!g->run->programs[i].twin &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info, &size))
 			sum += info.recursion_misses;
 	}
 	return sum;

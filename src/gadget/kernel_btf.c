@@ -8,8 +8,6 @@
 #include "gadget/kernel_btf.h"
 
 #include <fcntl.h>
-#include <linux/bpf.h>
-#include <linux/btf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +17,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "gadget/object.h"
+#include "gadget/core_relos.h"
 
 #define RUN_DIR "/run/ig"
 #define VMLINUX "/sys/kernel/btf/vmlinux"
@@ -33,20 +31,6 @@ struct bytes {
 };
 
 /* ---- names that an object's relocations look at -------------------------------------------------- */
-
-/* Header of .BTF.ext as far as it is needed; offsets count from the header's end. */
-struct ext_header {
-	uint16_t magic;
-	uint8_t version, flags;
-	uint32_t hdr_len;
-	uint32_t func_info_off, func_info_len;
-	uint32_t line_info_off, line_info_len;
-	uint32_t relo_off, relo_len;
-};
-
-struct ext_section {
-	uint32_t name_off, n;
-};
 
 static int compare_names(const void *a, const void *b)
 {
@@ -66,8 +50,10 @@ static void put_names(char **names, size_t n, struct buf *ret)
 }
 
 struct names {
+	const struct types *types;
 	char **items;
 	size_t n, room;
+	bool whole; /* ids of kernel types are asked for */
 };
 
 static void names_done(struct names *a)
@@ -87,56 +73,13 @@ static void add_name(struct names *names, const char *name)
 			xstrndup(name, flavour ? (size_t)(flavour - name) : strlen(name));
 }
 
-/* Walks the relocations: section by section, each a count and so many records of rec_size bytes. */
-static int collect_names(const struct bytes *relos, const struct types *types, struct names *names,
-			 bool *ret_whole)
+static void add_relo(void *ctx, const char *section, const struct bpf_core_relo *relo)
 {
-	uint32_t rec_size;
-	size_t at = sizeof(rec_size);
+	struct names *names = ctx;
 
-	if (relos->size < at)
-		return -EINVAL;
-	memcpy(&rec_size, relos->data, sizeof(rec_size));
-	if (rec_size < sizeof(struct bpf_core_relo))
-		return -EINVAL;
-	while (at < relos->size) {
-		struct ext_section s;
-
-		if (relos->size - at < sizeof(s))
-			return -EINVAL;
-		memcpy(&s, relos->data + at, sizeof(s));
-		at += sizeof(s);
-		if ((uint64_t)s.n * rec_size > relos->size - at)
-			return -EINVAL;
-		for (uint32_t i = 0; i < s.n; i++, at += rec_size) {
-			struct bpf_core_relo r;
-
-			memcpy(&r, relos->data + at, sizeof(r));
-			if (r.type_id > types->n)
-				return -EINVAL;
-			if (r.kind == BPF_CORE_TYPE_ID_TARGET)
-				*ret_whole = true;
-			add_name(names, types_name(types, r.type_id));
-		}
-	}
-	return 0;
-}
-
-/* The table of relocations within .BTF.ext; empty where there is none. */
-static int find_relos(const struct elf_section *ext, struct bytes *ret)
-{
-	struct ext_header h = {};
-
-	if (!ext->data || ext->size < offsetof(struct ext_header, relo_off))
-		return -EINVAL;
-	memcpy(&h, ext->data, ext->size < sizeof(h) ? ext->size : sizeof(h));
-	if (h.hdr_len < sizeof(h)) /* an older form, without relocations */
-		h.relo_len = 0;
-	if (h.magic != BTF_MAGIC || h.hdr_len > ext->size ||
-	    (uint64_t)h.relo_off + h.relo_len > ext->size - h.hdr_len)
-		return -EINVAL;
-	*ret = (struct bytes){ ext->data + h.hdr_len + h.relo_off, h.relo_len };
-	return 0;
+	if (relo->kind == BPF_CORE_TYPE_ID_TARGET)
+		names->whole = true;
+	add_name(names, types_name(names->types, relo->type_id));
 }
 
 int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_whole,
@@ -144,20 +87,17 @@ int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_wh
 {
 	_cleanup_(object_close) struct object o = {};
 	_cleanup_(names_done) struct names names = {};
-	struct bytes relos = {};
-	bool whole = false;
 	int rc = object_open(elf, size, &o, err);
 
 	if (rc)
 		return rc;
-	const struct elf_section *ext = elf_section(&o.elf, ".BTF.ext");
-	if (ext && (find_relos(ext, &relos) ||
-		    (relos.size && collect_names(&relos, &o.types, &names, &whole))))
+	names.types = &o.types;
+	if (core_relos_each(&o, add_relo, &names))
 		return err_set(err, -EINVAL, "malformed relocations in .BTF.ext");
 	put_names(names.items, names.n, ret);
 	if (ret->failed)
 		return err_set(err, -EFBIG, "too many names of kernel types");
-	*ret_whole = whole;
+	*ret_whole = names.whole;
 	return 0;
 }
 

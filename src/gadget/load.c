@@ -214,7 +214,7 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 	return rc ? err_set(err, rc, "%s: cannot set the parameters", g->name) : 0;
 }
 
-/* ---- after loading ---------------------------------------------------------------------------------- */
+/* ---- programs, rings ---------------------------------------------------------------------------------- */
 
 static int feeds(const struct gadget *g, const struct bpf_program *prog)
 {
@@ -314,6 +314,8 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	rc = rungs_choose(g->run->object, g->name, err);
 	if (rc)
 		return rc;
+	list_programs(g);
+	twins_find(g);
 	rc = set_rings(g, o, &smallest_ring, err);
 	if (rc)
 		return rc;
@@ -338,7 +340,6 @@ static int load(struct gadget *g, const struct gadget_load_options *o, struct li
 	rc = bpf_object__load(g->run->object);
 	if (rc)
 		return load_failed(g, rc, log, err);
-	list_programs(g);
 	rc = counters_open(g->run, err);
 	return rc ? rc : open_rings(g, err);
 }

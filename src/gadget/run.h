@@ -22,7 +22,8 @@ struct ring {
 };
 
 struct program {
-	struct bpf_program *prog;
+	struct bpf_program *prog; /* what is loaded: its own, or its twin's */
+	bool twin;		 /* prog belongs to an earlier one */
 	const struct hook *hook; /* attach.c's table */
 	const char *target;	 /* section's name without the hook's prefix: "syscalls/sys_enter_open" */
 	struct bpf_link *link;	 /* while it is attached */
@@ -32,7 +33,7 @@ struct program {
 
 struct running {
 	struct bpf_object *object;
-	struct program *programs; /* those that were loaded */
+	struct program *programs; /* those that are loaded, and their twins */
 	size_t n_programs;
 	struct ring *rings; /* one for each source */
 	int epoll_fd;	    /* of all rings */
@@ -48,11 +49,15 @@ const struct hook *hook_find(const char *section, const char **ret_target);
 /* 1: this kernel has it (or only attaching can tell); 0: not; -errno. tracefs: an open directory or -1. */
 int hook_exists(const struct hook *h, const char *target, int tracefs);
 bool hook_is_cheap(const struct hook *h); /* hook_exists() costs next to nothing */
+bool hook_shares_programs(const struct hook *h); /* one program may serve several of this kind */
 bool hook_is_iterator(const struct hook *h);
 const char *hook_word(const struct hook *h); /* "tracepoint", for messages */
 int tracefs_open(void); /* a descriptor of tracefs's root, without need of a mount in sight; -errno */
 /* Returns when every BPF program that ran at the call has ended. */
 void programs_wait(void);
+
+/* twins.c: lets programs that are the same but for their hook share one. Before loading. */
+void twins_find(struct gadget *g);
 
 /* events.c: gives up the perf events of programs that are detached, without waiting for the kernel. */
 void events_close(struct program *programs, size_t n);
