@@ -30,7 +30,8 @@ int err_wrap(struct err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->text))
-		snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", cause);
+	if (n >= 0 && (size_t)n < sizeof(err->text) &&
+	    snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", cause) < 0)
+		err->text[n] = '\0'; /* what does not fit is cut, as the header says */
 	return code;
 }

@@ -195,7 +195,8 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 		print_columns(v, s, row, late);
 		break;
 	case OUTPUT_JSON:
-		json_plan_row(s->plan, row, late, out);
+		if (!json_plan_row(s->plan, row, late, out))
+			return false;
 		buf_char(out, '\n');
 		break;
 	case OUTPUT_JSONPRETTY:
