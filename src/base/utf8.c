@@ -40,7 +40,7 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *ret)
 	return n;
 }
 
-size_t utf8_encode(uint32_t c, char ret[4])
+size_t utf8_put(uint32_t c, char ret[4])
 {
 	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
 	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;

@@ -17,7 +17,7 @@ struct buf;
  */
 size_t utf8_decode(const char *s, size_t len, uint32_t *ret);
 
-size_t utf8_encode(uint32_t c, char ret[4]); /* c is valid; returns the bytes written */
+size_t utf8_put(uint32_t c, char ret[4]); /* c is valid; returns the bytes written */
 
 /* Columns on a terminal: 0 for combining marks, 2 for wide characters, else 1. */
 unsigned int utf8_width(uint32_t c);

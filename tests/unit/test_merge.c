@@ -32,13 +32,13 @@ static void release(void *ctx, const struct merge_row *row, bool late)
 
 	assert_true(row->size >= sizeof(id));
 	memcpy(&id, row->record, sizeof(id));
-	*grow(&s->got, &s->n, &s->room) = (struct got){row->time, id, late};
+	*grow(&s->got, &s->n, &s->room) = (struct got){ row->time, id, late };
 }
 
 static void push(struct merge *m, uint64_t time, uint32_t id, uint32_t size, uint64_t now)
 {
 	_cleanup_(freep) unsigned char *record = calloc(1, size);
-	struct merge_row row = {.time = time, .size = size, .record = record};
+	struct merge_row row = { .time = time, .size = size, .record = record };
 
 	memcpy(record, &id, sizeof(id));
 	merge_push(m, &row, now); /* the record is gone after this: it must have been copied */
@@ -46,7 +46,7 @@ static void push(struct merge *m, uint64_t time, uint32_t id, uint32_t size, uin
 
 static void test_two_rings_in_order(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(100 * MS, 1 << 20, release, &s);
 
 	for (uint32_t i = 0; i < 1000;
@@ -71,7 +71,7 @@ static void test_two_rings_in_order(void **state)
 
 static void test_equal_times_keep_arrival(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	for (uint32_t i = 0; i < 500; i++)
@@ -85,7 +85,7 @@ static void test_equal_times_keep_arrival(void **state)
 
 static void test_late_is_marked_not_reordered(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	push(m, 100 * MS, 1, 8, 100 * MS);
@@ -103,7 +103,7 @@ static void test_late_is_marked_not_reordered(void **state)
 
 static void test_future_does_not_stick(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(10 * MS, 1 << 20, release, &s);
 
 	push(m, UINT64_MAX, 1, 8, 100 * MS);
@@ -121,7 +121,7 @@ static void test_future_does_not_stick(void **state)
 
 static void test_memory_is_bounded(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(1000 * MS, 64 * 1024, release, &s);
 
 	for (uint32_t i = 0; i < 100; i++)
@@ -138,7 +138,7 @@ static void test_memory_is_bounded(void **state)
 /* Random bursts: all that is not late comes in order, and all comes. */
 static void test_random_bursts(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(3 * MS, 1 << 20, release, &s);
 	uint64_t now = 1000 * MS, newest = 0;
 	uint32_t n = 0;
@@ -167,7 +167,7 @@ static void test_random_bursts(void **state)
 
 static void test_free_of_held(void **state)
 {
-	struct sink s = {0};
+	struct sink s = { 0 };
 	struct merge *m = merge_new(MS, 1 << 20, release, &s);
 
 	push(m, 1, 1, 8, 1);

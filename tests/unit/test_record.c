@@ -29,24 +29,28 @@ struct sample {
 	g_text path;
 };
 
-static const struct clock_base base = {1234567890123456789};
+static const struct clock_base base = { 1234567890123456789 };
 
 static struct schema *sample_schema(void)
 {
 	const struct field fields[] = {
-		{.name = "timestamp", .type = "g_time", .kind = KIND_UINT, .offset = 0, .size = 8},
-		{.name = "container",
-		 .type = "g_container",
-		 .kind = KIND_UINT,
-		 .offset = 8,
-		 .size = 8,
-		 .flags = FIELD_INTERNAL},
-		{.name = "number", .doc = "A number", .kind = KIND_UINT, .offset = 16, .size = 4},
-		{.name = "path",
-		 .type = "g_text",
-		 .kind = KIND_TEXT,
-		 .offset = offsetof(struct sample, path),
-		 .size = sizeof(g_text)},
+		{ .name = "timestamp",
+		  .type = "g_time",
+		  .kind = KIND_UINT,
+		  .offset = 0,
+		  .size = 8 },
+		{ .name = "container",
+		  .type = "g_container",
+		  .kind = KIND_UINT,
+		  .offset = 8,
+		  .size = 8,
+		  .flags = FIELD_INTERNAL },
+		{ .name = "number", .doc = "A number", .kind = KIND_UINT, .offset = 16, .size = 4 },
+		{ .name = "path",
+		  .type = "g_text",
+		  .kind = KIND_TEXT,
+		  .offset = offsetof(struct sample, path),
+		  .size = sizeof(g_text) },
 	};
 	struct schema *s = schema_new("trace_sample", "sample", sizeof(struct sample));
 	struct err err;
@@ -70,8 +74,8 @@ static struct container *sample_container(void)
 	c->pid = 99;
 	c->started_real_ns = 1700000000000000000;
 	c->annotations = xnew_n(struct container_label, 2);
-	c->annotations[0] = (struct container_label){xstrdup("a"), xstrdup("1")};
-	c->annotations[1] = (struct container_label){xstrdup("b"), xstrdup("")};
+	c->annotations[0] = (struct container_label){ xstrdup("a"), xstrdup("1") };
+	c->annotations[1] = (struct container_label){ xstrdup("b"), xstrdup("") };
 	c->n_annotations = 2;
 	return c;
 }
@@ -90,13 +94,13 @@ static void put_sample(struct record_writer *w, unsigned int source, uint32_t nu
 	struct {
 		struct sample s;
 		char tail[40];
-	} r = {.s = {.timestamp = 1000 + number, .number = number}};
+	} r = { .s = { .timestamp = 1000 + number, .number = number } };
 	uint32_t length = number % sizeof(r.tail);
-	struct row row = {.part = {&r, c},
-			  .size = {(uint32_t)sizeof(r.s) + length, c ? sizeof(*c) : 0}};
+	struct row row = { .part = { &r, c },
+			   .size = { (uint32_t)sizeof(r.s) + length, c ? sizeof(*c) : 0 } };
 
 	memset(r.tail, 'x', length);
-	r.s.path = (g_text){sizeof(r.s), length};
+	r.s.path = (g_text){ sizeof(r.s), length };
 	assert_int_equal(record_writer_row(w, source, &row), 0);
 }
 
@@ -118,7 +122,7 @@ static int sample_file(uint32_t rows)
 	assert_int_equal(record_writer_loss(w, source, c, 12), 0);
 	assert_int_equal(record_writer_loss(w, source, NULL, 1), 0);
 	assert_int_equal(record_writer_table_end(w, source, 5000), 0);
-	assert_int_equal(record_writer_totals(w, source, (struct record_totals){10, 4, 3, 3}), 0);
+	assert_int_equal(record_writer_totals(w, source, (struct record_totals){ 10, 4, 3, 3 }), 0);
 	assert_int_equal(record_writer_close(w, &err), 0);
 	assert_int_equal(lseek(keep, 0, SEEK_SET), 0);
 	return keep;
@@ -328,7 +332,7 @@ static void test_flipped_bits(void **state)
 
 static void put_chunk(int fd, uint32_t type, const void *payload, uint32_t length)
 {
-	struct chunk_head head = {type, length};
+	struct chunk_head head = { type, length };
 	uint32_t sum =
 		(uint32_t)crc32(crc32(0, (const void *)&head, sizeof(head)), payload, length);
 
@@ -346,28 +350,29 @@ static void test_hostile_chunks(void **state)
 		uint32_t length;
 		const char *says;
 	} cases[] = {
-		{CHUNK_ROWS, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says"},
-		{CHUNK_ROWS, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says"},
-		{CHUNK_ROWS, "\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0", 16, "not described"},
-		{CHUNK_ROWS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0", 16, "not described"},
-		{CHUNK_ROWS, "\0\0\0\0\0\0\0\0\377\377\377\377\1\0\0\0", 16, "not described"},
-		{CHUNK_ROWS, "\0\0\0", 3, "row's head"},
-		{CHUNK_SOURCE, "\0\0\0\0\0\0\0\0{}", 10, "data source 0"},
-		{CHUNK_SOURCE, "\1\0\0\0\11\0\0\0{}", 10, "kind 9"},
-		{CHUNK_SOURCE, "\1\0\0\0\0\0\0\0{}", 10, "schema"},
-		{CHUNK_SOURCE, "\1\0", 2, "2 bytes"},
-		{CHUNK_CONTAINER, "\0\0\0\0\0\0\0\0{}", 10, "no possible key"},
-		{CHUNK_CONTAINER, "\377\377\0\0\1\0\0\0{}", 10, "no possible key"},
-		{CHUNK_CONTAINER, "\1\0\0\0\1\0\0\0[", 9, "not a JSON object"},
-		{CHUNK_LOSS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 24,
-		 "not described"},
-		{CHUNK_LOSS, "", 0, "0 bytes instead of 24"},
-		{CHUNK_TOTALS,
-		 "\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-		 40, "not described"},
-		{CHUNK_CLOCK, "\0\0\0\0\0\0\0\0", 8, "second clock"},
-		{CHUNK_END, "\1\0\0\0\0\0\0\0", 8, "end says 1 rows"},
-		{CHUNK_END, "\0", 1, "end of 1 bytes"},
+		{ CHUNK_ROWS, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says" },
+		{ CHUNK_ROWS, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says" },
+		{ CHUNK_ROWS, "\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0", 16, "not described" },
+		{ CHUNK_ROWS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0", 16, "not described" },
+		{ CHUNK_ROWS, "\0\0\0\0\0\0\0\0\377\377\377\377\1\0\0\0", 16, "not described" },
+		{ CHUNK_ROWS, "\0\0\0", 3, "row's head" },
+		{ CHUNK_SOURCE, "\0\0\0\0\0\0\0\0{}", 10, "data source 0" },
+		{ CHUNK_SOURCE, "\1\0\0\0\11\0\0\0{}", 10, "kind 9" },
+		{ CHUNK_SOURCE, "\1\0\0\0\0\0\0\0{}", 10, "schema" },
+		{ CHUNK_SOURCE, "\1\0", 2, "2 bytes" },
+		{ CHUNK_CONTAINER, "\0\0\0\0\0\0\0\0{}", 10, "no possible key" },
+		{ CHUNK_CONTAINER, "\377\377\0\0\1\0\0\0{}", 10, "no possible key" },
+		{ CHUNK_CONTAINER, "\1\0\0\0\1\0\0\0[", 9, "not a JSON object" },
+		{ CHUNK_LOSS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 24,
+		  "not described" },
+		{ CHUNK_LOSS, "", 0, "0 bytes instead of 24" },
+		{ CHUNK_TOTALS,
+		  "\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		  "\0",
+		  40, "not described" },
+		{ CHUNK_CLOCK, "\0\0\0\0\0\0\0\0", 8, "second clock" },
+		{ CHUNK_END, "\1\0\0\0\0\0\0\0", 8, "end says 1 rows" },
+		{ CHUNK_END, "\0", 1, "end of 1 bytes" },
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
@@ -375,7 +380,7 @@ static void test_hostile_chunks(void **state)
 		int fd = memory_file(), keep = dup(fd);
 		struct record_writer *w;
 		unsigned int source;
-		struct err err = {0};
+		struct err err = { 0 };
 		uint32_t rows;
 
 		assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
@@ -397,17 +402,17 @@ static void test_not_a_record_file(void **state)
 		size_t n;
 		const char *says;
 	} cases[] = {
-		{"", 0, "not a record file"},
-		{"#!/bin/sh\necho hello\n", 21, "not a record file"},
-		{FILE_MAGIC "\1\0\0\0\4\3\2", 15, "cut short"},
-		{FILE_MAGIC "\2\0\0\0\4\3\2\1", 16, "version 2"},
-		{FILE_MAGIC "\0\0\0\1\1\2\3\4", 16, "little endian"},
-		{FILE_MAGIC "\1\0\0\0\4\3\2\1", 16, "not the clock"},
+		{ "", 0, "not a record file" },
+		{ "#!/bin/sh\necho hello\n", 21, "not a record file" },
+		{ FILE_MAGIC "\1\0\0\0\4\3\2", 15, "cut short" },
+		{ FILE_MAGIC "\2\0\0\0\4\3\2\1", 16, "version 2" },
+		{ FILE_MAGIC "\0\0\0\1\1\2\3\4", 16, "little endian" },
+		{ FILE_MAGIC "\1\0\0\0\4\3\2\1", 16, "not the clock" },
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
 		int fd = memory_file();
-		struct err err = {0};
+		struct err err = { 0 };
 		uint32_t rows;
 
 		assert_int_equal(write(fd, cases[i].bytes, cases[i].n), cases[i].n);
@@ -421,8 +426,8 @@ static void test_not_a_record_file(void **state)
 static void test_write_error(void **state)
 {
 	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
-	char record[sizeof(struct sample)] = {0};
-	struct row row = {.part = {record}, .size = {sizeof(record)}};
+	char record[sizeof(struct sample)] = { 0 };
+	struct row row = { .part = { record }, .size = { sizeof(record) } };
 	int fd = memory_file();
 	struct record_writer *w;
 	unsigned int source;

@@ -40,7 +40,7 @@ static void test_slots_and_keys(void **state)
 	account_add(&acc, a->key, a, true);
 	assert_non_null(account_find(&acc, KEY(1, 5)));
 	assert_null(account_find(&acc, KEY(2, 5))); /* same slot, another container */
-	account_finish(&acc, 5, (struct gadget_counters){0});
+	account_finish(&acc, 5, (struct gadget_counters){ 0 });
 	account_add(&acc, b->key, b, true);
 	assert_null(account_find(&acc, KEY(1, 5)));
 	assert_ptr_equal(account_find(&acc, KEY(2, 5))->container, b);
@@ -62,10 +62,10 @@ static void test_finish_sound(void **state)
 	e = account_add(&acc, c->key, c, true);
 	e->delivered = 70;
 	e->discarded = 20;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){95, 4}), 4);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){96, 4}), 0);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){100, 10}), 6);
-	account_finish(&acc, 1, (struct gadget_counters){100, 10});
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 95, 4 }), 4);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 96, 4 }), 0);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 100, 10 }), 6);
+	account_finish(&acc, 1, (struct gadget_counters){ 100, 10 });
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.n_ended, 1);
 	assert_int_equal(acc.ended[0].n.lost, 10);
@@ -74,7 +74,7 @@ static void test_finish_sound(void **state)
 	assert_int_equal(acc.finished.seen, 103);
 	assert_int_equal(acc.nameless.lost, 3);
 	assert_holds(acc.finished);
-	account_finish(&acc, 1, (struct gadget_counters){5, 5}); /* a free slot: nothing */
+	account_finish(&acc, 1, (struct gadget_counters){ 5, 5 }); /* a free slot: nothing */
 	assert_int_equal(acc.finished.seen, 103);
 	account_done(&acc);
 }
@@ -89,14 +89,14 @@ static void test_finish_unsound(void **state)
 	account_init(&acc, 10);
 	e = account_add(&acc, c->key, c, true); /* counted, never came */
 	e->delivered = 5;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){9, 1}), 1);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){9, 1}), 3);
-	account_finish(&acc, 1, (struct gadget_counters){9, 1});
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 9, 1 }), 1);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 9, 1 }), 3);
+	account_finish(&acc, 1, (struct gadget_counters){ 9, 1 });
 	assert_int_equal(acc.finished.lost, 4);
 	assert_int_equal(acc.unaccounted, 3);
 	e = account_add(&acc, KEY(2, 1), NULL, true); /* came, never counted */
 	e->delivered = 7;
-	account_finish(&acc, 1, (struct gadget_counters){5, 0});
+	account_finish(&acc, 1, (struct gadget_counters){ 5, 0 });
 	assert_int_equal(acc.unaccounted, 5);
 	assert_int_equal(acc.nameless.seen, 7);
 	acc.stray.discarded = 2;
@@ -118,16 +118,16 @@ static void test_unwanted(void **state)
 	account_init(&acc, 10);
 	e = account_add(&acc, c->key, c, false);
 	e->discarded = 6;
-	n = account_totals(e, (struct gadget_counters){10, 4});
+	n = account_totals(e, (struct gadget_counters){ 10, 4 });
 	assert_int_equal(n.discarded, 10);
 	assert_int_equal(n.lost, 0);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){10, 4}), 0);
-	account_finish(&acc, 1, (struct gadget_counters){10, 4});
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 10, 4 }), 0);
+	account_finish(&acc, 1, (struct gadget_counters){ 10, 4 });
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.finished.discarded, 10);
 	assert_int_equal(acc.n_ended, 1);
 	account_add(&acc, c->key, c, false); /* refused, and it did nothing: not worth a line */
-	account_finish(&acc, 1, (struct gadget_counters){0});
+	account_finish(&acc, 1, (struct gadget_counters){ 0 });
 	assert_int_equal(acc.n_ended, 1);
 	account_done(&acc);
 }
@@ -144,7 +144,7 @@ static void test_ended_is_bounded(void **state)
 		struct account_entry *e = account_add(&acc, c->key, c, true);
 
 		e->delivered = i;
-		account_finish(&acc, i % 7, (struct gadget_counters){i, 0});
+		account_finish(&acc, i % 7, (struct gadget_counters){ i, 0 });
 	}
 	assert_int_equal(acc.n_ended, 100);
 	assert_int_equal(acc.n_others, 950);
