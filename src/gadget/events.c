@@ -7,6 +7,7 @@
  */
 #include "gadget/run.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,15 +33,17 @@ static void keep_only(const int *fds, size_t n)
 	close_range(from, ~0u, 0);
 }
 
-/* Runs in the child: nothing but system calls. */
-static _Noreturn void hold(const int *fds, size_t n)
+/* Runs in the child: nothing but system calls. fds holds `wait`, whose end comes when all others have let go. */
+static _Noreturn void hold(const int *fds, size_t n, int wait)
 {
+	char none;
+
 	if (fork_quietly())
 		_exit(0);
 	keep_only(fds, n);
-	if (chdir("/")) /* no file system is kept busy */
-		_exit(1);
-	_exit(0);
+	while (read(wait, &none, 1) < 0 && errno == EINTR)
+		;
+	_exit(chdir("/")); /* no file system is kept busy while the kernel waits */
 }
 
 static int compare_fds(const void *a, const void *b)
@@ -48,10 +51,17 @@ static int compare_fds(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 void events_close(struct program *programs, size_t n)
 {
-	_cleanup_(freep) int *fds = xnew_n(int, n);
+	_cleanup_(freep) int *fds = xnew_n(int, n + 1);
 	size_t n_fds = 0;
+	int gate[2];
 
 	for (size_t i = 0; i < n; i++) {
 		if (programs[i].event_fd >= 0)
@@ -60,13 +70,18 @@ void events_close(struct program *programs, size_t n)
 	}
 	if (!n_fds)
 		return;
+	/* Without a child, the closing below waits itself. */
+	if (pipe2(gate, O_CLOEXEC)) {
+		close_all(fds, n_fds);
+		return;
+	}
+	fds[n_fds++] = gate[0];
 	qsort(fds, n_fds, sizeof(*fds), compare_fds);
 	pid_t child = fork_quietly();
 	if (!child)
-		hold(fds, n_fds);
-	/* No child: the closing below waits itself. */
+		hold(fds, n_fds, gate[0]);
 	while (child > 0 && waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
 		;
-	for (size_t i = 0; i < n_fds; i++)
-		close(fds[i]);
+	close_all(fds, n_fds);
+	close(gate[1]);
 }
