@@ -53,7 +53,7 @@ static const char *read_annotations(json_t *object, struct container *c)
 		if (!json_is_string(value))
 			return "an annotation is not text";
 		c->annotations[c->n_annotations++] =
-			(struct container_label){xstrdup(key), xstrdup(json_string_value(value))};
+			(struct container_label){ xstrdup(key), xstrdup(json_string_value(value)) };
 	}
 	return NULL;
 }

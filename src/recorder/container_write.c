@@ -35,7 +35,7 @@ const struct member container_members[] = {
 	MEMBER("startedReal", MEMBER_U64, started_real_ns),
 	MEMBER("byNamespace", MEMBER_BOOL, by_namespace),
 #undef MEMBER
-	{0},
+	{ 0 },
 };
 
 static void add_name(struct buf *out, const char *name)

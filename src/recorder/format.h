@@ -44,9 +44,9 @@ struct source_head {
 	uint32_t source, kind; /* kind: CHUNK_SOURCE only, else 0 */
 };
 
-#define CHUNK_MAX_BYTES (1u << 20)    /* payload */
-#define BLOCK_BYTES 65536u	      /* a chunk of rows is written when it holds this much */
-#define ROW_MAX_BYTES 65536u	      /* one row */
+#define CHUNK_MAX_BYTES (1u << 20) /* payload */
+#define BLOCK_BYTES 65536u	   /* a chunk of rows is written when it holds this much */
+#define ROW_MAX_BYTES 65536u	   /* one row */
 #define FILE_MAX_SOURCES 256u
 #define FILE_MAX_CONTAINER_BYTES (64u << 20) /* JSON of all containers known at a time */
 #define CONTAINER_MAX_ANNOTATIONS 4096u
@@ -66,5 +66,6 @@ extern const struct member {
 
 /* container_write.c, container_read.c. Annotations are left out where they do not fit out->max. */
 void container_to_json(const struct container *c, struct buf *out);
-/* A new container with one reference, but without key. -EBADMSG with *ret_fault for what is not one. */
-int container_from_json(const char *text, size_t len, struct container **ret, const char **ret_fault);
+/* A new container, but without key. -EBADMSG with *ret_fault for what is not one. */
+int container_from_json(const char *text, size_t len, struct container **ret,
+			const char **ret_fault);

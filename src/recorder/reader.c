@@ -223,7 +223,7 @@ static int read_source(struct record_reader *r, struct record_event *ev)
 {
 	_cleanup_(schema_unrefp) struct schema *plain = NULL;
 	struct source_head head;
-	struct err why = {0};
+	struct err why = { 0 };
 	struct schema *s;
 
 	if (r->head.length < sizeof(head))
@@ -281,7 +281,7 @@ static int read_container(struct record_reader *r)
 	to = container_place(r, container_slot(key));
 	container_unref(to->container);
 	r->container_bytes += (uint64_t)r->head.length - to->json_bytes;
-	*to = (struct known_container){c, r->head.length};
+	*to = (struct known_container){ c, r->head.length };
 	if (r->container_bytes > FILE_MAX_CONTAINER_BYTES)
 		return fault(r, r->chunk_start, "the containers take more than %u bytes",
 			     FILE_MAX_CONTAINER_BYTES);
@@ -329,8 +329,8 @@ static int read_row(struct record_reader *r, struct record_event *ev)
 	r->rows++;
 	ev->source = head.source;
 	ev->container = c;
-	ev->row = (struct row){.part = {at + sizeof(head), c},
-			       .size = {head.size, c ? sizeof(*c) : 0}};
+	ev->row = (struct row){ .part = { at + sizeof(head), c },
+				.size = { head.size, c ? sizeof(*c) : 0 } };
 	return RECORD_ROW;
 }
 
@@ -393,7 +393,7 @@ static int read_totals(struct record_reader *r, struct record_event *ev)
 
 	if (e < 0)
 		return e;
-	ev->totals = (struct record_totals){n.seen, n.delivered, n.discarded, n.lost};
+	ev->totals = (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
 	return RECORD_TOTALS;
 }
 

@@ -51,7 +51,7 @@ static int put(struct record_writer *w, const void *bytes, size_t n)
 static int put_chunk(struct record_writer *w, unsigned char *chunk, enum chunk_type type,
 		     size_t length)
 {
-	struct chunk_head head = {(uint32_t)type, (uint32_t)length};
+	struct chunk_head head = { (uint32_t)type, (uint32_t)length };
 	uint32_t sum;
 
 	memcpy(chunk, &head, sizeof(head));
@@ -94,7 +94,7 @@ static void add_text(struct buf *json, const char *name, const char *value)
 
 static int put_clock(struct record_writer *w, const struct clock_base *clock)
 {
-	struct utsname host = {0};
+	struct utsname host = { 0 };
 	struct timespec now;
 	struct buf json;
 	int r;
@@ -118,8 +118,9 @@ static int put_clock(struct record_writer *w, const struct clock_base *clock)
 int record_writer_new(int fd, const struct clock_base *clock, struct record_writer **ret,
 		      struct err *err)
 {
-	struct file_head head = {
-		.magic = FILE_MAGIC, .version = FILE_VERSION, .byte_order = FILE_BYTE_ORDER};
+	struct file_head head = { .magic = FILE_MAGIC,
+				  .version = FILE_VERSION,
+				  .byte_order = FILE_BYTE_ORDER };
 	struct record_writer *w = malloc(sizeof(*w));
 	int r;
 
@@ -141,7 +142,7 @@ int record_writer_new(int fd, const struct clock_base *clock, struct record_writ
 int record_writer_source(struct record_writer *w, const struct schema *s, unsigned int kind,
 			 unsigned int *ret_source, struct err *err)
 {
-	struct source_head head = {w->n_sources, kind};
+	struct source_head head = { w->n_sources, kind };
 	struct buf json;
 	int r;
 
@@ -199,7 +200,7 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row)
 {
 	uint32_t size = row->size[PART_RECORD];
-	struct row_head head = {.size = size, .source = source};
+	struct row_head head = { .size = size, .source = source };
 	unsigned char *to;
 
 	if (source >= w->n_sources || size > ROW_MAX_BYTES)
@@ -223,7 +224,7 @@ int record_writer_table_end(struct record_writer *w, unsigned int source, uint64
 	struct {
 		struct source_head head;
 		uint64_t boot_ns;
-	} end = {{source, 0}, boot_ns};
+	} end = { { source, 0 }, boot_ns };
 
 	return put_other(w, CHUNK_TABLE_END, &end, sizeof(end), NULL);
 }
@@ -234,7 +235,7 @@ int record_writer_loss(struct record_writer *w, unsigned int source, const struc
 	struct {
 		struct source_head head;
 		uint64_t key, count;
-	} loss = {{source, 0}, container_known(w, c), count};
+	} loss = { { source, 0 }, container_known(w, c), count };
 
 	return put_other(w, CHUNK_LOSS, &loss, sizeof(loss), NULL);
 }
@@ -244,7 +245,7 @@ int record_writer_totals(struct record_writer *w, unsigned int source, struct re
 	struct {
 		struct source_head head;
 		uint64_t seen, delivered, discarded, lost;
-	} totals = {{source, 0}, n.seen, n.delivered, n.discarded, n.lost};
+	} totals = { { source, 0 }, n.seen, n.delivered, n.discarded, n.lost };
 
 	return put_other(w, CHUNK_TOTALS, &totals, sizeof(totals), NULL);
 }

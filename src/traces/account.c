@@ -8,7 +8,7 @@
 
 void account_init(struct account *a, size_t max_ended)
 {
-	*a = (struct account){.max_ended = max_ended};
+	*a = (struct account){ .max_ended = max_ended };
 }
 
 static void entry_free(struct account_entry *e)
@@ -171,20 +171,29 @@ void account_finish(struct account *a, uint32_t slot, struct gadget_counters ker
 	if (!e->container)
 		totals_add(&a->nameless, n);
 	else if (e->wanted || n.seen)
-		*push_ended(a) = (struct account_end){take(e->container), n};
+		*push_ended(a) = (struct account_end){ take(e->container), n };
 	a->by_slot[slot] = NULL;
 	entry_free(e);
 }
 
+void account_finish_slot(struct account *a, struct gadget_counters kernel, bool wanted)
+{
+	struct totals n = { .seen = kernel.seen };
+
+	*(wanted ? &n.lost : &n.discarded) = n.seen; /* counted, and nothing came */
+	totals_add(&a->finished, n);
+	totals_add(&a->nameless, n);
+}
+
 void account_finish_stray(struct account *a)
 {
-	totals_add(&a->nameless, finish(a, &a->stray, (struct gadget_counters){0}));
-	a->stray = (struct account_entry){0};
+	totals_add(&a->nameless, finish(a, &a->stray, (struct gadget_counters){ 0 }));
+	a->stray = (struct account_entry){ 0 };
 }
 
 void account_lost_nameless(struct account *a, uint64_t n)
 {
-	struct totals t = {.seen = n, .lost = n};
+	struct totals t = { .seen = n, .lost = n };
 
 	totals_add(&a->nameless, t);
 	totals_add(&a->finished, t);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one tracer knows of each container: whether it wants it, what became of its records, and
- * what it had when it ended. Entries lie by slot, so that a record finds its own by one look into an
- * array and a comparison of the whole key. The kernel's counters are given to these functions
- * by the caller: nothing here knows BPF.
+ * what it had when it ended. Entries lie by slot, so that a record finds its own by one look into
+ * an array and a comparison of the whole key. The kernel's counters are given to these functions by
+ * the caller: nothing here knows BPF.
  *
- * Three kinds of entry: a container's; the host's (key 0); and that of a key which the container
- * collection cannot tell (container NULL), so that even its records are counted somewhere.
+ * Three kinds of entry: a container's; the host's (key 0); and that of a key which is no
+ * container's (container NULL): the detector took a process of the host for a container's first and
+ * was corrected. Its records are the host's; they are counted, too.
  *
  * seen = delivered + discarded + lost holds for every struct totals that leaves here about
- * something that has ended. `seen` and `lost` come from the kernel, the other two are counted here. Where a
- * broken program miscounts, account_finish() makes the difference part of the totals and says so
- * in `unaccounted`: 0 there is the proof that nothing went missing.
+ * something that has ended. `seen` and `lost` come from the kernel, the other two are counted here.
+ * Where a broken program miscounts, account_finish() makes the difference part of the totals and
+ * says so in `unaccounted`: 0 there is the proof that nothing went missing.
  */
 #pragma once
 
@@ -28,9 +29,11 @@ struct account_entry {
 	struct container *container; /* a reference; NULL: the host, or not known */
 	bool wanted;		     /* its records go to the reader */
 	bool ended;		     /* no longer among the selected ones */
+	uint64_t
+		stray_until; /* key of no container: boot clock when it will have had its records */
 	uint64_t delivered, discarded;
-	uint64_t lost_told;	     /* what the reader's lost() was told already */
-	size_t held;		     /* records waiting in the sort window */
+	uint64_t lost_told; /* what the reader's lost() was told already */
+	size_t held;	    /* records waiting in the sort window */
 };
 
 struct account_end {
@@ -43,7 +46,8 @@ struct account {
 	size_t n_slots;
 	struct account_entry stray; /* records without a usable key */
 
-	/* A ring of those that ended: oldest at `first`. What it cannot hold is summed in `others`. */
+	/* A ring of those that ended: oldest at `first`. What it cannot hold is summed in `others`.
+	 */
 	struct account_end *ended;
 	size_t first_ended, n_ended, room_ended, max_ended;
 	struct totals others; /* containers that ended and whose names were let go */
@@ -69,7 +73,8 @@ static inline struct account_entry *account_find(const struct account *a, uint64
 struct account_entry *account_at(const struct account *a, uint32_t slot); /* NULL: free */
 
 /* A new entry; its slot is free and below MAX_CONTAINERS. c (may be NULL) is referenced. */
-struct account_entry *account_add(struct account *a, uint64_t key, struct container *c, bool wanted);
+struct account_entry *account_add(struct account *a, uint64_t key, struct container *c,
+				  bool wanted);
 
 /*
  * The entry as of now. Of a container that is not wanted, all that was not delivered counts as
@@ -83,10 +88,13 @@ uint64_t account_new_loss(struct account_entry *e, struct gadget_counters kernel
 /* The same when all its records were read: what was counted and never came is lost as well. */
 uint64_t account_last_loss(struct account_entry *e, struct gadget_counters kernel);
 
-/* No record of this entry will come any more: takes its totals over and frees the entry and its slot. */
+/* No record of this entry will come any more: takes its totals over and frees the entry and its
+ * slot. */
 void account_finish(struct account *a, uint32_t slot, struct gadget_counters kernel);
 
-void account_finish_stray(struct account *a); /* at the very end */
+/* At the very end: what has no entry. */
+void account_finish_stray(struct account *a);
+void account_finish_slot(struct account *a, struct gadget_counters kernel, bool wanted);
 
 /* n events that no container is known for were lost. */
 void account_lost_nameless(struct account *a, uint64_t n);

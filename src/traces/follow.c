@@ -21,6 +21,37 @@ static void finish_entry(struct trace *t, uint32_t slot)
 	gadget_counters_reset(t->gadget, slot);
 }
 
+/* Its last record was read: final counters, and no trace of it left in kernel or here. */
+static void container_gone(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e)
+		return;
+	if (e->wanted)
+		containers_map_remove(t->ts->containers, t->wanted_fd, c);
+	read_loss_of(t, e, true);
+	if (e->wanted && t->reader.container)
+		t->reader.container(t->reader.ctx, t, false, c);
+	finish_entry(t, container_slot(c->key));
+}
+
+/* A slot that has another container now, before the last one had its time: its records go out
+ * first. */
+static void clear_slot(struct trace *t, uint32_t slot)
+{
+	struct account_entry *e = account_at(&t->account, slot);
+
+	if (!e)
+		return;
+	if (t->ts->merge)
+		merge_release_all(t->ts->merge);
+	if (e->container)
+		container_gone(t, e->container);
+	else
+		finish_entry(t, slot);
+}
+
 static void container_added(struct trace *t, struct container *c)
 {
 	uint32_t slot = container_slot(c->key);
@@ -33,11 +64,7 @@ static void container_added(struct trace *t, struct container *c)
 		e->container = container_ref(c);
 		e->wanted = wanted;
 	} else {
-		if (account_at(&t->account, slot)) { /* a stray key: its records are told first */
-			if (t->ts->merge)
-				merge_release_all(t->ts->merge);
-			finish_entry(t, slot);
-		}
+		clear_slot(t, slot);
 		account_add(&t->account, c->key, c, wanted);
 	}
 	if (!wanted) {
@@ -72,35 +99,35 @@ void follow_event(void *ctx, enum container_event event, struct container *c)
 			container_ended(ts->traces[i], c);
 	}
 	if (event == CONTAINER_REMOVED)
-		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) = (struct ending){
-			container_ref(c), boot_now() + END_GRACE_NS + ts->window_ns};
+		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) =
+			(struct ending){ container_ref(c),
+					 boot_now() + END_GRACE_NS + ts->window_ns };
 }
 
-/* Its last record was read: final counters, and no trace of it left in kernel or here. */
-static void container_gone(struct trace *t, struct container *c)
+/* Rows of it may wait in the sort window for another ring's, or in a table for the end of its
+ * interval. */
+static bool has_rows(const struct trace *t, const struct ending *end)
 {
-	struct account_entry *e = account_find(&t->account, c->key);
+	const struct account_entry *e = account_find(&t->account, end->container->key);
 
 	if (!e)
-		return;
-	if (e->wanted)
-		containers_map_remove(t->ts->containers, t->wanted_fd, c);
-	read_loss_of(t, e, true);
-	if (e->wanted && t->reader.container)
-		t->reader.container(t->reader.ctx, t, false, c);
-	finish_entry(t, container_slot(c->key));
+		return false;
+	if (e->held)
+		return true;
+	for (size_t i = 0; i < t->n_sources; i++)
+		if (t->sources[i].kind == SOURCE_TOP && t->sources[i].taken < end->until)
+			return true;
+	return false;
 }
 
-/* Rows of it may wait in the sort window for another ring's. */
-static bool is_held(const struct traces *ts, const struct container *c)
+static bool is_over(const struct traces *ts, const struct ending *end)
 {
-	for (size_t i = 0; i < ts->n_traces; i++) {
-		const struct account_entry *e = account_find(&ts->traces[i]->account, c->key);
-
-		if (e && e->held)
-			return true;
-	}
-	return false;
+	if (ts->now < end->until)
+		return false;
+	for (size_t i = 0; i < ts->n_traces; i++)
+		if (has_rows(ts->traces[i], end))
+			return false;
+	return true;
 }
 
 void follow_endings(struct traces *ts, bool all)
@@ -110,7 +137,7 @@ void follow_endings(struct traces *ts, bool all)
 	for (size_t i = 0; i < n; i++) {
 		struct ending end = ts->endings[i];
 
-		if ((!all && ts->now < end.until) || is_held(ts, end.container)) {
+		if (!all && !is_over(ts, &end)) {
 			ts->endings[kept++] = end;
 			continue;
 		}
@@ -120,6 +147,16 @@ void follow_endings(struct traces *ts, bool all)
 		container_unref(end.container);
 	}
 	ts->n_endings = kept;
+}
+
+void follow_strays(struct trace *t)
+{
+	for (uint32_t slot = G_HOST + 1; slot < t->account.n_slots; slot++) {
+		const struct account_entry *e = account_at(&t->account, slot);
+
+		if (e && !e->container && !e->held && e->stray_until < t->ts->now)
+			finish_entry(t, slot);
+	}
 }
 
 struct account_entry *follow_unknown(struct trace *t, uint64_t key)
@@ -146,7 +183,9 @@ struct account_entry *follow_unknown(struct trace *t, uint64_t key)
 		e->ended = true;
 		return e;
 	}
-	return account_add(a, key, NULL, !t->selector || selector_is_all(t->selector));
+	e = account_add(a, key, NULL, t->host); /* it was taken for a container's, and is not */
+	e->stray_until = t->ts->now + END_GRACE_NS;
+	return e;
 }
 
 static void add_known(void *ctx, struct container *c)

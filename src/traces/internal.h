@@ -10,7 +10,8 @@
 #include "traces/merge.h"
 #include "traces/traces.h"
 
-/* How long records of an ended container may still be on their way: programs that were running when it ended. */
+/* How long records of an ended container may still be on their way: programs that were running when
+ * it ended. */
 #define END_GRACE_NS 300000000ull
 #define READ_INTERVAL_NS 25000000ull
 #define LOSS_INTERVAL_NS 1000000000ull
@@ -20,6 +21,7 @@ struct trace_source {
 	enum source_kind kind;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
 	int timer_fd;			   /* top: its interval; else -1 */
+	uint64_t taken;			   /* top: boot clock when the table was taken last */
 };
 
 struct trace {
@@ -64,8 +66,10 @@ uint64_t boot_now(void);
 /* follow.c */
 container_event_fn follow_event;
 int follow_start(struct trace *t, struct err *err); /* makes and fills wanted_fd */
-struct account_entry *follow_unknown(struct trace *t, uint64_t key); /* the entry of a key met for the first time */
-void follow_endings(struct traces *ts, bool all); /* lets those go whose last record was read */
+struct account_entry *follow_unknown(struct trace *t,
+				     uint64_t key); /* the entry of a key met for the first time */
+void follow_endings(struct traces *ts, bool all);   /* lets those go whose last record was read */
+void follow_strays(struct trace *t);		    /* the same for keys of no container */
 
 /* read.c */
 void read_rings(struct traces *ts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sort window of a merged stream. Records of several rings come in bursts, each nearly in order of
- * time but not among each other; they are copied and held until they are `window_ns` old, and
+ * The sort window of a merged stream. Records of several rings come in bursts, each nearly in order
+ * of time but not among each other; they are copied and held until they are `window_ns` old, and
  * released in order of time. What arrives older than what was released already is given on at
  * once and marked late, never reordered. Memory is bounded: past max_bytes the oldest are
  * released early.

@@ -27,9 +27,9 @@ static void deliver(struct trace *t, unsigned int source, struct account_entry *
 		    const void *record, uint32_t size, bool late)
 {
 	struct row row = {
-		.part = {[PART_RECORD] = record, [PART_CONTAINER] = e->container},
-		.size = {[PART_RECORD] = size,
-			 [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0},
+		.part = { [PART_RECORD] = record, [PART_CONTAINER] = e->container },
+		.size = { [PART_RECORD] = size,
+			  [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0 },
 	};
 
 	if (e->wanted && t->reader.row(t->reader.ctx, t, source, &row, late))
@@ -91,6 +91,7 @@ void read_rings(struct traces *ts)
 
 void read_table(struct trace *t, unsigned int source)
 {
+	t->sources[source].taken = t->ts->now;
 	gadget_collect(t->gadget, source, on_record, t, NULL);
 	if (t->reader.table_end)
 		t->reader.table_end(t->reader.ctx, t, source);

@@ -22,7 +22,7 @@ uint64_t boot_now(void)
 
 static int watch(struct traces *ts, int fd, struct err *err)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
 	if (epoll_ctl(ts->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return err_set(err, -errno, "watching a descriptor: %s", strerror(errno));
@@ -32,9 +32,9 @@ static int watch(struct traces *ts, int fd, struct err *err)
 /* A timer that makes the collection's descriptor readable every `interval` ns. */
 static int add_timer(struct traces *ts, uint64_t interval, int *ret, struct err *err)
 {
-	struct timespec t = {.tv_sec = (time_t)(interval / 1000000000),
-			     .tv_nsec = (long)(interval % 1000000000)};
-	struct itimerspec spec = {t, t};
+	struct timespec t = { .tv_sec = (time_t)(interval / 1000000000),
+			      .tv_nsec = (long)(interval % 1000000000) };
+	struct itimerspec spec = { t, t };
 	_cleanup_(closep) int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	int r;
 
@@ -247,9 +247,12 @@ void traces_dispatch(struct traces *ts)
 			if (timer_passed(t->sources[j].timer_fd))
 				read_table(t, j);
 	}
-	if (timer_passed(ts->loss_timer))
-		for (size_t i = 0; i < ts->n_traces; i++)
+	if (timer_passed(ts->loss_timer)) {
+		for (size_t i = 0; i < ts->n_traces; i++) {
 			read_loss(ts->traces[i], false);
+			follow_strays(ts->traces[i]);
+		}
+	}
 	follow_endings(ts, false);
 }
 
@@ -264,8 +267,14 @@ static void trace_stop(struct trace *t)
 
 static void trace_finish(struct trace *t)
 {
-	for (uint32_t slot = 0; slot < t->account.n_slots; slot++)
-		account_finish(&t->account, slot, gadget_counters(t->gadget, slot));
+	for (uint32_t slot = 0; slot < MAX_CONTAINERS; slot++) {
+		struct gadget_counters n = gadget_counters(t->gadget, slot);
+
+		if (account_at(&t->account, slot))
+			account_finish(&t->account, slot, n);
+		else if (n.seen)
+			account_finish_slot(&t->account, n, t->host);
+	}
 	account_finish_stray(&t->account);
 	t->n_wanted = 0;
 }

@@ -5,15 +5,16 @@
  * collection, reads records, finds their container, counts, and hands rows to the reader. Nothing
  * here prints.
  *
- * Life: traces_new(containers), traces_add() for each tracer, containers_start() (the detector stands
- * before the gadgets, so that a container's first exec is caught), traces_start(), then traces_dispatch()
- * whenever traces_fd() is readable; traces_stop() takes the programs off and delivers the last records; traces_free(),
- * then containers_free(). A tracer may also be added while the collection runs.
+ * Life: traces_new(containers), traces_add() for each tracer, containers_start() (the detector
+ * stands before the gadgets, so that a container's first exec is caught), traces_start(), then
+ * traces_dispatch() whenever traces_fd() is readable; traces_stop() takes the programs off and
+ * delivers the last records; traces_free(), then containers_free(). A tracer may also be added
+ * while the collection runs.
  *
  * A container that ended stays known to its tracers until the programs that were running then are
- * surely done and their records were read (some 300 ms); then its counters are final and the container
- * collection may use its slot again. One trace collection should serve all tracers of a container collection,
- * since it decides when a container is forgotten.
+ * surely done and their records were read (some 300 ms); then its counters are final and the
+ * container collection may use its slot again. One trace collection should serve all tracers of a
+ * container collection, since it decides when a container is forgotten.
  *
  * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
  * traces_stop() has returned; before, `seen` may be ahead by what is still in rings. Records of
@@ -39,18 +40,25 @@ struct totals {
 
 struct trace_reader {
 	void *ctx;
-	/* One row, valid during the call. True: delivered; false: discarded by the reader (filter, limit). late: see sort window. */
-	bool (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row, bool late);
+	/*
+	 * One row, valid during the call. True: delivered; false: discarded by the reader (filter,
+	 * limit). late: it is older than rows that were given before (sort window).
+	 */
+	bool (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row,
+		    bool late);
 	/* All rows of a top table's interval or of a snapshot were given. May be NULL. */
 	void (*table_end)(void *ctx, struct trace *t, unsigned int source);
-	/* count records of container c (NULL: not known which, or the host) were lost since the last call. May be NULL. */
+	/*
+	 * count records of container c (NULL: not known which, or the host) were lost since the
+	 * last call. May be NULL.
+	 */
 	void (*lost)(void *ctx, struct trace *t, struct container *c, uint64_t count);
-	/* A container came into the selection, or its last record was given after it ended. May be NULL. */
+	/* A container came into the selection, or ended and gave its last record. May be NULL. */
 	void (*container)(void *ctx, struct trace *t, bool in, struct container *c);
 };
 
 struct trace_options {
-	const struct selector *selector; /* borrowed while the tracer lives; NULL: every container */
+	const struct selector *selector; /* borrowed for the tracer's life; NULL: all */
 	struct gadget_load_options load; /* host, buffer_bytes, process; map fds are filled here */
 	uint64_t interval_ns;		 /* top tables; 0: 1 s */
 	struct trace_reader reader;
@@ -60,26 +68,33 @@ struct traces_options {
 	uint64_t window_ns; /* sort window of a merged stream; 0: rows as they are read */
 };
 
-int traces_new(struct containers *cs, const struct traces_options *o, struct traces **ret, struct err *err);
+int traces_new(struct containers *cs, const struct traces_options *o, struct traces **ret,
+	       struct err *err);
 struct traces *traces_free(struct traces *ts);
 
-/* Takes g over (also when it fails): it is loaded here with its map of wanted containers, and freed with the tracer. */
-int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *o, struct trace **ret, struct err *err);
+/*
+ * Takes g over (also when it fails): it is loaded here with its map of wanted containers, and freed
+ * with the tracer. For fields of containers g is opened with gadget_open_options.enrich set to
+ * container_add_fields.
+ */
+int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *o,
+	       struct trace **ret, struct err *err);
 
 struct gadget *trace_gadget(struct trace *t);
-struct totals trace_totals(struct trace *t);			 /* the whole tracer */
-size_t trace_n_containers(struct trace *t);			 /* wanted now */
+struct totals trace_totals(struct trace *t); /* the whole tracer */
+size_t trace_n_containers(struct trace *t);  /* wanted now */
 
 /*
- * Totals of each container that the tracer ever had, those that ended first and oldest; at the end the rest
- * with c = NULL: the host, and what no container is known for. Past MAX_CONTAINERS ended ones
- * the oldest are given as one whose name says how many it stands for.
+ * Totals of each container that the tracer ever had, those that ended first and oldest; at the end
+ * the rest with c = NULL: the host, and what no container is known for. Past MAX_CONTAINERS ended
+ * ones the oldest are given as one whose name says how many it stands for.
  */
-void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c, struct totals n), void *ctx);
+void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c, struct totals n),
+		      void *ctx);
 
 /*
- * By how many records the kernel's counters and our readings disagreed about what has ended. 0 for a
- * sound gadget: nothing went missing that was not counted. What was counted but never came is in
+ * By how many records the kernel's counters and our readings disagreed about what has ended. 0 for
+ * a sound gadget: nothing went missing that was not counted. What was counted but never came is in
  * the totals as lost; what came but was not counted, as seen.
  */
 uint64_t trace_unaccounted(const struct trace *t);

@@ -36,13 +36,17 @@ static double cpu_now(void)
 static struct schema *sample_schema(struct err *err)
 {
 	static const struct field fields[] = {
-		{.name = "timestamp", .type = "g_time", .kind = KIND_UINT, .offset = 0, .size = 8},
-		{.name = "container",
-		 .type = "g_container",
-		 .kind = KIND_UINT,
-		 .offset = 8,
-		 .size = 8},
-		{.name = "rest", .kind = KIND_CHARS, .offset = 16, .size = 134},
+		{ .name = "timestamp",
+		  .type = "g_time",
+		  .kind = KIND_UINT,
+		  .offset = 0,
+		  .size = 8 },
+		{ .name = "container",
+		  .type = "g_container",
+		  .kind = KIND_UINT,
+		  .offset = 8,
+		  .size = 8 },
+		{ .name = "rest", .kind = KIND_CHARS, .offset = 16, .size = 134 },
 	};
 	struct schema *s = schema_new("bench", "bench", 150);
 
@@ -53,10 +57,10 @@ static struct schema *sample_schema(struct err *err)
 
 static int write_all(int fd, uint64_t n, struct err *err)
 {
-	struct clock_base clock = {0};
-	struct sample sample = {0};
+	struct clock_base clock = { 0 };
+	struct sample sample = { 0 };
 	struct container *c = container_new();
-	struct row row = {.part = {&sample, c}, .size = {150, sizeof(*c)}};
+	struct row row = { .part = { &sample, c }, .size = { 150, sizeof(*c) } };
 	struct schema *s = sample_schema(err);
 	struct record_writer *w;
 	unsigned int source;
@@ -99,7 +103,7 @@ static int read_all(int fd, uint64_t *ret_sum, struct err *err)
 int main(int argc, char **argv)
 {
 	uint64_t n = 5000000, sum = 0;
-	struct err err = {0};
+	struct err err = { 0 };
 	double start, written, read;
 	int fd, keep;
 

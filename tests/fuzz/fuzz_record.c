@@ -20,7 +20,7 @@
 
 static void add_chunk(struct buf *file, uint32_t type, const void *payload, size_t length)
 {
-	struct chunk_head head = {type, (uint32_t)length};
+	struct chunk_head head = { type, (uint32_t)length };
 	uint32_t sum = (uint32_t)crc32_z(0, (const void *)&head, sizeof(head));
 
 	sum = (uint32_t)crc32_z(sum, payload, length);
@@ -31,7 +31,7 @@ static void add_chunk(struct buf *file, uint32_t type, const void *payload, size
 
 static void make_file(struct buf *file, const uint8_t *at, size_t left)
 {
-	struct file_head head = {FILE_MAGIC, FILE_VERSION, FILE_BYTE_ORDER};
+	struct file_head head = { FILE_MAGIC, FILE_VERSION, FILE_BYTE_ORDER };
 	int64_t clock = 0;
 
 	buf_add(file, &head, sizeof(head));
@@ -65,7 +65,7 @@ static void read_fields(const struct schema *s, const struct row *row,
 
 static void read_file(int fd)
 {
-	struct schema *schemas[FILE_MAX_SOURCES] = {0};
+	struct schema *schemas[FILE_MAX_SOURCES] = { 0 };
 	struct record_reader *r;
 	struct record_event ev;
 	struct err err;
