@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
+/*
+ * The container detector: sees containers start and end without their runtime's help.
+ *
+ * A container starts when a process execs that has another mount namespace than the host and other
+ * cgroups than its parent. It is put into the map of every tracer here and now, so that not even
+ * its first exec is missed; the host side learns of it through the ring, finds its name, and takes it
+ * out of the maps of those tracers that do not want it.
+ *
+ * Raw tracepoints need no BTF ids, thus no reading of the kernel's whole BTF; their arguments are not
+ * trusted pointers and are read with BPF_CORE_READ.
+ */
+#include <gadget/kernel.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+
+#include <gadget/types.h>
+
+#include "../containers/detector_event.h"
+
+enum {
+	MAX_TRACERS = 64,    /* as in base/limits.h; the host side compares */
+	MAX_SUBSYSTEMS = 16, /* cgroup v1 controllers looked at */
+};
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Every container's cgroups and namespaces (keys and values as types.h says of g_wanted). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, g_container);
+} containers SEC(".maps");
+
+/* The first process of each container: tgid -> g_container. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, g_container);
+} inits SEC(".maps");
+
+struct wanted_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, g_container);
+};
+
+/* Each tracer's g_wanted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_TRACERS);
+	__type(key, __u32);
+	__array(values, struct wanted_map);
+} tracers SEC(".maps");
+
+/* Keys for containers to come. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1024);
+	__type(value, g_container);
+} free_keys SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+} events SEC(".maps");
+
+const volatile __u32 host_mntns;
+const volatile __u32 host_netns;
+__u32 n_tracers; /* slots of `tracers` that may be in use */
+__u64 lost;	 /* events that found no room: the host side must look for itself */
+
+/* Fields that only this program reads. */
+struct css_set___subsys {
+	struct cgroup_subsys_state *subsys[1];
+} __attribute__((preserve_access_index));
+struct signal_struct___live {
+	struct {
+		int counter;
+	} live;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 namespace_key(__u32 inum)
+{
+	return inum | G_NAMESPACE_KEY;
+}
+
+static __noinline int spread_insert(__u64 key, g_container value)
+{
+	for (__u32 i = 0; i < MAX_TRACERS; i++) {
+		__u32 slot = i;
+		void *map;
+
+		if (i >= n_tracers)
+			break;
+		map = bpf_map_lookup_elem(&tracers, &slot);
+		if (map)
+			bpf_map_update_elem(map, &key, &value, BPF_ANY);
+	}
+	return 0;
+}
+
+static __noinline int spread_delete(__u64 key)
+{
+	bpf_map_delete_elem(&containers, &key);
+	for (__u32 i = 0; i < MAX_TRACERS; i++) {
+		__u32 slot = i;
+		void *map;
+
+		if (i >= n_tracers)
+			break;
+		map = bpf_map_lookup_elem(&tracers, &slot);
+		if (map)
+			bpf_map_delete_elem(map, &key);
+	}
+	return 0;
+}
+
+/* A child cgroup goes into those tracers' maps that have its parent. */
+static __noinline int spread_child(__u64 parent, __u64 child)
+{
+	for (__u32 i = 0; i < MAX_TRACERS; i++) {
+		__u32 slot = i;
+		g_container *value;
+		void *map;
+
+		if (i >= n_tracers)
+			break;
+		map = bpf_map_lookup_elem(&tracers, &slot);
+		if (!map)
+			continue;
+		value = bpf_map_lookup_elem(map, &parent);
+		if (value)
+			bpf_map_update_elem(map, &child, value, BPF_ANY);
+	}
+	return 0;
+}
+
+static __always_inline void tell(__u32 type, g_container key, __u64 cgroup)
+{
+	struct detector_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		__sync_fetch_and_add(&lost, 1);
+		return;
+	}
+	e->type = type;
+	e->flags = 0;
+	e->key = key;
+	e->cgroup = cgroup;
+	e->time = bpf_ktime_get_boot_ns();
+	bpf_ringbuf_submit(e, 0);
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+/* The first v1 cgroup in which the process is and its parent is not; NULL: none. */
+static __noinline struct cgroup *v1_cgroup(struct css_set *set, struct css_set *parents)
+{
+	__u32 offset = bpf_core_field_offset(struct css_set___subsys, subsys);
+	__u32 n = bpf_core_field_size(struct css_set___subsys, subsys) / sizeof(void *);
+
+	for (__u32 i = 0; i < MAX_SUBSYSTEMS; i++) {
+		struct cgroup_subsys_state *own = NULL, *other = NULL;
+
+		if (i >= n)
+			break;
+		bpf_probe_read_kernel(&own, sizeof(own), (char *)set + offset + i * sizeof(void *));
+		bpf_probe_read_kernel(&other, sizeof(other),
+				      (char *)parents + offset + i * sizeof(void *));
+		if (own != other)
+			return BPF_CORE_READ(own, cgroup);
+	}
+	return NULL;
+}
+
+static __always_inline void fill_names(struct detector_start *e, struct cgroup *cgroup)
+{
+	e->level = BPF_CORE_READ(cgroup, level);
+	for (int i = 0; i < DETECTOR_NAMES; i++) {
+		struct cgroup *parent = BPF_CORE_READ(cgroup, self.parent, cgroup);
+
+		e->names[i][0] = '\0';
+		if (!parent) /* the root, which has no name */
+			continue;
+		bpf_probe_read_kernel_str(e->names[i], DETECTOR_NAME,
+					  BPF_CORE_READ(cgroup, kn, name));
+		cgroup = parent;
+	}
+}
+
+/* Is it the first process of a pid namespace that is not the host's? */
+static __always_inline bool is_first(struct pid *pid, __u32 *ret_pidns)
+{
+	unsigned int level = BPF_CORE_READ(pid, level);
+	struct upid *place = (void *)((char *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid));
+
+	*ret_pidns = BPF_CORE_READ(place, ns, ns.inum);
+	return level > 0 && BPF_CORE_READ(place, nr) == 1;
+}
+
+/* Enters the container into the maps. False: it is known by now, or there is no room. */
+static __always_inline bool enter(struct detector_start *e)
+{
+	__u64 by_mntns = namespace_key(e->mntns), by_netns = namespace_key(e->netns);
+	g_container shared = G_BY_NAMESPACE, key = e->event.key;
+	__u64 cgroup = e->event.cgroup;
+
+	bpf_map_update_elem(&inits, &e->pid, &key, BPF_ANY);
+	if (!(e->event.flags & DETECTOR_SHARED)) {
+		if (bpf_map_update_elem(&containers, &cgroup, &key, BPF_NOEXIST))
+			return false;
+		spread_insert(cgroup, key);
+		return true;
+	}
+	if (bpf_map_update_elem(&containers, &by_mntns, &key, BPF_NOEXIST))
+		return false;
+	bpf_map_update_elem(&containers, &cgroup, &shared, BPF_NOEXIST);
+	spread_insert(by_mntns, key);
+	spread_insert(cgroup, shared);
+	/* Of containers that share a network namespace the first has it. */
+	if (e->netns != host_netns && !bpf_map_update_elem(&containers, &by_netns, &key, BPF_NOEXIST)) {
+		e->event.flags |= DETECTOR_NETNS;
+		spread_insert(by_netns, key);
+	}
+	return true;
+}
+
+/* Does this process start a container that is not known yet? */
+static __always_inline bool is_new(struct task_struct *task, __u32 mntns, bool *ret_shared)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct css_set *parents = BPF_CORE_READ(task, real_parent, cgroups);
+	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp);
+	__u64 id = BPF_CORE_READ(cgroup, kn, id), by_mntns = namespace_key(mntns);
+	g_container *known;
+
+	if (set == parents)
+		return false;
+	known = bpf_map_lookup_elem(&containers, &id);
+	if (known && *known != G_BY_NAMESPACE)
+		return false;
+	*ret_shared = known || BPF_CORE_READ(cgroup, level) == 0 ||
+		      cgroup == BPF_CORE_READ(parents, dfl_cgrp);
+	return !*ret_shared || !bpf_map_lookup_elem(&containers, &by_mntns);
+}
+
+static __always_inline void fill_start(struct detector_start *e, struct task_struct *task,
+				       __u32 mntns, bool shared)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct css_set *parents = BPF_CORE_READ(task, real_parent, cgroups);
+	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp), *named = NULL;
+
+	e->event.type = DETECTOR_STARTED;
+	e->event.flags = shared ? DETECTOR_SHARED : 0;
+	e->event.cgroup = BPF_CORE_READ(cgroup, kn, id);
+	e->event.time = bpf_ktime_get_boot_ns();
+	e->started = BPF_CORE_READ(task, start_boottime);
+	e->pid = BPF_CORE_READ(task, tgid);
+	e->mntns = mntns;
+	e->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	e->pad = 0;
+	if (is_first(BPF_CORE_READ(task, thread_pid), &e->pidns))
+		e->event.flags |= DETECTOR_SURE;
+	if (shared)
+		named = v1_cgroup(set, parents);
+	fill_names(e, named ?: cgroup);
+}
+
+SEC("raw_tp/sched_process_exec")
+int detect_start(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	__u32 mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	struct detector_start *e;
+	bool shared = false;
+	g_container key;
+
+	if (mntns == host_mntns || !is_new(task, mntns, &shared))
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	fill_start(e, task, mntns, shared);
+	if (bpf_map_pop_elem(&free_keys, &key)) {
+		e->event.type = DETECTOR_RESCAN;
+		e->event.key = 0;
+		bpf_ringbuf_submit(e, 0);
+		return 0;
+	}
+	e->event.key = key;
+	if (enter(e)) {
+		bpf_ringbuf_submit(e, 0);
+		return 0;
+	}
+	bpf_map_delete_elem(&inits, &e->pid);
+	bpf_ringbuf_discard(e, 0);
+	bpf_map_push_elem(&free_keys, &key, BPF_ANY);
+	__sync_fetch_and_add(&lost, 1);
+	return 0;
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+/* Namespaces' numbers are used again at once: a container's must be out of the maps before that. */
+static __always_inline void leave_namespace(__u32 inum, g_container key)
+{
+	__u64 by = namespace_key(inum);
+	g_container *value = bpf_map_lookup_elem(&containers, &by);
+
+	if (value && *value == key)
+		spread_delete(by);
+}
+
+SEC("raw_tp/sched_process_exit")
+int detect_end(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	__u32 pid = BPF_CORE_READ(task, tgid);
+	g_container *value = bpf_map_lookup_elem(&inits, &pid);
+	struct signal_struct___live *signal;
+	g_container key;
+
+	if (!value)
+		return 0;
+	key = *value;
+	signal = (void *)BPF_CORE_READ(task, signal);
+	if (BPF_CORE_READ(signal, live.counter)) /* other threads go on */
+		return 0;
+	bpf_map_delete_elem(&inits, &pid);
+	leave_namespace(BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum), key);
+	leave_namespace(BPF_CORE_READ(task, nsproxy, net_ns, ns.inum), key);
+	tell(DETECTOR_ENDED, key, BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id));
+	return 0;
+}
+
+/* ---- child cgroups ---------------------------------------------------------------------------- */
+
+SEC("raw_tp/cgroup_mkdir")
+int detect_mkdir(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cgroup *cgroup = (struct cgroup *)ctx->args[0];
+	__u64 parent, id;
+	g_container *value, key;
+
+	if (BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return 0;
+	parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
+	value = bpf_map_lookup_elem(&containers, &parent);
+	if (!value || *value == G_BY_NAMESPACE)
+		return 0;
+	key = *value;
+	id = BPF_CORE_READ(cgroup, kn, id);
+	if (bpf_map_update_elem(&containers, &id, &key, BPF_ANY)) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	spread_child(parent, id);
+	tell(DETECTOR_CHILD, key, id);
+	return 0;
+}
+
+SEC("raw_tp/cgroup_rmdir")
+int detect_rmdir(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cgroup *cgroup = (struct cgroup *)ctx->args[0];
+	__u64 parent, id;
+	g_container *value, *above, key;
+
+	if (BPF_CORE_READ(cgroup, root, hierarchy_id))
+		return 0;
+	id = BPF_CORE_READ(cgroup, kn, id);
+	value = bpf_map_lookup_elem(&containers, &id);
+	if (!value)
+		return 0;
+	key = *value;
+	parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
+	above = bpf_map_lookup_elem(&containers, &parent);
+	/*
+	 * A container's own cgroup stays in the maps until the host side forgets the container: its sockets may
+	 * outlive it, and a cgroup's id is never used again.
+	 */
+	if (key == G_BY_NAMESPACE || (above && *above == key))
+		spread_delete(id);
+	if (key != G_BY_NAMESPACE)
+		tell(DETECTOR_GONE, key, id);
+	return 0;
+}

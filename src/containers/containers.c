@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The container collection: what the detector tells becomes containers, and is published. */
+#include "containers/containers.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "containers/hostfs.h"
+#include "containers/identify.h"
+#include "containers/internal.h"
+#include "containers/proc.h"
+
+#define KEYS_READY 256 /* containers that may start before we come to read of them */
+
+/* ---- clocks and keys --------------------------------------------------------------------------------------- */
+
+uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t boot_to_real(uint64_t boot_ns)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + boot_ns;
+}
+
+/* An ended container that nobody forgot gives way when there is no other slot. */
+static bool forget_oldest(struct containers *cs)
+{
+	struct entry *e = TAILQ_FIRST(&cs->ended);
+
+	if (e)
+		containers_forget(cs, e->container);
+	return e;
+}
+
+static void refill_keys(struct containers *cs)
+{
+	uint64_t key;
+
+	while (cs->slots.waiting < KEYS_READY) {
+		if (!slots_take(&cs->slots, &key) &&
+		    !(forget_oldest(cs) && slots_take(&cs->slots, &key)))
+			return;
+		if (detector_give_key(cs->detector, key)) {
+			slots_give(&cs->slots, key);
+			return;
+		}
+		cs->slots.waiting++;
+	}
+}
+
+bool take_key(struct containers *cs, uint64_t *ret)
+{
+	if (slots_take(&cs->slots, ret) || (forget_oldest(cs) && slots_take(&cs->slots, ret)))
+		return true;
+	if (!detector_take_key(cs->detector, ret))
+		return false;
+	cs->slots.waiting -= cs->slots.waiting > 0;
+	return true;
+}
+
+/* ---- entries -------------------------------------------------------------------------------------- */
+
+struct entry *entry_new(struct containers *cs, struct container *c)
+{
+	struct entry *e = xnew(struct entry);
+
+	e->container = c;
+	e->init_pid = c->pid;
+	if (!c->by_namespace)
+		*grow(&e->cgroups, &e->n_cgroups, &e->room_cgroups) = c->cgroup_id;
+	slots_set(&cs->slots, c->key, e);
+	TAILQ_INSERT_TAIL(&cs->live, e, link);
+	cs->n_live++;
+	return e;
+}
+
+static void entry_free(struct entry *e)
+{
+	container_unref(e->container);
+	free(e->cgroups);
+	free(e);
+}
+
+void entry_drop(struct containers *cs, struct entry *e)
+{
+	struct container *c = e->container;
+
+	maps_leave(cs, e);
+	detector_unwatch(cs->detector, e->init_pid, c->key);
+	if (c->ended) {
+		TAILQ_REMOVE(&cs->ended, e, link);
+	} else {
+		TAILQ_REMOVE(&cs->live, e, link);
+		cs->n_live--;
+	}
+	slots_give(&cs->slots, c->key);
+	entry_free(e);
+}
+
+static void publish(struct containers *cs, enum container_event event, struct container *c)
+{
+	container_ref(c); /* a subscriber may forget it */
+	for (size_t i = 0; i < cs->n_subscribers; i++)
+		cs->subscribers[i].fn(cs->subscribers[i].ctx, event, c);
+	container_unref(c);
+}
+
+void entry_publish(struct containers *cs, struct entry *e)
+{
+	publish(cs, CONTAINER_ADDED, e->container);
+}
+
+void entry_end(struct containers *cs, struct entry *e, uint64_t boot_ns)
+{
+	struct container *c = e->container;
+
+	if (c->ended)
+		return;
+	detector_unwatch(cs->detector, e->init_pid, c->key);
+	maps_leave_namespaces(cs, e);
+	c->ended = true;
+	c->ended_boot_ns = boot_ns;
+	TAILQ_REMOVE(&cs->live, e, link);
+	TAILQ_INSERT_TAIL(&cs->ended, e, link);
+	cs->n_live--;
+	publish(cs, CONTAINER_REMOVED, c);
+}
+
+bool container_runs(const struct containers *cs, const struct container *c)
+{
+	struct proc_stat stat;
+
+	return !proc_stat(cs->proc_fd, c->pid, &stat) &&
+	       stat.start_ticks == proc_ns_to_ticks(c->started_boot_ns);
+}
+
+bool entry_identify(struct containers *cs, struct container *c, bool sure)
+{
+	uint64_t started = c->started_boot_ns;
+	uint32_t pid = c->pid;
+	bool known = identify(&cs->context, c);
+	size_t len = c->cgroup_path ? strlen(c->cgroup_path) : 0;
+
+	/* A service with namespaces of its own, pid's included, is none: it is systemd that runs it. */
+	if (!known && (!sure || (len > 8 && !strcmp(c->cgroup_path + len - 8, ".service"))))
+		return false;
+	/* Of its cgroup the runtime may remember a first process that has ended. */
+	if (c->pid != pid && !container_runs(cs, c)) {
+		c->pid = pid;
+		c->started_boot_ns = started;
+	}
+	if (!c->id)
+		c->id = identify_id(c->cgroup_path) ?: xasprintf("pid-%u", c->pid);
+	if (!c->name)
+		c->name = xstrdup(c->id);
+	return true;
+}
+
+/* ---- events ------------------------------------------------------------------------------------------ */
+
+/* The cgroup's path from the names in the event; NULL where they are not all of it. */
+static char *event_path(const struct detector_start *e)
+{
+	_cleanup_(buf_done) struct buf b = { .max = DETECTOR_NAMES * (DETECTOR_NAME + 1) };
+
+	if (e->level > DETECTOR_NAMES)
+		return NULL;
+	for (size_t i = DETECTOR_NAMES; i--;) {
+		size_t len = strnlen(e->names[i], DETECTOR_NAME);
+
+		if (len >= DETECTOR_NAME - 1)
+			return NULL;
+		if (len) {
+			buf_char(&b, '/');
+			buf_add(&b, e->names[i], len);
+		}
+	}
+	return xstrdup(b.len ? buf_cstr(&b) : "/");
+}
+
+/* The same from /proc, if the process still runs; else the names that there are. */
+static char *process_path(struct containers *cs, const struct detector_start *e)
+{
+	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES }, parents = { .max = MAX_PROC_FILE_BYTES };
+	struct proc_stat stat;
+	char *path = NULL;
+
+	if (!proc_cgroups(cs->proc_fd, e->pid, &b) && !proc_stat(cs->proc_fd, e->pid, &stat) &&
+	    stat.start_ticks == proc_ns_to_ticks(e->started)) {
+		if (!(e->event.flags & DETECTOR_SHARED))
+			path = proc_parse_cgroup2(buf_cstr(&b));
+		else if (!proc_cgroups(cs->proc_fd, stat.ppid, &parents))
+			path = proc_parse_cgroup1(buf_cstr(&b), buf_cstr(&parents));
+	}
+	return path ?: xasprintf("/%.*s", DETECTOR_NAME - 1, e->names[0]);
+}
+
+static struct container *event_container(struct containers *cs, const struct detector_start *e)
+{
+	struct container *c = container_new();
+
+	c->key = e->event.key;
+	c->cgroup_id = e->event.cgroup;
+	c->mntns = e->mntns;
+	c->netns = e->netns;
+	c->pidns = e->pidns;
+	c->pid = e->pid;
+	c->started_boot_ns = e->started;
+	c->started_real_ns = boot_to_real(e->started);
+	c->by_namespace = e->event.flags & DETECTOR_SHARED;
+	c->cgroup_path = event_path(e) ?: process_path(cs, e);
+	return c;
+}
+
+/* The runtime says that another process is its first: this one was only the first that we saw. */
+static void change_init(struct containers *cs, struct entry *e)
+{
+	struct container *c = e->container;
+	uint64_t inum;
+
+	detector_unwatch(cs->detector, e->init_pid, c->key);
+	e->init_pid = c->pid;
+	detector_watch(cs->detector, c->pid, c->key);
+	c->started_real_ns = boot_to_real(c->started_boot_ns);
+	if (!proc_namespace(cs->proc_fd, c->pid, "pid", &inum))
+		c->pidns = inum;
+}
+
+static void on_start(struct containers *cs, const struct detector_start *start)
+{
+	uint64_t key = start->event.key;
+	struct entry *e;
+
+	cs->slots.waiting -= cs->slots.waiting > 0;
+	if (container_slot(key) >= MAX_CONTAINERS || slots_entry(&cs->slots, key))
+		return;
+	e = entry_new(cs, event_container(cs, start));
+	e->has_netns = start->event.flags & DETECTOR_NETNS;
+	if (!entry_identify(cs, e->container, start->event.flags & DETECTOR_SURE)) {
+		entry_drop(cs, e);
+		return;
+	}
+	if (e->container->pid != e->init_pid)
+		change_init(cs, e);
+	entry_publish(cs, e);
+}
+
+static void on_gone(struct containers *cs, struct entry *e, const struct detector_event *event)
+{
+	if (e->n_cgroups && e->cgroups[0] == event->cgroup)
+		entry_end(cs, e, event->time); /* nothing runs in it any more */
+	else
+		maps_remove_child(e, event->cgroup);
+}
+
+static void on_event(void *ctx, const struct detector_event *event, size_t size)
+{
+	struct containers *cs = ctx;
+	struct entry *e;
+
+	if (event->type == DETECTOR_STARTED) {
+		if (size >= sizeof(struct detector_start))
+			on_start(cs, (const struct detector_start *)event);
+		return;
+	}
+	if (event->type == DETECTOR_RESCAN) {
+		cs->want_scan = true;
+		return;
+	}
+	e = slots_entry(&cs->slots, event->key);
+	if (!e)
+		return;
+	if (event->type == DETECTOR_ENDED)
+		entry_end(cs, e, event->time);
+	else if (event->type == DETECTOR_CHILD)
+		maps_add_child(cs, e, event->cgroup);
+	else if (event->type == DETECTOR_GONE)
+		on_gone(cs, e, event);
+}
+
+void containers_dispatch(struct containers *cs)
+{
+	uint64_t lost;
+
+	if (!cs->detector || cs->reading)
+		return;
+	cs->reading = true;
+	detector_read(cs->detector);
+	lost = detector_lost(cs->detector);
+	if (cs->want_scan || lost != cs->detector_lost) {
+		cs->want_scan = false;
+		cs->detector_lost = lost;
+		scan(cs);
+	}
+	refill_keys(cs);
+	cs->reading = false;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------- */
+
+static char **copy_words(const char *const *words)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (words && words[n])
+		n++;
+	copy = xnew_n(char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(words[i]);
+	return copy;
+}
+
+static int make_fds(struct containers *cs, struct err *err)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
+
+	cs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (cs->epoll_fd < 0)
+		return err_set(err, -errno, "epoll: %s", strerror(errno));
+	cs->all_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ig_containers", sizeof(uint64_t), sizeof(uint64_t),
+				    MAX_CGROUPS, &o);
+	if (cs->all_fd >= 0)
+		return 0;
+	if (errno == EPERM || errno == EACCES)
+		return err_set(err, -EPERM, "making the map of containers: not allowed (root is needed)");
+	return err_set(err, -errno, "making the map of containers: %s", strerror(errno));
+}
+
+int containers_new(const struct containers_options *o, struct containers **ret, struct err *err)
+{
+	struct containers *cs = xnew(struct containers);
+	int r;
+
+	cs->host_root = xstrdup(o && o->host_root ? o->host_root : "");
+	cs->runc_roots = copy_words(o ? o->runc_roots : NULL);
+	cs->context = (struct runtime_context){ cs->host_root, (const char *const *)cs->runc_roots };
+	cs->all_fd = cs->epoll_fd = cs->proc_fd = cs->cgroup2_fd = -1;
+	for (size_t i = 0; i < MAX_TRACERS; i++)
+		cs->maps[i] = -1;
+	TAILQ_INIT(&cs->live);
+	TAILQ_INIT(&cs->ended);
+	slots_init(&cs->slots);
+	r = make_fds(cs, err);
+	if (r) {
+		containers_free(cs);
+		return r;
+	}
+	*ret = cs;
+	return 0;
+}
+
+static void free_entries(struct entries *entries)
+{
+	struct entry *e;
+
+	while ((e = TAILQ_FIRST(entries))) {
+		TAILQ_REMOVE(entries, e, link);
+		entry_free(e);
+	}
+}
+
+struct containers *containers_free(struct containers *cs)
+{
+	if (!cs)
+		return NULL;
+	detector_free(cs->detector);
+	free_entries(&cs->live);
+	free_entries(&cs->ended);
+	slots_done(&cs->slots);
+	closep(&cs->all_fd);
+	closep(&cs->epoll_fd);
+	closep(&cs->proc_fd);
+	closep(&cs->cgroup2_fd);
+	for (size_t i = 0; cs->runc_roots[i]; i++)
+		free(cs->runc_roots[i]);
+	free(cs->runc_roots);
+	free(cs->subscribers);
+	free(cs->host_root);
+	free(cs);
+	return NULL;
+}
+
+void containers_freep(struct containers **cs)
+{
+	containers_free(*cs);
+}
+
+static int host_namespaces(struct containers *cs, uint32_t pid)
+{
+	int r = proc_namespace(cs->proc_fd, pid, "mnt", &cs->host_mntns);
+
+	return r ?: proc_namespace(cs->proc_fd, pid, "net", &cs->host_netns);
+}
+
+static int look_at_host(struct containers *cs, struct err *err)
+{
+	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(freep) char *mount = NULL;
+	int r;
+
+	cs->proc_fd = host_open(cs->host_root, "/proc", O_PATH | O_DIRECTORY);
+	if (cs->proc_fd < 0)
+		return err_set(err, cs->proc_fd, "opening %s/proc: %s", cs->host_root, strerror(-cs->proc_fd));
+	r = host_namespaces(cs, 1);
+	if (r) /* a security module may hide process 1; 2 is kthreadd, in the kernel's first namespaces */
+		r = host_namespaces(cs, 2);
+	if (r)
+		return err_set(err, r == -EACCES ? -EPERM : r, "namespaces of process 1: %s", strerror(-r));
+	/* Our own mounts: the paths in /proc/PID/cgroup are looked up below it. */
+	if (!buf_read_file(&b, AT_FDCWD, "/proc/self/mountinfo"))
+		mount = proc_parse_cgroup2_mount(buf_cstr(&b));
+	if (mount)
+		cs->cgroup2_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return 0;
+}
+
+int containers_start(struct containers *cs, struct err *err)
+{
+	struct detector_options o;
+	struct epoll_event event = { .events = EPOLLIN };
+	int r = look_at_host(cs, err);
+
+	if (r)
+		return r;
+	o = (struct detector_options){ cs->host_mntns, cs->host_netns, cs->all_fd };
+	r = detector_new(&o, on_event, cs, &cs->detector, err);
+	if (r)
+		return r;
+	if (epoll_ctl(cs->epoll_fd, EPOLL_CTL_ADD, detector_fd(cs->detector), &event))
+		return err_set(err, -errno, "epoll: %s", strerror(errno));
+	refill_keys(cs);
+	for (uint32_t i = 0; !r && i < MAX_TRACERS; i++)
+		if (cs->maps[i] >= 0)
+			r = detector_set_map(cs->detector, i, cs->maps[i]);
+	if (r)
+		return err_set(err, r, "adding a tracer's map: %s", strerror(-r));
+	cs->want_scan = true;
+	containers_dispatch(cs);
+	return 0;
+}
+
+int containers_fd(const struct containers *cs)
+{
+	return cs->epoll_fd;
+}
+
+int containers_all_fd(const struct containers *cs)
+{
+	return cs->all_fd;
+}
+
+/* ---- looking -------------------------------------------------------------------------------------------- */
+
+unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn, void *ctx)
+{
+	unsigned int handle = ++cs->next_handle;
+	struct entry *e, *next;
+
+	*grow(&cs->subscribers, &cs->n_subscribers, &cs->room_subscribers) =
+		(struct subscriber){ handle, fn, ctx };
+	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
+		next = TAILQ_NEXT(e, link);
+		fn(ctx, CONTAINER_ADDED, e->container);
+	}
+	return handle;
+}
+
+void containers_unsubscribe(struct containers *cs, unsigned int handle)
+{
+	for (size_t i = 0; i < cs->n_subscribers; i++)
+		if (cs->subscribers[i].handle == handle) {
+			memmove(&cs->subscribers[i], &cs->subscribers[i + 1],
+				(--cs->n_subscribers - i) * sizeof(*cs->subscribers));
+			return;
+		}
+}
+
+struct container *containers_find(struct containers *cs, uint64_t key)
+{
+	struct entry *e = slots_entry(&cs->slots, key);
+
+	if (!e && container_slot(key)) {
+		containers_dispatch(cs);
+		e = slots_entry(&cs->slots, key);
+	}
+	return e ? e->container : NULL;
+}
+
+size_t containers_count(const struct containers *cs)
+{
+	return cs->n_live;
+}
+
+void containers_each(struct containers *cs, container_fn *fn, void *ctx)
+{
+	struct entry *e, *next;
+
+	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
+		next = TAILQ_NEXT(e, link);
+		fn(ctx, e->container);
+	}
+}
+
+void containers_forget(struct containers *cs, struct container *c)
+{
+	struct entry *e = slots_entry(&cs->slots, c->key);
+
+	if (e && e->container == c && c->ended)
+		entry_drop(cs, e);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Loading, attaching and reading the container detector. */
+#include "containers/detector.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "detector.skel.h"
+#include "gadget/kernel_btf.h"
+#include "gadget/libbpf_log.h"
+
+struct detector {
+	struct detector_bpf *bpf;
+	struct ring_buffer *ring;
+	detector_fn *fn;
+	void *ctx;
+	int containers_fd; /* borrowed */
+	bool slots[MAX_TRACERS];
+};
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct detector *d = ctx;
+
+	if (size >= sizeof(struct detector_event))
+		d->fn(d->ctx, data, size);
+	return 0;
+}
+
+static int explain(int r, const char *what, struct libbpf_log *log, struct err *err)
+{
+	_cleanup_(buf_done) struct buf reason = { .max = 400 }, program = { .max = 64 };
+	bool verifier;
+
+	if (r == -EPERM || r == -EACCES)
+		return err_set(err, -EPERM, "%s the container detector: not allowed (root is needed)", what);
+	if (r == -ENOENT || r == -ESRCH || r == -EOPNOTSUPP)
+		return err_set(err, -ENOTSUP, "%s the container detector: the kernel lacks BTF or a tracepoint",
+			       what);
+	libbpf_log_reason(log, &reason, &program, &verifier);
+	return err_set(err, r, "%s the container detector: %s", what,
+		       reason.len ? buf_cstr(&reason) : strerror(-r));
+}
+
+static int load(struct detector *d, const struct detector_options *o, struct libbpf_log *log, struct err *err)
+{
+	struct kernel_btf types = { .fd = -1 };
+	const void *elf;
+	size_t size;
+	int r;
+
+	elf = detector_bpf__elf_bytes(&size);
+	r = kernel_btf_open(elf, size, &types, err);
+	if (!r) {
+		LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = kernel_btf_path(&types));
+
+		d->bpf = detector_bpf__open_opts(&open);
+		r = d->bpf ? bpf_map__reuse_fd(d->bpf->maps.containers, o->containers_fd) : -errno;
+		if (!r) {
+			d->bpf->rodata->host_mntns = (uint32_t)o->host_mntns;
+			d->bpf->rodata->host_netns = (uint32_t)o->host_netns;
+			r = detector_bpf__load(d->bpf);
+		}
+		if (r)
+			r = explain(r, "loading", log, err);
+	}
+	kernel_btf_close(&types);
+	return r;
+}
+
+static int start(struct detector *d, const struct detector_options *o, struct libbpf_log *log, struct err *err)
+{
+	int r = load(d, o, log, err);
+
+	if (r)
+		return r;
+	d->ring = ring_buffer__new(bpf_map__fd(d->bpf->maps.events), on_event, d, NULL);
+	if (!d->ring)
+		return err_set(err, -errno, "mapping the container detector's ring: %s", strerror(errno));
+	r = detector_bpf__attach(d->bpf);
+	return r ? explain(r, "attaching", log, err) : 0;
+}
+
+int detector_new(const struct detector_options *o, detector_fn *fn, void *ctx, struct detector **ret,
+		 struct err *err)
+{
+	struct detector *d = xnew(struct detector);
+	struct libbpf_log log;
+	int r;
+
+	d->fn = fn;
+	d->ctx = ctx;
+	d->containers_fd = o->containers_fd;
+	libbpf_log_begin(&log);
+	r = start(d, o, &log, err);
+	libbpf_log_end(&log);
+	if (r) {
+		detector_free(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+struct detector *detector_free(struct detector *d)
+{
+	if (!d)
+		return NULL;
+	if (d->bpf)
+		detector_bpf__detach(d->bpf);
+	ring_buffer__free(d->ring);
+	detector_bpf__destroy(d->bpf);
+	free(d);
+	return NULL;
+}
+
+int detector_fd(const struct detector *d)
+{
+	return ring_buffer__epoll_fd(d->ring);
+}
+
+void detector_read(struct detector *d)
+{
+	ring_buffer__consume(d->ring);
+}
+
+uint64_t detector_lost(const struct detector *d)
+{
+	return __atomic_load_n(&d->bpf->bss->lost, __ATOMIC_RELAXED);
+}
+
+int detector_give_key(struct detector *d, uint64_t key)
+{
+	return bpf_map_update_elem(bpf_map__fd(d->bpf->maps.free_keys), NULL, &key, BPF_ANY);
+}
+
+bool detector_take_key(struct detector *d, uint64_t *ret)
+{
+	return !bpf_map_lookup_and_delete_elem(bpf_map__fd(d->bpf->maps.free_keys), NULL, ret);
+}
+
+int detector_watch(struct detector *d, uint32_t pid, uint64_t key)
+{
+	return bpf_map_update_elem(bpf_map__fd(d->bpf->maps.inits), &pid, &key, BPF_ANY);
+}
+
+void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key)
+{
+	int fd = bpf_map__fd(d->bpf->maps.inits);
+	uint64_t now;
+
+	if (!bpf_map_lookup_elem(fd, &pid, &now) && now == key)
+		bpf_map_delete_elem(fd, &pid);
+}
+
+int detector_set_map(struct detector *d, uint32_t slot, int fd)
+{
+	int tracers = bpf_map__fd(d->bpf->maps.tracers), r;
+	uint32_t used = 0;
+
+	r = fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY) :
+		      bpf_map_delete_elem(tracers, &slot);
+	if (r)
+		return r;
+	d->slots[slot] = fd >= 0;
+	for (uint32_t i = 0; i < MAX_TRACERS; i++)
+		if (d->slots[i])
+			used = i + 1;
+	__atomic_store_n(&d->bpf->bss->n_tracers, used, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static uint64_t map_bytes(int fd)
+{
+	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	uint64_t bytes = 0;
+	const char *line;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (buf_read_file(&b, -1, path))
+		return 0;
+	line = strstr(buf_cstr(&b), "memlock:\t");
+	for (line = line ? line + 9 : ""; *line >= '0' && *line <= '9'; line++)
+		bytes = bytes * 10 + (uint64_t)(*line - '0');
+	return bytes;
+}
+
+uint64_t detector_map_bytes(const struct detector *d)
+{
+	uint64_t bytes = 0;
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, d->bpf->obj)
+		bytes += map_bytes(bpf_map__fd(map));
+	return bytes;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Reading runtimes' state on disk. */
+#include "containers/oci.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define MAX_ANNOTATIONS 1024 /* of one container; more are left out */
+#define MAX_CONTROLLERS 64   /* cgroup paths of one container */
+
+/* jansson recurses, and allows 2048 levels: too much for a small stack. */
+static bool is_too_deep(const char *text, size_t len)
+{
+	size_t depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > MAX_JSON_DEPTH)
+				return true;
+		} else if ((c == '}' || c == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+static json_t *load(const char *text, size_t len)
+{
+	if (len > MAX_CONFIG_BYTES || is_too_deep(text, len))
+		return NULL;
+	return json_loadb(text, len, 0, NULL);
+}
+
+/* A new string, NULL where it is missing or empty. */
+static char *text_of(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value && *value ? xstrdup(value) : NULL;
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(object, key));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static uint32_t pid_of(const json_t *object, const char *key)
+{
+	uint64_t value = number_of(object, key);
+
+	return value <= INT32_MAX ? (uint32_t)value : 0;
+}
+
+static uint64_t time_of(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+	uint64_t ns = 0;
+
+	if (value)
+		oci_parse_time(value, &ns);
+	return ns;
+}
+
+static void add_annotation(struct oci_state *s, char *key, char *value)
+{
+	struct container_label *label;
+
+	if (s->n_annotations >= MAX_ANNOTATIONS) {
+		free(key);
+		free(value);
+		return;
+	}
+	label = grow(&s->annotations, &s->n_annotations, &s->room_annotations);
+	label->key = key;
+	label->value = value;
+}
+
+static void add_cgroup(struct oci_state *s, const char *path)
+{
+	if (path && *path == '/' && s->n_cgroups < MAX_CONTROLLERS)
+		*grow(&s->cgroups, &s->n_cgroups, &s->room_cgroups) = xstrdup(path);
+}
+
+void oci_state_done(struct oci_state *s)
+{
+	free(s->id);
+	free(s->bundle);
+	for (size_t i = 0; i < s->n_cgroups; i++)
+		free(s->cgroups[i]);
+	free(s->cgroups);
+	for (size_t i = 0; i < s->n_annotations; i++) {
+		free(s->annotations[i].key);
+		free(s->annotations[i].value);
+	}
+	free(s->annotations);
+	*s = (struct oci_state){ 0 };
+}
+
+/* runc keeps annotations as labels "key=value", and puts the bundle beside them. */
+static void read_labels(struct oci_state *s, const json_t *labels)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(labels, i, item) {
+		const char *text = json_string_value(item);
+		const char *equals = text ? strchr(text, '=') : NULL;
+
+		if (!equals)
+			continue;
+		if (!strncmp(text, "bundle=", 7)) {
+			if (!s->bundle)
+				s->bundle = xstrdup(equals + 1);
+			continue;
+		}
+		add_annotation(s, xstrndup(text, (size_t)(equals - text)), xstrdup(equals + 1));
+	}
+}
+
+int oci_parse_runc(const char *text, size_t len, struct oci_state *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	const json_t *paths, *path;
+	struct oci_state s = { 0 };
+	const char *key;
+
+	s.id = text_of(root, "id");
+	s.pid = pid_of(root, "init_process_pid");
+	if (!s.id || !s.pid) {
+		oci_state_done(&s);
+		return -EINVAL;
+	}
+	s.start_ticks = number_of(root, "init_process_start");
+	s.created_real_ns = time_of(root, "created");
+	paths = json_object_get(root, "cgroup_paths");
+	json_object_foreach((json_t *)paths, key, path)
+		add_cgroup(&s, json_string_value(path));
+	read_labels(&s, json_object_get(json_object_get(root, "config"), "labels"));
+	*ret = s;
+	return 0;
+}
+
+int oci_parse_crun(const char *text, size_t len, struct oci_state *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	struct oci_state s = { 0 };
+
+	s.pid = pid_of(root, "pid");
+	if (!s.pid)
+		return -EINVAL;
+	s.start_ticks = number_of(root, "process-start-time");
+	s.created_real_ns = time_of(root, "created");
+	s.bundle = text_of(root, "bundle");
+	add_cgroup(&s, json_string_value(json_object_get(root, "cgroup-path")));
+	*ret = s;
+	return 0;
+}
+
+int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	struct oci_state s = { 0 };
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(root))
+		return -EINVAL;
+	json_object_foreach(json_object_get(root, "annotations"), key, value)
+		if (json_is_string(value))
+			add_annotation(&s, xstrdup(key), xstrdup(json_string_value(value)));
+	*ret = s;
+	return 0;
+}
+
+void podman_container_done(struct podman_container *p)
+{
+	free(p->name);
+	free(p->image);
+	free(p->image_id);
+	*p = (struct podman_container){ 0 };
+}
+
+int oci_parse_podman(const char *text, size_t len, const char *id, struct podman_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	json_t *item;
+	size_t i;
+
+	if (!json_is_array(root))
+		return -EINVAL;
+	json_array_foreach(root, i, item) {
+		_cleanup_(json_decrefp) json_t *meta = NULL;
+		const char *this = json_string_value(json_object_get(item, "id"));
+		const char *inner = json_string_value(json_object_get(item, "metadata"));
+		const json_t *name;
+
+		if (!this || strcmp(this, id))
+			continue;
+		meta = inner ? load(inner, strlen(inner)) : NULL; /* JSON in a string */
+		name = json_array_get(json_object_get(item, "names"), 0);
+		ret->name = text_of(meta, "name") ?: xstrdup(json_string_value(name));
+		ret->image = text_of(meta, "image-name");
+		ret->image_id = text_of(item, "image");
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* n digits at *p; *p is then behind them. */
+static bool digits(const char **p, unsigned int n, int *ret)
+{
+	int value = 0;
+
+	while (n--) {
+		if (**p < '0' || **p > '9')
+			return false;
+		value = value * 10 + *(*p)++ - '0';
+	}
+	*ret = value;
+	return true;
+}
+
+static bool symbol(const char **p, char c)
+{
+	if (**p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* "Z" or "+hh:mm"; seconds east of UTC. */
+static bool zone(const char *p, int *ret)
+{
+	int sign = *p == '-' ? -1 : 1, hours, minutes;
+
+	*ret = 0;
+	if (!strcmp(p, "Z"))
+		return true;
+	if (*p != '+' && *p != '-')
+		return false;
+	p++;
+	if (!digits(&p, 2, &hours) || !symbol(&p, ':') || !digits(&p, 2, &minutes) || *p)
+		return false;
+	*ret = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+int oci_parse_time(const char *text, uint64_t *ret)
+{
+	uint64_t fraction = 0, unit = 100000000;
+	struct tm tm = { 0 };
+	const char *p = text;
+	int offset;
+	time_t seconds;
+
+	if (!digits(&p, 4, &tm.tm_year) || !symbol(&p, '-') || !digits(&p, 2, &tm.tm_mon) ||
+	    !symbol(&p, '-') || !digits(&p, 2, &tm.tm_mday) || !symbol(&p, 'T') ||
+	    !digits(&p, 2, &tm.tm_hour) || !symbol(&p, ':') || !digits(&p, 2, &tm.tm_min) ||
+	    !symbol(&p, ':') || !digits(&p, 2, &tm.tm_sec))
+		return -EINVAL;
+	if (symbol(&p, '.'))
+		for (; *p >= '0' && *p <= '9'; p++, unit /= 10)
+			fraction += (uint64_t)(*p - '0') * unit;
+	if (!zone(p, &offset) || tm.tm_year > 2500) /* past that ns do not fit */
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	seconds = timegm(&tm) - offset;
+	if (seconds < 0)
+		return -EINVAL;
+	*ret = (uint64_t)seconds * 1000000000 + fraction;
+	return 0;
+}
