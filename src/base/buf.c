@@ -39,6 +39,8 @@ bool buf_reserve_slow(struct buf *b, size_t n)
 	want = b->len + n + 1;
 	while (room < want)
 		room *= 2;
+	if (room - 1 > b->max) /* so that room alone tells buf_reserve() what fits */
+		room = b->max + 1;
 	b->data = xrealloc(b->data, room, 1);
 	b->room = room;
 	return true;
