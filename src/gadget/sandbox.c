@@ -36,9 +36,15 @@ enum { CHILD_OPENED = 0, CHILD_REFUSED = 2, CHILD_NOT_CONFINED = 3 }; /* a sanit
 
 /* ---- the child ------------------------------------------------------------------------------------ */
 
+/* Plain write(2): stdio would ask the descriptor more than the filter allows. */
 static int report(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	return level == LIBBPF_WARN ? vdprintf(REPORT_FD, fmt, ap) : 0;
+	char line[512];
+	int n = level == LIBBPF_WARN ? vsnprintf(line, sizeof(line), fmt, ap) : 0;
+
+	if (n <= 0)
+		return 0;
+	return (int)write(REPORT_FD, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }
 
 /* Address space that this process has; sanitizers reserve terabytes. */
