@@ -40,7 +40,8 @@ static int compare_names(const void *a, const void *b)
 /* Sorts, drops doubles, one a line. */
 static void put_names(char **names, size_t n, struct buf *ret)
 {
-	qsort(names, n, sizeof(*names), compare_names);
+	if (n)
+		qsort(names, n, sizeof(*names), compare_names);
 	for (size_t i = 0; i < n; i++) {
 		if (i && !strcmp(names[i], names[i - 1]))
 			continue;
