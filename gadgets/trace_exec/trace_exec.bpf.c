@@ -206,7 +206,7 @@ static __always_inline void fill_failed_args(struct exec_event *e, __u64 argv)
 	e->args.length |= s->used;
 }
 
-static __always_inline int leave(__s64 ret)
+static __noinline int leave(__s64 ret)
 {
 	struct exec_call *call = pending_end(calls);
 	struct task_struct *task;

@@ -33,7 +33,7 @@ struct open_call {
 	__u64 pointer; /* the path in the process's memory */
 	__u32 flags;
 	__u32 mode;
-	__s32 length; /* of `path` with its NUL; -errno: was not readable at the enter */
+	__s64 length; /* of `path` with its NUL; -errno: was not readable at the enter */
 	char path[256];
 };
 PENDING(opens, open_call);
@@ -62,35 +62,57 @@ static __always_inline __u32 mode_of(__u32 flags, __u32 mode)
 	return flags & (O_CREAT | __O_TMPFILE) ? mode : 0;
 }
 
-static __always_inline int leave(__s64 ret)
+/* As copied at the enter; again from the process where that failed, or where it is longer. */
+static __always_inline void fill_path(struct open_event *e, const struct open_call *call)
 {
-	struct open_call *call = pending_end(opens);
-	struct open_event *e;
-	__s32 length;
+	__s64 length = call->length;
+	long got = 0;
 
-	if (!call || (failed && ret >= 0))
+	if (call->pointer && (length <= 0 || length == sizeof(call->path)))
+		got = text_user(open, e, fname, (const void *)call->pointer, 4096);
+	if (got > 0 || length <= 0)
+		return;
+	text_copy(open, e, fname, call->path, length - 1, sizeof(call->path));
+	if (length == sizeof(call->path))
+		e->fname.length |= G_TRUNCATED;
+}
+
+/* `by`: NULL is the current process. */
+static __noinline int put_out(const struct open_call *call, const struct g_process *by, __s64 error, g_fd fd)
+{
+	struct open_event *e;
+	struct file *file;
+
+	if (failed && !error)
 		return 0;
 	e = record_begin(open, call->container);
 	if (!e)
 		return 0;
-	process_fill(&e->proc);
-	e->fd = ret < 0 ? -1 : ret;
-	e->error = ret < 0 ? -ret : 0;
+	if (by)
+		e->proc = *by;
+	else
+		process_fill(&e->proc);
+	e->fd = fd;
+	e->error = error;
 	e->flags = call->flags;
 	e->mode = mode_of(call->flags, call->mode);
-	length = call->length;
-	if (length > 0 && length < (__s32)sizeof(call->path))
-		text_kernel_bytes(open, e, fname, call->path, length - 1, 256);
-	else
-		text_user(open, e, fname, (const void *)call->pointer, 4096);
-	if (paths && ret >= 0) {
-		struct file *file = file_of_fd(ret);
-
+	fill_path(e, call);
+	if (paths && fd >= 0) {
+		file = file_of_fd(fd);
 		if (file)
 			text_path(open, e, fpath, &file->f_path, 4096);
 	}
 	record_submit(open, e);
 	return 0;
+}
+
+static __always_inline int leave(__s64 ret)
+{
+	struct open_call *call = pending_end(opens);
+
+	if (!call)
+		return 0;
+	return ret < 0 ? put_out(call, NULL, -ret, -1) : put_out(call, NULL, 0, ret);
 }
 
 SEC("tp/syscalls/sys_enter_openat")
@@ -143,4 +165,92 @@ SEC("tp/syscalls/sys_exit_creat")
 OPTIONAL int exit_creat(struct syscall_exit *ctx)
 {
 	return leave(ctx->ret);
+}
+
+/* ---- io_uring -------------------------------------------------------------------------------- */
+
+/* An open that was submitted: by whom, since a kernel thread may do and complete it. */
+struct open_request {
+	struct open_call call;
+	struct g_process proc;
+	__u32 slot; /* not 0: it goes into the ring's own table of files and gets no descriptor */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* struct io_kiocb * */
+	__type(value, struct open_request);
+} requests SEC(".maps");
+
+/* The kernel's copy of the path. */
+static __always_inline const char *request_path(const struct io_open *open)
+{
+	const struct io_open___7_0 *delayed = (const void *)open;
+	struct filename *name;
+
+	if (bpf_core_type_exists(struct delayed_filename))
+		name = BPF_CORE_READ(delayed, filename.__incomplete_filename);
+	else
+		name = BPF_CORE_READ(open, filename);
+	return BPF_CORE_READ(name, name);
+}
+
+static __always_inline int submitted(const struct io_kiocb *req)
+{
+	const struct io_open *open = (const void *)req;
+	struct open_request r = {};
+	__u64 key = (__u64)req;
+	__u8 opcode;
+	g_container c;
+
+	/* Before 6.0 the hook is not told the request. */
+	if (!bpf_core_field_exists(req->cqe))
+		return 0;
+	opcode = BPF_CORE_READ(req, opcode);
+	if ((opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2) || !wanted(&c))
+		return 0;
+	r.call.container = c;
+	r.call.flags = BPF_CORE_READ(open, how.flags);
+	r.call.mode = BPF_CORE_READ(open, how.mode);
+	r.slot = BPF_CORE_READ(open, file_slot);
+	process_fill(&r.proc);
+	r.call.length = bpf_probe_read_kernel_str(r.call.path, sizeof(r.call.path), request_path(open));
+	if (bpf_map_update_elem(&requests, &key, &r, BPF_ANY))
+		record_lost(c);
+	return 0;
+}
+
+/* args: struct io_kiocb */
+SEC("raw_tp/io_uring_submit_req")
+OPTIONAL int submit_req(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submitted((const struct io_kiocb *)ctx->args[0]);
+}
+
+/* Its name until 6.3. */
+SEC("raw_tp/io_uring_submit_sqe")
+OPTIONAL int submit_sqe(struct bpf_raw_tracepoint_args *ctx)
+{
+	return submitted((const struct io_kiocb *)ctx->args[0]);
+}
+
+/* args: ring, struct io_kiocb, … */
+SEC("raw_tp/io_uring_complete")
+OPTIONAL int complete(struct bpf_raw_tracepoint_args *ctx)
+{
+	const struct io_kiocb *req = (const void *)ctx->args[1];
+	__u64 key = (__u64)req;
+	struct open_request *r;
+	__s32 result;
+
+	if (!bpf_core_field_exists(req->cqe))
+		return 0;
+	r = bpf_map_lookup_elem(&requests, &key);
+	if (!r)
+		return 0;
+	result = BPF_CORE_READ(req, cqe.res);
+	put_out(&r->call, &r->proc, result < 0 ? -result : 0, result < 0 || r->slot ? -1 : result);
+	bpf_map_delete_elem(&requests, &key);
+	return 0;
 }

@@ -280,7 +280,7 @@ static __always_inline int accept_failed(__s64 ret)
 	return 0;
 }
 
-static __always_inline int accepted(__s64 ret)
+static __noinline int accepted(__s64 ret)
 {
 	struct connection n = {};
 	struct sock *sk;

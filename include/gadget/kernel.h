@@ -425,16 +425,27 @@ enum {
 /* ---- io_uring ------------------------------------------------------------------------------------------- */
 
 /* A request begins with a union of what its kinds need: struct io_open for an open. */
+struct io_cqe {
+	__s32 res;
+};
 struct io_kiocb {
 	__u8 opcode;
+	struct io_cqe cqe; /* since 6.0 */
 };
 struct io_open {
-	int dfd;
+	__u32 file_slot; /* since 5.15 */
 	struct filename *filename;
 	struct open_how how;
 };
-struct io_cmd_data { /* since 6.0 */
-	struct file *file;
+struct delayed_filename { /* since 7.0 */
+	struct filename *__incomplete_filename;
+};
+struct io_open___7_0 {
+	struct delayed_filename filename;
+};
+enum {
+	IORING_OP_OPENAT = 18,
+	IORING_OP_OPENAT2 = 28,
 };
 
 /* ---- iterators ------------------------------------------------------------------------------------------ */
