@@ -4,11 +4,11 @@
  *
  * A container starts when a process execs that has another mount namespace than the host and other
  * cgroups than its parent. It is put into the map of every tracer here and now, so that not even
- * its first exec is missed; the host side learns of it through the ring, finds its name, and takes it
- * out of the maps of those tracers that do not want it.
+ * its first exec is missed; the host side learns of it through the ring, finds its name, and takes
+ * it out of the maps of those tracers that do not want it.
  *
- * Raw tracepoints need no BTF ids, thus no reading of the kernel's whole BTF; their arguments are not
- * trusted pointers and are read with BPF_CORE_READ.
+ * Raw tracepoints need no BTF ids, thus no reading of the kernel's whole BTF; their arguments are
+ * not trusted pointers and are read with BPF_CORE_READ.
  */
 #include <gadget/kernel.h>
 
@@ -64,7 +64,7 @@ struct {
 /* Keys for containers to come. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 512);
 	__type(value, g_container);
 } free_keys SEC(".maps");
 
@@ -160,7 +160,7 @@ static __always_inline void tell(__u32 type, g_container key, __u64 cgroup)
 	bpf_ringbuf_submit(e, 0);
 }
 
-/* ---- start ---------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------- */
 
 /* The first v1 cgroup in which the process is and its parent is not; NULL: none. */
 static __noinline struct cgroup *v1_cgroup(struct css_set *set, struct css_set *parents)
@@ -228,7 +228,8 @@ static __always_inline bool enter(struct detector_start *e)
 	spread_insert(by_mntns, key);
 	spread_insert(cgroup, shared);
 	/* Of containers that share a network namespace the first has it. */
-	if (e->netns != host_netns && !bpf_map_update_elem(&containers, &by_netns, &key, BPF_NOEXIST)) {
+	if (e->netns != host_netns &&
+	    !bpf_map_update_elem(&containers, &by_netns, &key, BPF_NOEXIST)) {
 		e->event.flags |= DETECTOR_NETNS;
 		spread_insert(by_netns, key);
 	}
@@ -270,6 +271,8 @@ static __always_inline void fill_start(struct detector_start *e, struct task_str
 	e->mntns = mntns;
 	e->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	e->pad = 0;
+	__builtin_memset(e->parent, 0, sizeof(e->parent));
+	BPF_CORE_READ_STR_INTO(&e->parent, task, real_parent, comm);
 	if (is_first(BPF_CORE_READ(task, thread_pid), &e->pidns))
 		e->event.flags |= DETECTOR_SURE;
 	if (shared)
@@ -312,7 +315,7 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* ---- end ------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------- */
 
 /* Namespaces' numbers are used again at once: a container's must be out of the maps before that. */
 static __always_inline void leave_namespace(__u32 inum, g_container key)
@@ -346,7 +349,8 @@ int detect_end(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* ---- child cgroups ---------------------------------------------------------------------------- */
+/* ---- child cgroups ----------------------------------------------------------------------------
+ */
 
 SEC("raw_tp/cgroup_mkdir")
 int detect_mkdir(struct bpf_raw_tracepoint_args *ctx)
@@ -389,8 +393,8 @@ int detect_rmdir(struct bpf_raw_tracepoint_args *ctx)
 	parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
 	above = bpf_map_lookup_elem(&containers, &parent);
 	/*
-	 * A container's own cgroup stays in the maps until the host side forgets the container: its sockets may
-	 * outlive it, and a cgroup's id is never used again.
+	 * A container's own cgroup stays in the maps until the host side forgets the container: its
+	 * sockets may outlive it, and a cgroup's id is never used again.
 	 */
 	if (key == G_BY_NAMESPACE || (above && *above == key))
 		spread_delete(id);

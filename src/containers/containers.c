@@ -19,7 +19,7 @@
 
 #define KEYS_READY 256 /* containers that may start before we come to read of them */
 
-/* ---- clocks and keys --------------------------------------------------------------------------------------- */
+/* ---- clocks and keys ------------------------------------------------------------- */
 
 uint64_t clock_ns(clockid_t clock)
 {
@@ -70,7 +70,7 @@ bool take_key(struct containers *cs, uint64_t *ret)
 	return true;
 }
 
-/* ---- entries -------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------- */
 
 struct entry *entry_new(struct containers *cs, struct container *c)
 {
@@ -153,7 +153,10 @@ bool entry_identify(struct containers *cs, struct container *c, bool sure)
 	bool known = identify(&cs->context, c);
 	size_t len = c->cgroup_path ? strlen(c->cgroup_path) : 0;
 
-	/* A service with namespaces of its own, pid's included, is none: it is systemd that runs it. */
+	/*
+	 * A service with namespaces of its own, pid's included, is none: it is systemd that runs
+	 * it.
+	 */
 	if (!known && (!sure || (len > 8 && !strcmp(c->cgroup_path + len - 8, ".service"))))
 		return false;
 	/* Of its cgroup the runtime may remember a first process that has ended. */
@@ -168,7 +171,7 @@ bool entry_identify(struct containers *cs, struct container *c, bool sure)
 	return true;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------- */
 
 /* The cgroup's path from the names in the event; NULL where they are not all of it. */
 static char *event_path(const struct detector_start *e)
@@ -193,7 +196,8 @@ static char *event_path(const struct detector_start *e)
 /* The same from /proc, if the process still runs; else the names that there are. */
 static char *process_path(struct containers *cs, const struct detector_start *e)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES }, parents = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES },
+				       parents = { .max = MAX_PROC_FILE_BYTES };
 	struct proc_stat stat;
 	char *path = NULL;
 
@@ -238,6 +242,22 @@ static void change_init(struct containers *cs, struct entry *e)
 		c->pidns = inum;
 }
 
+/*
+ * A container that lived shorter than its state on disk took to be read: who made it still tells
+ * something.
+ */
+static const char *runtime_of_parent(const struct detector_start *e)
+{
+	static const struct {
+		const char *comm, *runtime;
+	} known[] = {{"runc", "runc"}, {"crun", "crun"}, {"containerd-shim", "containerd"}};
+
+	for (size_t i = 0; i < array_size(known); i++)
+		if (!strncmp(e->parent, known[i].comm, sizeof(e->parent) - 1))
+			return known[i].runtime;
+	return NULL;
+}
+
 static void on_start(struct containers *cs, const struct detector_start *start)
 {
 	uint64_t key = start->event.key;
@@ -252,6 +272,8 @@ static void on_start(struct containers *cs, const struct detector_start *start)
 		entry_drop(cs, e);
 		return;
 	}
+	if (!e->container->runtime)
+		e->container->runtime = xstrdup(runtime_of_parent(start));
 	if (e->container->pid != e->init_pid)
 		change_init(cs, e);
 	entry_publish(cs, e);
@@ -308,7 +330,7 @@ void containers_dispatch(struct containers *cs)
 	cs->reading = false;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
 static char **copy_words(const char *const *words)
 {
@@ -330,12 +352,13 @@ static int make_fds(struct containers *cs, struct err *err)
 	cs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (cs->epoll_fd < 0)
 		return err_set(err, -errno, "epoll: %s", strerror(errno));
-	cs->all_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ig_containers", sizeof(uint64_t), sizeof(uint64_t),
-				    MAX_CGROUPS, &o);
+	cs->all_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ig_containers", sizeof(uint64_t),
+				    sizeof(uint64_t), MAX_CGROUPS, &o);
 	if (cs->all_fd >= 0)
 		return 0;
 	if (errno == EPERM || errno == EACCES)
-		return err_set(err, -EPERM, "making the map of containers: not allowed (root is needed)");
+		return err_set(err, -EPERM,
+			       "making the map of containers: not allowed (root is needed)");
 	return err_set(err, -errno, "making the map of containers: %s", strerror(errno));
 }
 
@@ -346,7 +369,7 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 
 	cs->host_root = xstrdup(o && o->host_root ? o->host_root : "");
 	cs->runc_roots = copy_words(o ? o->runc_roots : NULL);
-	cs->context = (struct runtime_context){ cs->host_root, (const char *const *)cs->runc_roots };
+	cs->context = (struct runtime_context){cs->host_root, (const char *const *)cs->runc_roots};
 	cs->all_fd = cs->epoll_fd = cs->proc_fd = cs->cgroup2_fd = -1;
 	for (size_t i = 0; i < MAX_TRACERS; i++)
 		cs->maps[i] = -1;
@@ -413,12 +436,15 @@ static int look_at_host(struct containers *cs, struct err *err)
 
 	cs->proc_fd = host_open(cs->host_root, "/proc", O_PATH | O_DIRECTORY);
 	if (cs->proc_fd < 0)
-		return err_set(err, cs->proc_fd, "opening %s/proc: %s", cs->host_root, strerror(-cs->proc_fd));
+		return err_set(err, cs->proc_fd, "opening %s/proc: %s", cs->host_root,
+			       strerror(-cs->proc_fd));
 	r = host_namespaces(cs, 1);
-	if (r) /* a security module may hide process 1; 2 is kthreadd, in the kernel's first namespaces */
+	if (r) /* a security module may hide process 1; 2 is kthreadd, in the kernel's first
+		  namespaces */
 		r = host_namespaces(cs, 2);
 	if (r)
-		return err_set(err, r == -EACCES ? -EPERM : r, "namespaces of process 1: %s", strerror(-r));
+		return err_set(err, r == -EACCES ? -EPERM : r, "namespaces of process 1: %s",
+			       strerror(-r));
 	/* Our own mounts: the paths in /proc/PID/cgroup are looked up below it. */
 	if (!buf_read_file(&b, AT_FDCWD, "/proc/self/mountinfo"))
 		mount = proc_parse_cgroup2_mount(buf_cstr(&b));
@@ -435,7 +461,7 @@ int containers_start(struct containers *cs, struct err *err)
 
 	if (r)
 		return r;
-	o = (struct detector_options){ cs->host_mntns, cs->host_netns, cs->all_fd };
+	o = (struct detector_options){cs->host_mntns, cs->host_netns, cs->all_fd};
 	r = detector_new(&o, on_event, cs, &cs->detector, err);
 	if (r)
 		return r;
@@ -462,7 +488,7 @@ int containers_all_fd(const struct containers *cs)
 	return cs->all_fd;
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------- */
 
 unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn, void *ctx)
 {
@@ -470,7 +496,7 @@ unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn,
 	struct entry *e, *next;
 
 	*grow(&cs->subscribers, &cs->n_subscribers, &cs->room_subscribers) =
-		(struct subscriber){ handle, fn, ctx };
+		(struct subscriber){handle, fn, ctx};
 	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
 		next = TAILQ_NEXT(e, link);
 		fn(ctx, CONTAINER_ADDED, e->container);

@@ -7,17 +7,18 @@
 #include "containers/identify.h"
 
 static const struct state_place places[] = {
-	{ "/run/crun", "status", oci_parse_crun, "crun" },
-	{ "/run/user/*/crun", "status", oci_parse_crun, "crun" },
+	{"/run/crun", "status", oci_parse_crun, "crun"},
+	{"/run/user/*/crun", "status", oci_parse_crun, "crun"},
 };
 
 static void read_annotations(const struct runtime_context *ctx, struct oci_state *s)
 {
 	_cleanup_(freep) char *path = s->bundle ? xasprintf("%s/config.json", s->bundle) : NULL;
 	_cleanup_(buf_done) struct buf b = { .max = MAX_CONFIG_BYTES };
-	struct oci_state config = { 0 };
+	struct oci_state config = {0};
 
-	if (!path || host_read(ctx->host_root, path, &b) || oci_parse_config(buf_cstr(&b), b.len, &config))
+	if (!path || host_read(ctx->host_root, path, &b) ||
+	    oci_parse_config(buf_cstr(&b), b.len, &config))
 		return;
 	s->annotations = take(config.annotations);
 	s->n_annotations = config.n_annotations;
@@ -46,5 +47,5 @@ static void list(const struct runtime_context *ctx, void (*fn)(void *arg, uint32
 		identify_list(ctx, &places[i], fn, arg);
 }
 
-static const struct runtime crun = { "crun", 20, resolve, list };
+static const struct runtime crun = {"crun", 20, resolve, list};
 RUNTIME(&crun);

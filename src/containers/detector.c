@@ -39,16 +39,19 @@ static int explain(int r, const char *what, struct libbpf_log *log, struct err *
 	bool verifier;
 
 	if (r == -EPERM || r == -EACCES)
-		return err_set(err, -EPERM, "%s the container detector: not allowed (root is needed)", what);
+		return err_set(err, -EPERM,
+			       "%s the container detector: not allowed (root is needed)", what);
 	if (r == -ENOENT || r == -ESRCH || r == -EOPNOTSUPP)
-		return err_set(err, -ENOTSUP, "%s the container detector: the kernel lacks BTF or a tracepoint",
+		return err_set(err, -ENOTSUP,
+			       "%s the container detector: the kernel lacks BTF or a tracepoint",
 			       what);
 	libbpf_log_reason(log, &reason, &program, &verifier);
 	return err_set(err, r, "%s the container detector: %s", what,
 		       reason.len ? buf_cstr(&reason) : strerror(-r));
 }
 
-static int load(struct detector *d, const struct detector_options *o, struct libbpf_log *log, struct err *err)
+static int load(struct detector *d, const struct detector_options *o, struct libbpf_log *log,
+		struct err *err)
 {
 	struct kernel_btf types = { .fd = -1 };
 	const void *elf;
@@ -74,7 +77,8 @@ static int load(struct detector *d, const struct detector_options *o, struct lib
 	return r;
 }
 
-static int start(struct detector *d, const struct detector_options *o, struct libbpf_log *log, struct err *err)
+static int start(struct detector *d, const struct detector_options *o, struct libbpf_log *log,
+		 struct err *err)
 {
 	int r = load(d, o, log, err);
 
@@ -82,13 +86,14 @@ static int start(struct detector *d, const struct detector_options *o, struct li
 		return r;
 	d->ring = ring_buffer__new(bpf_map__fd(d->bpf->maps.events), on_event, d, NULL);
 	if (!d->ring)
-		return err_set(err, -errno, "mapping the container detector's ring: %s", strerror(errno));
+		return err_set(err, -errno, "mapping the container detector's ring: %s",
+			       strerror(errno));
 	r = detector_bpf__attach(d->bpf);
 	return r ? explain(r, "attaching", log, err) : 0;
 }
 
-int detector_new(const struct detector_options *o, detector_fn *fn, void *ctx, struct detector **ret,
-		 struct err *err)
+int detector_new(const struct detector_options *o, detector_fn *fn, void *ctx,
+		 struct detector **ret, struct err *err)
 {
 	struct detector *d = xnew(struct detector);
 	struct libbpf_log log;
@@ -164,8 +169,8 @@ int detector_set_map(struct detector *d, uint32_t slot, int fd)
 	int tracers = bpf_map__fd(d->bpf->maps.tracers), r;
 	uint32_t used = 0;
 
-	r = fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY) :
-		      bpf_map_delete_elem(tracers, &slot);
+	r = fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY)
+		    : bpf_map_delete_elem(tracers, &slot);
 	if (r)
 		return r;
 	d->slots[slot] = fd >= 0;
@@ -197,7 +202,6 @@ uint64_t detector_map_bytes(const struct detector *d)
 	uint64_t bytes = 0;
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, d->bpf->obj)
-		bytes += map_bytes(bpf_map__fd(map));
+	bpf_object__for_each_map(map, d->bpf->obj) bytes += map_bytes(bpf_map__fd(map));
 	return bytes;
 }

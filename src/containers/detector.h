@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container detector's BPF program (src/bpf/detector.bpf.c) as an object: load, attach, its maps,
- * its events. What a container is and what its keys mean is the collection's affair (containers.c).
+ * The container detector's BPF program (src/bpf/detector.bpf.c) as an object: load, attach, its
+ * maps, its events. What a container is and what its keys mean is the collection's affair
+ * (containers.c).
  */
 #pragma once
 
@@ -20,12 +21,12 @@ typedef void detector_fn(void *ctx, const struct detector_event *e, size_t size)
 
 struct detector_options {
 	uint64_t host_mntns, host_netns; /* the host's own namespaces */
-	int containers_fd;		 /* map of all containers, as g_containers of gadget.bpf.h; borrowed */
+	int containers_fd; /* map of all containers, as g_containers of gadget.bpf.h; borrowed */
 };
 
 /* Loads and attaches. -EPERM: not allowed; -ENOTSUP: the kernel lacks BTF or a tracepoint. */
-int detector_new(const struct detector_options *o, detector_fn *fn, void *ctx, struct detector **ret,
-		 struct err *err);
+int detector_new(const struct detector_options *o, detector_fn *fn, void *ctx,
+		 struct detector **ret, struct err *err);
 struct detector *detector_free(struct detector *d); /* NULL is fine; returns NULL */
 
 int detector_fd(const struct detector *d); /* readable: detector_read() */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
-/* What the container detector (src/bpf/detector.bpf.c) tells the host side. Include after the types __u32 and __u64. */
+/*
+ * What the container detector (src/bpf/detector.bpf.c) tells the host side. Include after the types
+ * __u32 and __u64.
+ */
 #pragma once
 
 enum detector_type {
-	DETECTOR_STARTED, /* the first process of what looks like a container is about to run its first instruction */
+	DETECTOR_STARTED, /* the first process of what looks like a container is about to run its
+			     first instruction */
 	DETECTOR_ENDED,	  /* a container's first process has ended */
 	DETECTOR_CHILD,	  /* a cgroup was made below a container's: `cgroup` */
 	DETECTOR_GONE,	  /* a cgroup of a container was removed: `cgroup` */
@@ -11,9 +15,10 @@ enum detector_type {
 };
 
 enum detector_flags {
-	DETECTOR_SURE = 1,    /* first process of a pid namespace. Else only a runtime's state can confirm it */
-	DETECTOR_SHARED = 2,  /* its cgroup is not its own: it is known by its namespaces */
-	DETECTOR_NETNS = 4,   /* its network namespace was entered under its key, too */
+	DETECTOR_SURE = 1,   /* first process of a pid namespace. Else only a runtime's state can
+				confirm it */
+	DETECTOR_SHARED = 2, /* its cgroup is not its own: it is known by its namespaces */
+	DETECTOR_NETNS = 4,  /* its network namespace was entered under its key, too */
 };
 
 #define DETECTOR_NAME 128 /* bytes of a cgroup's name that are kept, with the final NUL */
@@ -35,9 +40,11 @@ struct detector_start {
 	__u32 mntns, netns, pidns;
 	__u32 level; /* of the cgroup that is named; 0 is the hierarchy's root */
 	__u32 pad;
+	char parent[16]; /* comm of the parent: often the runtime itself */
 	/*
-	 * The cgroup that sets the process apart from its parent (of cgroup v1 where v2 does not), then the
-	 * cgroups above it, "" past the root: names remain known when the process is gone already.
+	 * The cgroup that sets the process apart from its parent (of cgroup v1 where v2 does not),
+	 * then the cgroups above it, "" past the root: names remain known when the process is gone
+	 * already.
 	 */
 	char names[DETECTOR_NAMES][DETECTOR_NAME];
 };

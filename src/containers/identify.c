@@ -12,7 +12,7 @@
 #include "containers/hostfs.h"
 #include "containers/proc.h"
 
-/* ---- ids ------------------------------------------------------------------------------------ */
+/* ---- ids ------------------------------------------------------------------------- */
 
 static bool is_hex_id(const char *s, size_t len)
 {
@@ -23,8 +23,8 @@ static bool is_hex_id(const char *s, size_t len)
 static char *bare_id(const char *name, size_t len)
 {
 	static const char *const prefixes[] = {
-		"libpod-payload-", "libpod-", "docker-", "cri-containerd-", "crio-", "nerdctl-", "runc-", "crun-",
-		"lxc.payload.",	   "machine-",
+		"libpod-payload-", "libpod-", "docker-", "cri-containerd-", "crio-",
+		"nerdctl-",	   "runc-",   "crun-",	 "lxc.payload.",    "machine-",
 	};
 
 	if (len > 6 && !strncmp(name + len - 6, ".scope", 6))
@@ -41,7 +41,10 @@ static char *bare_id(const char *name, size_t len)
 	return xstrndup(name, len);
 }
 
-/* A container's processes may have made cgroups of their own: a name with a full id in it wins over the last. */
+/*
+ * A container's processes may have made cgroups of their own: a name with a full id in it wins over
+ * the last.
+ */
 char *identify_id(const char *cgroup_path)
 {
 	const char *end = cgroup_path ? cgroup_path + strlen(cgroup_path) : NULL;
@@ -65,7 +68,7 @@ char *identify_id(const char *cgroup_path)
 	return last;
 }
 
-/* ---- state folders ------------------------------------------------------------------------------ */
+/* ---- state folders --------------------------------------------------------------- */
 
 /* Calls fn with each folder that the pattern stands for. */
 struct expand {
@@ -87,7 +90,7 @@ static int each_folder(const struct runtime_context *ctx, const char *root,
 		       int (*fn)(void *arg, const char *dir), void *arg)
 {
 	const char *star = strchr(root, '*');
-	struct expand e = { root, star ? star + 1 : NULL, star ? (size_t)(star - root) : 0, fn, arg };
+	struct expand e = {root, star ? star + 1 : NULL, star ? (size_t)(star - root) : 0, fn, arg};
 	_cleanup_(freep) char *parent = NULL;
 
 	if (!star)
@@ -96,8 +99,8 @@ static int each_folder(const struct runtime_context *ctx, const char *root,
 	return host_each(ctx->host_root, parent, expand_name, &e);
 }
 
-static int read_state(const struct runtime_context *ctx, const struct state_place *place, const char *dir,
-		      const char *id, struct oci_state *ret)
+static int read_state(const struct runtime_context *ctx, const struct state_place *place,
+		      const char *dir, const char *id, struct oci_state *ret)
 {
 	_cleanup_(freep) char *path = xasprintf("%s/%s/%s", dir, id, place->file);
 	_cleanup_(buf_done) struct buf b = { .max = MAX_CONFIG_BYTES };
@@ -108,8 +111,8 @@ static int read_state(const struct runtime_context *ctx, const struct state_plac
 }
 
 /*
- * runc's paths of cgroups begin with where the hierarchy is mounted: /sys/fs/cgroup, or a folder in it.
- * Returns the nth way to read one, NULL past the last.
+ * runc's paths of cgroups begin with where the hierarchy is mounted: /sys/fs/cgroup, or a folder in
+ * it. Returns the nth way to read one, NULL past the last.
  */
 static const char *below_mount(const char *path, unsigned int n)
 {
@@ -156,7 +159,7 @@ struct search {
 static int search_state(void *arg, const char *id)
 {
 	struct search *s = arg;
-	struct oci_state state = { 0 };
+	struct oci_state state = {0};
 
 	if (read_state(s->ctx, s->place, s->dir, id, &state))
 		return 0;
@@ -189,7 +192,7 @@ bool identify_state(const struct runtime_context *ctx, const struct state_place 
 		    const struct container *c, struct oci_state *ret, char **ret_id)
 {
 	_cleanup_(freep) char *guess = identify_id(c->cgroup_path);
-	struct search s = { ctx, place, c, guess, NULL, ret, ret_id };
+	struct search s = {ctx, place, c, guess, NULL, ret, ret_id};
 
 	if (guess && each_folder(ctx, place->root, search_guess, &s))
 		return true;
@@ -220,11 +223,12 @@ void identify_fill(struct container *c, struct oci_state *s, const char *id, con
 	if (own)
 		c->cgroup_path[own] = '\0';
 	if (!c->image_name)
-		c->image_name = xstrdup(container_annotation(c, "org.opencontainers.image.ref.name"));
+		c->image_name =
+			xstrdup(container_annotation(c, "org.opencontainers.image.ref.name"));
 	oci_state_done(s);
 }
 
-/* ---- listing ---------------------------------------------------------------------------------------- */
+/* ---- listing --------------------------------------------------------------------- */
 
 struct listing {
 	const struct runtime_context *ctx;
@@ -238,12 +242,13 @@ struct listing {
 static int list_state(void *arg, const char *id)
 {
 	struct listing *l = arg;
-	struct oci_state s = { 0 };
+	struct oci_state s = {0};
 	struct proc_stat stat;
 
 	if (read_state(l->ctx, l->place, l->dir, id, &s))
 		return 0;
-	if (!proc_stat(l->proc, s.pid, &stat) && (!s.start_ticks || s.start_ticks == stat.start_ticks))
+	if (!proc_stat(l->proc, s.pid, &stat) &&
+	    (!s.start_ticks || s.start_ticks == stat.start_ticks))
 		l->fn(l->arg, s.pid);
 	oci_state_done(&s);
 	return 0;
@@ -261,13 +266,13 @@ void identify_list(const struct runtime_context *ctx, const struct state_place *
 		   void (*fn)(void *arg, uint32_t pid), void *arg)
 {
 	_cleanup_(closep) int proc = host_open(ctx->host_root, "/proc", O_PATH | O_DIRECTORY);
-	struct listing l = { ctx, place, NULL, proc, fn, arg };
+	struct listing l = {ctx, place, NULL, proc, fn, arg};
 
 	if (proc >= 0)
 		each_folder(ctx, place->root, list_folder, &l);
 }
 
-/* ---- all runtimes ------------------------------------------------------------------------------------ */
+/* ---- all runtimes ---------------------------------------------------------------- */
 
 bool identify(const struct runtime_context *ctx, struct container *c)
 {

@@ -9,12 +9,15 @@
 #include "containers/runtime.h"
 
 /*
- * The id that runtimes make a cgroup's name of: `/docker/ID`, `/…/libpod-ID.scope`, `/lxc.payload.NAME`. A
- * new string; NULL where the path names nothing.
+ * The id that runtimes make a cgroup's name of: `/docker/ID`, `/…/libpod-ID.scope`,
+ * `/lxc.payload.NAME`. A new string; NULL where the path names nothing.
  */
 char *identify_id(const char *cgroup_path);
 
-/* A runtime's state folder: `root` may have one `*` for any one name; ROOT/ID/file is parsed by `parse`. */
+/*
+ * A runtime's state folder: `root` may have one `*` for any one name; ROOT/ID/file is parsed by
+ * `parse`.
+ */
 struct state_place {
 	const char *root, *file;
 	int (*parse)(const char *text, size_t len, struct oci_state *ret);
@@ -22,8 +25,8 @@ struct state_place {
 };
 
 /*
- * The state that is c's: that of its first process, or else of its cgroup. First where the id leads,
- * then everywhere. *ret_id is the folder's name. Returns false where there is none.
+ * The state that is c's: that of its first process, or else of its cgroup. First where the id
+ * leads, then everywhere. *ret_id is the folder's name. Returns false where there is none.
  */
 bool identify_state(const struct runtime_context *ctx, const struct state_place *place,
 		    const struct container *c, struct oci_state *ret, char **ret_id);
@@ -35,5 +38,8 @@ void identify_fill(struct container *c, struct oci_state *s, const char *id, con
 void identify_list(const struct runtime_context *ctx, const struct state_place *place,
 		   void (*fn)(void *arg, uint32_t pid), void *arg);
 
-/* Asks every runtime, in order. False: no runtime's state knows c; then it has no id and no name yet. */
+/*
+ * Asks every runtime, in order. False: no runtime's state knows c; then it has no id and no name
+ * yet.
+ */
 bool identify(const struct runtime_context *ctx, struct container *c);

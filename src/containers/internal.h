@@ -17,7 +17,8 @@
 struct entry {
 	TAILQ_ENTRY(entry) link; /* in `live` or `ended`, oldest first */
 	struct container *container;
-	uint64_t *cgroups; /* its own, then those that were made below it; none where it has none of its own */
+	uint64_t *cgroups; /* its own, then those that were made below it; none where it has none of
+			      its own */
 	size_t n_cgroups, room_cgroups;
 	bool has_netns;	   /* its network namespace is under its key */
 	uint32_t init_pid; /* watched by the detector */
@@ -31,9 +32,9 @@ struct slot {
 
 /* Keys: slots.c. Slot 0 is the host's. */
 struct slots {
-	struct slot *slots;   /* MAX_CONTAINERS */
-	uint32_t fresh;	      /* slots from here on were never used */
-	uint32_t *freed;      /* ring of MAX_CONTAINERS: slots that came back, longest free first */
+	struct slot *slots; /* MAX_CONTAINERS */
+	uint32_t fresh;	    /* slots from here on were never used */
+	uint32_t *freed;    /* ring of MAX_CONTAINERS: slots that came back, longest free first */
 	uint32_t first, n_freed;
 	uint32_t waiting; /* keys that the detector holds ready, as far as is known */
 };
@@ -65,16 +66,19 @@ struct containers {
 	unsigned int next_handle;
 };
 
-/* ---- slots.c ---------------------------------------------------------------------------------- */
+/* ---- slots.c ----------------------------------------------------------------------------------
+ */
 
 void slots_init(struct slots *s);
 void slots_done(struct slots *s);
-bool slots_take(struct slots *s, uint64_t *ret_key); /* false: all are in use */
-void slots_give(struct slots *s, uint64_t key);	     /* the slot gets a new generation */
+bool slots_take(struct slots *s, uint64_t *ret_key);		/* false: all are in use */
+void slots_give(struct slots *s, uint64_t key);			/* the slot gets a new generation */
 struct entry *slots_entry(const struct slots *s, uint64_t key); /* NULL: no such container */
-void slots_set(struct slots *s, uint64_t key, struct entry *e); /* a key that the detector handed out is in use */
+void slots_set(struct slots *s, uint64_t key,
+	       struct entry *e); /* a key that the detector handed out is in use */
 
-/* ---- maps.c: ids of containers in the map of all and in the tracers' ---------------------------- */
+/* ---- maps.c: ids of containers in the map of all and in the tracers' ----------------------------
+ */
 
 /* The namespaces that e's container is found by, as keys; 0 where there is none. */
 void maps_namespaces(const struct entry *e, uint64_t ret[2]);
@@ -94,11 +98,13 @@ bool maps_enter_child(struct containers *cs, struct entry *e, uint64_t cgroup);
 
 bool maps_lookup(const struct containers *cs, uint64_t id, uint64_t *ret);
 
-/* ---- containers.c ------------------------------------------------------------------------------- */
+/* ---- containers.c -------------------------------------------------------------------------------
+ */
 
 /* Takes c over, which has a key. It is not published yet. */
 struct entry *entry_new(struct containers *cs, struct container *c);
-void entry_drop(struct containers *cs, struct entry *e);    /* takes it from everywhere; nobody is told */
+void entry_drop(struct containers *cs,
+		struct entry *e); /* takes it from everywhere; nobody is told */
 void entry_publish(struct containers *cs, struct entry *e); /* subscribers are told */
 void entry_end(struct containers *cs, struct entry *e, uint64_t boot_ns);
 bool take_key(struct containers *cs, uint64_t *ret);
@@ -112,7 +118,7 @@ bool container_runs(const struct containers *cs, const struct container *c);
 /* c->id and c->name from its runtime or, if sure, from its cgroup. False: it is no container. */
 bool entry_identify(struct containers *cs, struct container *c, bool sure);
 
-/* ---- scan.c --------------------------------------------------------------------------------------- */
+/* ---- scan.c ---------------------------------------------------------------------- */
 
 /* Finds containers that the detector did not see start, and those that ended unseen. */
 void scan(struct containers *cs);

@@ -124,7 +124,7 @@ void maps_remove_child(struct entry *e, uint64_t cgroup)
 		}
 }
 
-/* ---- tracers' maps ------------------------------------------------------------------------------ */
+/* ---- tracers' maps --------------------------------------------------------------- */
 
 int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err)
 {
@@ -183,8 +183,8 @@ void containers_map_remove(struct containers *cs, int wanted_fd, const struct co
 	for (size_t i = 0; i < e->n_cgroups; i++)
 		leave_if(wanted_fd, e->cgroups[i], c->key);
 	/*
-	 * G_BY_NAMESPACE of a shared cgroup stays until the cgroup goes: the kernel side may just be adding
-	 * another container that is in it.
+	 * G_BY_NAMESPACE of a shared cgroup stays until the cgroup goes: the kernel side may just
+	 * be adding another container that is in it.
 	 */
 	maps_namespaces(e, namespaces);
 	for (size_t i = 0; i < 2; i++)

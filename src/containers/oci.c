@@ -110,7 +110,7 @@ void oci_state_done(struct oci_state *s)
 		free(s->annotations[i].value);
 	}
 	free(s->annotations);
-	*s = (struct oci_state){ 0 };
+	*s = (struct oci_state){0};
 }
 
 /* runc keeps annotations as labels "key=value", and puts the bundle beside them. */
@@ -119,7 +119,8 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(labels, i, item) {
+	json_array_foreach(labels, i, item)
+	{
 		const char *text = json_string_value(item);
 		const char *equals = text ? strchr(text, '=') : NULL;
 
@@ -138,7 +139,7 @@ int oci_parse_runc(const char *text, size_t len, struct oci_state *ret)
 {
 	_cleanup_(json_decrefp) json_t *root = load(text, len);
 	const json_t *paths, *path;
-	struct oci_state s = { 0 };
+	struct oci_state s = {0};
 	const char *key;
 
 	s.id = text_of(root, "id");
@@ -150,8 +151,7 @@ int oci_parse_runc(const char *text, size_t len, struct oci_state *ret)
 	s.start_ticks = number_of(root, "init_process_start");
 	s.created_real_ns = time_of(root, "created");
 	paths = json_object_get(root, "cgroup_paths");
-	json_object_foreach((json_t *)paths, key, path)
-		add_cgroup(&s, json_string_value(path));
+	json_object_foreach((json_t *)paths, key, path) add_cgroup(&s, json_string_value(path));
 	read_labels(&s, json_object_get(json_object_get(root, "config"), "labels"));
 	*ret = s;
 	return 0;
@@ -160,7 +160,7 @@ int oci_parse_runc(const char *text, size_t len, struct oci_state *ret)
 int oci_parse_crun(const char *text, size_t len, struct oci_state *ret)
 {
 	_cleanup_(json_decrefp) json_t *root = load(text, len);
-	struct oci_state s = { 0 };
+	struct oci_state s = {0};
 
 	s.pid = pid_of(root, "pid");
 	if (!s.pid)
@@ -176,15 +176,15 @@ int oci_parse_crun(const char *text, size_t len, struct oci_state *ret)
 int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 {
 	_cleanup_(json_decrefp) json_t *root = load(text, len);
-	struct oci_state s = { 0 };
+	struct oci_state s = {0};
 	const char *key;
 	json_t *value;
 
 	if (!json_is_object(root))
 		return -EINVAL;
-	json_object_foreach(json_object_get(root, "annotations"), key, value)
-		if (json_is_string(value))
-			add_annotation(&s, xstrdup(key), xstrdup(json_string_value(value)));
+	json_object_foreach(json_object_get(root, "annotations"), key,
+			    value) if (json_is_string(value))
+		add_annotation(&s, xstrdup(key), xstrdup(json_string_value(value)));
 	*ret = s;
 	return 0;
 }
@@ -194,7 +194,7 @@ void podman_container_done(struct podman_container *p)
 	free(p->name);
 	free(p->image);
 	free(p->image_id);
-	*p = (struct podman_container){ 0 };
+	*p = (struct podman_container){0};
 }
 
 int oci_parse_podman(const char *text, size_t len, const char *id, struct podman_container *ret)
@@ -205,7 +205,8 @@ int oci_parse_podman(const char *text, size_t len, const char *id, struct podman
 
 	if (!json_is_array(root))
 		return -EINVAL;
-	json_array_foreach(root, i, item) {
+	json_array_foreach(root, i, item)
+	{
 		_cleanup_(json_decrefp) json_t *meta = NULL;
 		const char *this = json_string_value(json_object_get(item, "id"));
 		const char *inner = json_string_value(json_object_get(item, "metadata"));
@@ -265,7 +266,7 @@ static bool zone(const char *p, int *ret)
 int oci_parse_time(const char *text, uint64_t *ret)
 {
 	uint64_t fraction = 0, unit = 100000000;
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 	const char *p = text;
 	int offset;
 	time_t seconds;

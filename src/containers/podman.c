@@ -26,8 +26,8 @@ static char *folder_of(const char *bundle, const char *id)
 	return xstrndup(bundle, len - end_len);
 }
 
-static int read_names(const struct runtime_context *ctx, const char *folder, const char *file, const char *id,
-		      struct podman_container *ret)
+static int read_names(const struct runtime_context *ctx, const char *folder, const char *file,
+		      const char *id, struct podman_container *ret)
 {
 	_cleanup_(freep) char *path = xasprintf("%s/%s", folder, file);
 	_cleanup_(buf_done) struct buf b = { .max = MAX_CONFIG_BYTES };
@@ -39,11 +39,11 @@ static int read_names(const struct runtime_context *ctx, const char *folder, con
 
 static bool resolve(const struct runtime_context *ctx, struct container *c)
 {
-	static const char *const files[] = { "containers.json", "volatile-containers.json" };
+	static const char *const files[] = {"containers.json", "volatile-containers.json"};
 	_cleanup_(freep) char *guess = c->id ? NULL : identify_id(c->cgroup_path);
 	const char *id = c->id ?: guess;
 	_cleanup_(freep) char *folder = NULL;
-	struct podman_container p = { 0 };
+	struct podman_container p = {0};
 	size_t i = 0;
 
 	if (!id || (!c->bundle && !(c->cgroup_path && strstr(c->cgroup_path, "libpod-"))))
@@ -69,5 +69,5 @@ static bool resolve(const struct runtime_context *ctx, struct container *c)
 	return true;
 }
 
-static const struct runtime podman = { "podman", 30, resolve, NULL };
+static const struct runtime podman = {"podman", 30, resolve, NULL};
 RUNTIME(&podman);

@@ -34,7 +34,7 @@ static bool number(const char **p, const char *end, uint64_t *ret)
 int proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 {
 	const char *end = text + len, *p = memrchr(text, ')', len); /* the name may hold anything */
-	struct proc_stat s = { 0 };
+	struct proc_stat s = {0};
 	uint64_t value;
 
 	if (!p)
@@ -102,8 +102,8 @@ static bool next_line(const char **text, struct cgroup_line *ret)
 		colon = colon ? memchr(colon + 1, ':', (size_t)(end - colon - 1)) : NULL;
 		if (!colon || colon + 1 == end || colon[1] != '/')
 			continue;
-		*ret = (struct cgroup_line){ line, (size_t)(colon + 1 - line), colon + 1,
-					     (size_t)(end - colon - 1) };
+		*ret = (struct cgroup_line){line, (size_t)(colon + 1 - line), colon + 1,
+					    (size_t)(end - colon - 1)};
 		return true;
 	}
 	return false;
@@ -211,7 +211,8 @@ int proc_parse_namespace(const char *link, uint64_t *ret)
 	return 0;
 }
 
-/* ---- readers ----------------------------------------------------------------------------------- */
+/* ---- readers -----------------------------------------------------------------------------------
+ */
 
 static int read_file(int proc, uint32_t pid, const char *name, struct buf *b)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /proc tells of processes and their containers. The parsers take the bytes of a file (proc(5),
- * cgroups(7)) and believe nothing of them; the readers take a descriptor of the host's /proc.
+ * What /proc tells of processes and their containers. The parsers take the bytes of a file
+ * (proc(5), cgroups(7)) and believe nothing of them; the readers take a descriptor of the host's
+ * /proc.
  */
 #pragma once
 
@@ -16,7 +17,7 @@ struct proc_stat {
 	uint64_t start_ticks; /* since boot, 100 a second: field 22 */
 };
 
-/* ---- parsers -------------------------------------------------------------------------------- */
+/* ---- parsers --------------------------------------------------------------------- */
 
 /* /proc/PID/stat. -EINVAL: malformed. */
 int proc_parse_stat(const char *text, size_t len, struct proc_stat *ret);
@@ -27,7 +28,8 @@ int proc_parse_stat(const char *text, size_t len, struct proc_stat *ret);
  */
 int proc_parse_nspid(const char *text, size_t len, unsigned int *ret_levels, uint32_t *ret_pid);
 
-/* Path of the cgroup v2 in /proc/PID/cgroup (NUL-terminated), as a new string; NULL: there is none. */
+/* Path of the cgroup v2 in /proc/PID/cgroup (NUL-terminated), as a new string; NULL: there is none.
+ */
 char *proc_parse_cgroup2(const char *text);
 
 /*
@@ -36,18 +38,22 @@ char *proc_parse_cgroup2(const char *text);
  */
 char *proc_parse_cgroup1(const char *text, const char *other);
 
-/* Where /proc/PID/mountinfo (NUL-terminated) has the root of cgroup v2 mounted, as a new string; NULL: nowhere. */
+/*
+ * Where /proc/PID/mountinfo (NUL-terminated) has the root of cgroup v2 mounted, as a new string;
+ * NULL: nowhere.
+ */
 char *proc_parse_cgroup2_mount(const char *text);
 
 /* "mnt:[4026531832]": the number. -EINVAL: malformed. */
 int proc_parse_namespace(const char *link, uint64_t *ret);
 
-/* ---- readers --------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------- */
 
 int proc_stat(int proc, uint32_t pid, struct proc_stat *ret);
 int proc_nspid(int proc, uint32_t pid, unsigned int *ret_levels, uint32_t *ret_pid);
-int proc_cgroups(int proc, uint32_t pid, struct buf *b);			/* the file's text */
-int proc_namespace(int proc, uint32_t pid, const char *name, uint64_t *ret); /* "mnt", "net", "pid" */
+int proc_cgroups(int proc, uint32_t pid, struct buf *b); /* the file's text */
+int proc_namespace(int proc, uint32_t pid, const char *name,
+		   uint64_t *ret); /* "mnt", "net", "pid" */
 
 /* Nanoseconds to and from the ticks of /proc/PID/stat. */
 uint64_t proc_ticks_to_ns(uint64_t ticks);

@@ -4,13 +4,14 @@
 #include "containers/identify.h"
 
 static const struct state_place places[] = {
-	{ "/run/runc", "state.json", oci_parse_runc, "runc" },
-	{ "/run/containerd/runc/*", "state.json", oci_parse_runc, "containerd" },
-	{ "/run/docker/runtime-runc/*", "state.json", oci_parse_runc, "docker" },
-	{ "/run/user/*/runc", "state.json", oci_parse_runc, "runc" },
+	{"/run/runc", "state.json", oci_parse_runc, "runc"},
+	{"/run/containerd/runc/*", "state.json", oci_parse_runc, "containerd"},
+	{"/run/docker/runtime-runc/*", "state.json", oci_parse_runc, "docker"},
+	{"/run/user/*/runc", "state.json", oci_parse_runc, "runc"},
 };
 
-static bool resolve_in(const struct runtime_context *ctx, const struct state_place *place, struct container *c)
+static bool resolve_in(const struct runtime_context *ctx, const struct state_place *place,
+		       struct container *c)
 {
 	_cleanup_(freep) char *id = NULL;
 	struct oci_state s;
@@ -23,7 +24,7 @@ static bool resolve_in(const struct runtime_context *ctx, const struct state_pla
 
 static struct state_place extra_place(const char *root)
 {
-	return (struct state_place){ root, "state.json", oci_parse_runc, "runc" };
+	return (struct state_place){root, "state.json", oci_parse_runc, "runc"};
 }
 
 static bool resolve(const struct runtime_context *ctx, struct container *c)
@@ -51,5 +52,5 @@ static void list(const struct runtime_context *ctx, void (*fn)(void *arg, uint32
 		identify_list(ctx, &places[i], fn, arg);
 }
 
-static const struct runtime runc = { "runc", 10, resolve, list };
+static const struct runtime runc = {"runc", 10, resolve, list};
 RUNTIME(&runc);

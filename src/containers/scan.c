@@ -53,12 +53,13 @@ static size_t count_slashes(const char *path)
 	return n;
 }
 
-/* ---- finding processes ----------------------------------------------------------------------------- */
+/* ---- finding processes ----------------------------------------------------------- */
 
 /* Fills its cgroups. False: it is in its parent's, thus no container's first process. */
 static bool look_at_cgroups(int proc, struct candidate *c, uint32_t ppid)
 {
-	_cleanup_(buf_done) struct buf own = { .max = MAX_PROC_FILE_BYTES }, parents = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf own = { .max = MAX_PROC_FILE_BYTES },
+				       parents = { .max = MAX_PROC_FILE_BYTES };
 	_cleanup_(freep) char *above = NULL;
 
 	if (proc_cgroups(proc, c->pid, &own) || proc_cgroups(proc, ppid, &parents))
@@ -89,7 +90,8 @@ static void look_at(struct candidates *a, uint32_t pid, bool listed)
 	c.sure = levels > 1 && inner == 1;
 	if ((!c.sure && !listed) || a->n >= 2 * MAX_CONTAINERS)
 		return;
-	if (proc_stat(cs->proc_fd, pid, &stat) || !stat.ppid || !look_at_cgroups(cs->proc_fd, &c, stat.ppid))
+	if (proc_stat(cs->proc_fd, pid, &stat) || !stat.ppid ||
+	    !look_at_cgroups(cs->proc_fd, &c, stat.ppid))
 		return;
 	c.start_ticks = stat.start_ticks;
 	*grow(&a->items, &a->n, &a->room) = c;
@@ -125,17 +127,21 @@ static void find_candidates(struct candidates *a)
 		return;
 	}
 	while ((entry = readdir(dir)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && !parse_u64(entry->d_name, &pid))
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    !parse_u64(entry->d_name, &pid))
 			look_at(a, (uint32_t)pid, false);
 	closedir(dir);
 	for_each_registered(ig_runtimes, r)
 		if ((*r)->list)
 			(*r)->list(&a->cs->context, look_at_listed, a);
-	/* What lies in another container's cgroup is that container's: look at the outer ones first. */
+	/*
+	 * What lies in another container's cgroup is that container's: look at the outer ones
+	 * first.
+	 */
 	qsort(a->items, a->n, sizeof(*a->items), compare_depth);
 }
 
-/* ---- cgroups ------------------------------------------------------------------------------------------ */
+/* ---- cgroups --------------------------------------------------------------------- */
 
 /* The id of a cgroup v2 is its folder's inode number. 0: it is gone. */
 static uint64_t cgroup_id(const struct containers *cs, const char *path)
@@ -143,13 +149,17 @@ static uint64_t cgroup_id(const struct containers *cs, const char *path)
 	struct stat st;
 
 	if (!path || !strcmp(path, "/"))
-		return cs->cgroup2_fd < 0 || fstat(cs->cgroup2_fd, &st) ? ROOT_CGROUP_ID : st.st_ino;
+		return cs->cgroup2_fd < 0 || fstat(cs->cgroup2_fd, &st) ? ROOT_CGROUP_ID
+									: st.st_ino;
 	if (cs->cgroup2_fd < 0 || fstatat(cs->cgroup2_fd, path + 1, &st, AT_SYMLINK_NOFOLLOW))
 		return 0;
 	return st.st_ino;
 }
 
-/* Enters the cgroups below; the kernel side enters those that are made from now on. Takes dir_fd over. */
+/*
+ * Enters the cgroups below; the kernel side enters those that are made from now on. Takes dir_fd
+ * over.
+ */
 static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned int depth)
 {
 	DIR *dir = fdopendir(dir_fd);
@@ -165,7 +175,8 @@ static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned in
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = openat(dirfd(dir), entry->d_name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st)) {
 			closep(&fd);
 			continue;
@@ -190,7 +201,7 @@ static void walk_children(struct containers *cs, struct entry *e)
 		walk(cs, e, fd, 1);
 }
 
-/* ---- making containers of them ---------------------------------------------------------------------------- */
+/* ---- making containers of them --------------------------------------------------- */
 
 /* Is its cgroup, or where that is shared its mount namespace, in the map of all containers? */
 static bool is_known(const struct containers *cs, struct container *c)

@@ -36,7 +36,8 @@ struct selector *selector_free(struct selector *s)
 }
 
 /* "" between commas is a slip that would select nothing or everything: it is refused. */
-static int parse_list(struct list *l, const char *text, const char *what, bool pairs, struct err *err)
+static int parse_list(struct list *l, const char *text, const char *what, bool pairs,
+		      struct err *err)
 {
 	if (!text || !*text)
 		return 0;
@@ -121,7 +122,8 @@ static bool pairs_match(const struct list *l, const struct container_label *labe
 bool selector_matches(const struct selector *s, const struct container *c)
 {
 	/* Labels are a pod's; containers that are in none have none. */
-	return list_matches(&s->name, c->name, glob_match) && list_matches(&s->id, c->id, id_matches) &&
+	return list_matches(&s->name, c->name, glob_match) &&
+	       list_matches(&s->id, c->id, id_matches) &&
 	       list_matches(&s->image, c->image_name, glob_match) &&
 	       list_matches(&s->namespace_, c->k8s_namespace, glob_match) &&
 	       list_matches(&s->pod, c->k8s_pod, glob_match) &&

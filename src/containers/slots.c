@@ -52,7 +52,8 @@ struct entry *slots_entry(const struct slots *s, uint64_t key)
 {
 	uint32_t slot = container_slot(key);
 
-	return slot && slot < MAX_CONTAINERS && key_of(s, slot) == key ? s->slots[slot].entry : NULL;
+	return slot && slot < MAX_CONTAINERS && key_of(s, slot) == key ? s->slots[slot].entry
+								       : NULL;
 }
 
 void slots_set(struct slots *s, uint64_t key, struct entry *e)
