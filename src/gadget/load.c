@@ -270,6 +270,11 @@ static int open_rings(struct gadget *g, struct err *err)
 
 /* ---- what went wrong -------------------------------------------------------------------------------- */
 
+int load_needs_root(const char *gadget, struct err *err)
+{
+	return err_set(err, -EPERM, "%s: not allowed to load BPF programs: this needs root", gadget);
+}
+
 static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, struct err *err)
 {
 	_cleanup_(buf_done) struct buf reason, program;
@@ -286,8 +291,7 @@ static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, s
 	switch (rc) {
 	case -EPERM:
 		if (geteuid())
-			return err_set(err, rc, "%s: not allowed to load BPF programs: this needs root",
-				       g->name);
+			return load_needs_root(g->name, err);
 		return err_set(err, rc, "%s: the kernel does not allow %s%s here (%s)", g->name,
 			       program.len ? "program " : "its BPF maps", buf_cstr(&program), why);
 	case -ESRCH:

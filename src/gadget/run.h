@@ -85,5 +85,7 @@ int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn
 int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
 		struct err *err);
 
+/* load.c */
+int load_needs_root(const char *gadget, struct err *err);
 /* A map of the source: "open" + "_ring". NULL: none. */
 struct bpf_map *source_map(const struct gadget *g, unsigned int source, const char *suffix);

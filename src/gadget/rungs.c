@@ -143,13 +143,15 @@ int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
 		/* Where it is dear to know and nothing depends on it, attaching will tell. */
 		if (hook_is_cheap(r->hook) || r->optional || r->group)
 			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
-		if (!r->exists && !r->optional && !r->group)
-			return tracefs < 0 ? err_set(err, -EPERM, "%s: cannot open tracefs", gadget) :
-					     lacks(r, gadget, err);
+		if (r->exists || r->optional || r->group)
+			continue;
+		if (tracefs >= 0)
+			return lacks(r, gadget, err);
+		return geteuid() ? load_needs_root(gadget, err) :
+				   err_set(err, -EPERM, "%s: tracefs cannot be opened", gadget);
 	}
 	for (size_t i = 0; i < l.n; i++) {
 		struct rung *r = &l.rungs[i];
-
 		uint64_t best = r->n;
 
 		if (r->group && !best_rung(&l, r->group, &best)) {
