@@ -330,7 +330,8 @@ static int read_row(struct record_reader *r, struct record_event *ev)
 	ev->source = head.source;
 	ev->container = c;
 	ev->row = (struct row){ .part = { at + sizeof(head), c },
-				.size = { head.size, c ? sizeof(*c) : 0 } };
+				.size = { head.size, c ? sizeof(*c) : 0 },
+				.container_version = head.key };
 	return RECORD_ROW;
 }
 

@@ -30,6 +30,7 @@ static void deliver(struct trace *t, unsigned int source, struct account_entry *
 		.part = { [PART_RECORD] = record, [PART_CONTAINER] = e->container },
 		.size = { [PART_RECORD] = size,
 			  [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0 },
+		.container_version = e->container ? e->key : 0, /* it does not change any more */
 	};
 
 	if (e->wanted && t->reader.row(t->reader.ctx, t, source, &row, late))
