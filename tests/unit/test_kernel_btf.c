@@ -343,7 +343,7 @@ static void test_made_once(void **state)
 static void spoil(const char *path, off_t at, int whence)
 {
 	_cleanup_(closep) int fd = open(path, O_RDWR | O_CLOEXEC);
-	unsigned char byte;
+	unsigned char byte = 0;
 	off_t place = lseek(fd, at, whence);
 
 	assert_true(place >= 0 && pread(fd, &byte, 1, place) == 1);
