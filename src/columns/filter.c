@@ -13,7 +13,7 @@
 #include "base/parse.h"
 #include "columns/format.h"
 
-enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 };
+enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024, MAX_REGEX_COPIES = 2000 };
 
 enum op { OP_EQ, OP_NE, OP_GE, OP_LE, OP_GT, OP_LT, OP_MATCH, OP_NO_MATCH };
 
@@ -200,6 +200,34 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
 	return names_source(c, s) && schema_require(s, c->field, NULL);
 }
 
+/*
+ * regcomp() copies what an interval repeats, and intervals may be nested: ((a{200}){200}){200} would
+ * fill the memory. So the product of all of them has a limit.
+ */
+static bool repeats_too_often(const char *regex)
+{
+	uint64_t product = 1;
+
+	for (const char *p = regex; *p; p++) {
+		uint64_t number = 0, most = 1;
+
+		if (*p != '{')
+			continue;
+		for (p++; (*p >= '0' && *p <= '9') || *p == ','; p++) {
+			number = *p == ',' ? 0 : number * 10 + (uint64_t)(*p - '0');
+			if (number > MAX_REGEX_COPIES)
+				return true;
+			most = number > most ? number : most;
+		}
+		product *= most;
+		if (product > MAX_REGEX_COPIES)
+			return true;
+		if (!*p)
+			break;
+	}
+	return false;
+}
+
 static int bind_regex(const struct condition *c, struct bound_condition *b, struct err *err)
 {
 	char why[128];
@@ -208,6 +236,9 @@ static int bind_regex(const struct condition *c, struct bound_condition *b, stru
 	if (strlen(c->value) > MAX_REGEX_BYTES) /* the compiled form of a long one takes much memory */
 		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
 			       MAX_REGEX_BYTES);
+	if (repeats_too_often(c->value))
+		return err_set(err, -EINVAL, "filter: '%s' repeats more than %d times", c->value,
+			       MAX_REGEX_COPIES);
 	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
 	if (r) {
 		regerror(r, &b->regex, why, sizeof(why));

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "columns/json.h"
 
@@ -95,8 +96,23 @@ char *json_put_quoted(char *p, const char *bytes, size_t len)
 	return p;
 }
 
+/* Near the buffer's maximum: the text may fit although its longest form would not. */
+static void quote_tight(struct buf *out, const char *bytes, size_t len)
+{
+	_cleanup_(freep) char *text = malloc(JSON_QUOTED_MAX(len));
+
+	if (text)
+		buf_add(out, text, (size_t)(json_put_quoted(text, bytes, len) - text));
+	else
+		out->failed = true;
+}
+
 void json_quote(struct buf *out, const char *bytes, size_t len)
 {
+	if (JSON_QUOTED_MAX(len) > out->max - out->len) {
+		quote_tight(out, bytes, len);
+		return;
+	}
 	if (!buf_reserve(out, JSON_QUOTED_MAX(len)))
 		return;
 	out->len = (size_t)(json_put_quoted(out->data + out->len, bytes, len) - out->data);

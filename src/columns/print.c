@@ -164,6 +164,15 @@ static const char *make_rest(struct view *v, const struct view_source *s, const 
 	return buf_cstr(&v->rest);
 }
 
+/* The line takes the place of one that may be longer. Not the whole screen is cleared: that flickers. */
+static void end_redrawn_line(struct view *v)
+{
+	if (!v->redrawing)
+		return;
+	v->out.buf.len--; /* its newline */
+	buf_str(&v->out.buf, "\033[K\n");
+}
+
 static void print_columns(struct view *v, struct view_source *s, const struct row *row, bool late)
 {
 	bool in_mixed = v->mixed && s->kind == VIEW_STREAM;
@@ -181,6 +190,7 @@ static void print_columns(struct view *v, struct view_source *s, const struct ro
 		rest = "(late)";
 	}
 	layout_row(s->layout, s->selection.columns, row, &v->clock, s->label, rest, &v->out.buf);
+	end_redrawn_line(v);
 }
 
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late)
@@ -232,23 +242,24 @@ void print_table_start(struct view *v, struct view_source *s)
 {
 	if (v->output != OUTPUT_COLUMNS)
 		return;
-	if (redraws(v, s)) {
-		out_flush(&v->out);
+	v->redrawing = redraws(v, s);
+	if (v->redrawing) {
 		buf_str(&v->out.buf, v->drawn ? "\033[H" : "\033[2J\033[H");
-		v->screen_start = v->out.buf.len;
 	} else if (v->drawn && v->headers) {
 		buf_char(&v->out.buf, '\n');
 	}
 	v->drawn = true;
-	if (v->headers)
-		layout_header(s->layout, v->color, &v->out.buf);
+	if (!v->headers)
+		return;
+	layout_header(s->layout, v->color, &v->out.buf);
+	end_redrawn_line(v);
 }
 
-/* Each line clears what the last table left behind it, so that nothing flickers. */
-void print_table_end(struct view *v, struct view_source *s)
+void print_table_end(struct view *v)
 {
-	if (v->output == OUTPUT_COLUMNS && redraws(v, s))
-		buf_str(&v->out.buf, "\033[J");
+	if (v->redrawing)
+		buf_str(&v->out.buf, "\033[J"); /* lines that the last table had more */
+	v->redrawing = false;
 }
 
 void view_note(struct view *v, const char *json, const char *text)

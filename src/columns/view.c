@@ -273,7 +273,7 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 		print_table_start(v, s);
 		for (size_t i = 0; i < shown; i++)
 			print_row(v, s, &s->kept.rows[i].row, false);
-		print_table_end(v, s);
+		print_table_end(v);
 	}
 	if (s->kept.refused)
 		report_refused(v, s);

@@ -37,7 +37,7 @@ struct view {
 	bool mixed;	  /* rows of several streams in one table */
 	bool header_done; /* streams: printed once, before the first row */
 	bool drawn;	  /* redraw: the screen was cleared before */
-	size_t screen_start; /* redraw: where the table begins in out */
+	bool redrawing;	  /* between a redrawn table's start and end */
 	unsigned int terminal;
 	char *sort;
 	struct field_choice *choice;
@@ -57,4 +57,4 @@ static inline void view_freep(struct view **v)
 void print_start(struct view *v);
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late); /* false: not printed */
 void print_table_start(struct view *v, struct view_source *s);
-void print_table_end(struct view *v, struct view_source *s);
+void print_table_end(struct view *v);
