@@ -85,7 +85,7 @@ $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 
 $(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 
 # ---- install ---------------------------------------------------------------------------------------
 # A header is public when another layer, or an example, uses it.

@@ -58,7 +58,8 @@ struct traces {
 	struct ending *endings;
 	size_t n_endings, room_endings;
 	int epoll_fd, read_timer, loss_timer;
-	uint64_t now; /* boot clock at the start of this dispatch */
+	uint64_t now;	 /* boot clock at the start of this dispatch */
+	uint64_t newest; /* boot clock when a record newer than that was met */
 };
 
 uint64_t boot_now(void);

@@ -105,7 +105,8 @@ static void release_oldest(struct merge *m)
 
 void merge_push(struct merge *m, const struct merge_row *row, uint64_t now)
 {
-	uint64_t time = row->time < now ? row->time : now;
+	/* The kernel's clock for programs may be a little ahead of the one that we read. */
+	uint64_t time = row->time > now && row->time - now > m->window ? now : row->time;
 	size_t bytes = sizeof(struct held) + row->size;
 	struct held *h = NULL;
 

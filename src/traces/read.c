@@ -67,8 +67,10 @@ static void on_merged_record(void *ctx, unsigned int source, const void *record,
 		e->discarded++;
 		return;
 	}
+	if (row.time > t->ts->newest)
+		t->ts->newest = boot_now(); /* it was made while we read */
 	e->held++;
-	merge_push(t->ts->merge, &row, t->ts->now);
+	merge_push(t->ts->merge, &row, t->ts->newest);
 }
 
 void read_release(void *ctx, const struct merge_row *row, bool late)
