@@ -109,6 +109,8 @@ void escape_text(struct buf *out, const char *bytes, size_t len)
 {
 	size_t at = 0, plain = 0; /* bytes from plain to at are to be copied */
 
+	if (!len) /* bytes may be NULL */
+		return;
 	while (at < len) {
 		uint32_t c = (unsigned char)bytes[at];
 		size_t n;

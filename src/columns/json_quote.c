@@ -64,7 +64,7 @@ static char *put_char(char *p, const char *s, size_t len, size_t *used)
 
 char *json_put_quoted(char *p, const char *bytes, size_t len)
 {
-	const char *s = bytes, *end = bytes + len;
+	const char *s = len ? bytes : "", *end = s + len; /* no bytes may be NULL */
 
 	*p++ = '"';
 	while (s < end) {
