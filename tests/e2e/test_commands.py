@@ -102,7 +102,7 @@ MISTAKES = {
     "misspelt command": (["rnu"], 2, "run"),
     "misspelt gadget": (["run", "trace_exce"], 2, "trace_exec"),
     "misspelt flag": (["run", "trace_exec", "--ignore-faild"], 2, "--ignore-failed"),
-    "misspelt common flag": (["run", "trace_exec", "--containernam", "x"], 2, None),
+    "misspelt common flag": (["run", "trace_exec", "--containernmae", "x"], 2, "--containername"),
     "misspelt field": (["run", "trace_exec", "--fields", "proc.con"], 2, "proc.comm"),
     "misspelt field of a filter": (["run", "trace_exec", "--filter", "proc.com==x"], 2, "proc.comm"),
     "misspelt sort": (["run", "top_tcp", "--sort", "proc.pidd"], 2, "proc.pid"),

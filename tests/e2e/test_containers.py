@@ -39,7 +39,7 @@ def test_two_hundred_of_a_few_milliseconds(lab):
     with ig.Ig("run", "trace_exec", "-o", "json", "-c", f"{lab.prefix}-short*") as running:
         running.ready()
         for at in range(0, len(names), 20):
-            batch = [lab.container("/bin/true", name=name) for name in names[at:at + 20]]
+            batch = [lab.container("/bin/busybox", "true", name=name) for name in names[at:at + 20]]
             for c in batch:
                 c.run()
         time.sleep(1)

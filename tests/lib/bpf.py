@@ -12,7 +12,11 @@ def snapshot():
     """(kind, id) of all programs, maps and links."""
     seen = set()
     for kind in ("prog", "map", "link"):
-        done = containers.run("bpftool", "-j", kind, "show")
+        def show():
+            done = containers.run("bpftool", "-j", kind, "show", check=False)
+            return done if done.returncode == 0 else None
+        # bpftool gives up when an object ends while it looks.
+        done = containers.wait_for(show, 10, "answer of bpftool")
         seen |= {(kind, item["id"]) for item in json.loads(done.text or "[]") if "id" in item}
     return seen
 
