@@ -100,9 +100,9 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 	buf_init(&json, 65536);
 	buf_init(&text, 65536);
 	buf_str(&json, "\"event\":\"lost\",\"gadget\":");
-	json_string(&json, gadget, strlen(gadget));
+	json_quote(&json, gadget, strlen(gadget));
 	buf_str(&json, ",\"container\":");
-	json_string(&json, name, strlen(name));
+	json_quote(&json, name, strlen(name));
 	buf_str(&json, ",\"count\":");
 	buf_u64(&json, count);
 	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count, c ? " of container " : "", name);

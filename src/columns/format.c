@@ -338,8 +338,11 @@ void field_text(const struct field *f, const struct row *row, const struct clock
 	_cleanup_(buf_done) struct buf raw = { .max = out->max };
 	bool truncated = false;
 	const char *bytes;
+	int64_t number;
 	size_t len;
 
+	if (f->flags & FIELD_SKIP_EMPTY && row_number(row, f, &number) && !number)
+		return;
 	if (f->kind == KIND_TEXT && row_text(row, f, &bytes, &len, &truncated)) {
 		escape_text(out, bytes, len);
 	} else {

@@ -49,13 +49,10 @@ struct format {
 const struct format *format_find(const char *type, enum kind kind, uint32_t size);
 
 /*
- * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what would steer a terminal
- * is written as \uXXXX, so that JSON may be looked at on one.
+ * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what would
+ * steer a terminal is written as \uXXXX, so that JSON may be looked at on one.
  */
 void json_quote(struct buf *out, const char *bytes, size_t len);
-#ifndef JANSSON_H
-#define json_string json_quote /* the name is jansson's; for files that do not include it */
-#endif
 
 /* The value of f in row, as the columns show it (escaped: no control characters; … where it was cut). */
 void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,

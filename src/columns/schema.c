@@ -275,12 +275,16 @@ static bool is_tail_of(const char *path, const char *name)
 	       (len == path_len || path[path_len - len - 1] == '.');
 }
 
-static const struct field *find_short(const struct schema *s, const char *name)
+/*
+ * The least deep field whose path ends in name. *ret_other is another one that is as deep as it, or NULL.
+ */
+static const struct field *find_short(const struct schema *s, const char *name,
+				      const struct field **ret_other)
 {
 	const struct field *best = NULL;
 	size_t best_depth = SIZE_MAX;
-	bool twice = false;
 
+	*ret_other = NULL;
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
 		size_t depth = 0;
@@ -292,12 +296,12 @@ static const struct field *find_short(const struct schema *s, const char *name)
 		if (depth < best_depth) {
 			best = f;
 			best_depth = depth;
-			twice = false;
+			*ret_other = NULL;
 		} else if (depth == best_depth) {
-			twice = true;
+			*ret_other = f;
 		}
 	}
-	return twice ? NULL : best;
+	return best;
 }
 
 static const char *nth_path(const void *ctx, size_t i)
@@ -318,13 +322,17 @@ static const char *nth_last_part(const void *ctx, size_t i)
 
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err)
 {
-	const struct field *f = schema_field(s, name);
+	const struct field *f = schema_field(s, name), *other = NULL;
 	const char *suggestion;
 
 	if (!f || f->flags & FIELD_INTERNAL)
-		f = find_short(s, name);
-	if (f)
+		f = find_short(s, name, &other);
+	if (f && !other)
 		return f;
+	if (f) {
+		err_set(err, -ENOENT, "'%s' may be '%s' or '%s'", name, f->name, other->name);
+		return NULL;
+	}
 	suggestion = nearest(name, nth_path, s);
 	if (!suggestion)
 		suggestion = nearest(name, nth_last_part, s);

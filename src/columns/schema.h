@@ -43,7 +43,7 @@ enum field_flags {
 	FIELD_HIDDEN = 1,   /* not a column unless asked for; still in JSON and filters */
 	FIELD_RIGHT = 2,    /* aligned right */
 	FIELD_INTERNAL = 4, /* in no output and not selectable: the container key */
-	FIELD_SKIP_EMPTY = 8, /* absent from JSON when empty or zero */
+	FIELD_SKIP_EMPTY = 8, /* absent from JSON, and blank as a column, when empty or zero */
 	FIELD_KEY = 16,	    /* top tables: part of the row's key */
 	FIELD_FIXED = 32,   /* its column is neither stretched nor shrunk */
 };

@@ -6,7 +6,7 @@
  * may come mixed.
  *
  * Life: fill struct view_options (strings from the command line), view_new(), view_add() for each
- * schema, then rows, then view_flush() and view_free().
+ * schema, view_start(), then rows, then view_flush() and view_free().
  *
  * Kinds of source. A stream (trace) prints each row as it comes; view_row()'s answer is final. A
  * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and prints,
@@ -35,7 +35,7 @@ struct view_options {
 	bool redraw;		 /* clear the screen before a repeating table */
 	unsigned int columns;	 /* width of the terminal; 0: no limit, columns are as wide as their default */
 	struct clock_base clock;
-	int fd;			 /* where to write; blocking */
+	int fd;			 /* where to write; stays the caller's */
 	int err_fd;		 /* loss lines of columns and YAML; -1: none */
 };
 
@@ -59,12 +59,16 @@ int view_start(struct view *v, struct err *err);
 
 /*
  * One row; it is read during the call only (tables copy it). True: delivered (printed or kept for
- * the table), false: discarded by filter or limit. `late` marks a row that came after newer ones
- * of a sorted stream were printed.
+ * the table), false: discarded by filter or limit, or because nobody reads any more. `late` marks a
+ * row that came after newer ones of a sorted stream were printed: "late":true, or "(late)" at the line's end.
  */
 bool view_row(struct view *v, unsigned int source, const struct row *row, bool late);
 
-/* The rows of a table since its last end are complete: sort, cut, print. Returns the number of rows cut off. */
+/*
+ * The rows of a table since its last end are complete: sort, cut to max_entries, print. Returns the
+ * number of rows cut off, which view_row() had taken. Rows beyond MAX_TABLE_ROWS were refused
+ * there; a note says how many.
+ */
 uint64_t view_table_end(struct view *v, unsigned int source);
 
 /*
@@ -77,8 +81,8 @@ bool view_full(const struct view *v);  /* a stream's max_entries is reached */
 
 /*
  * What was printed stays in a buffer until view_flush or until 64 KiB wait. -EPIPE where the
- * reader is gone: end cleanly. Rows that could not be written by then are counted in
- * view_unwritten().
+ * reader is gone: end cleanly. Rows that view_row() took and that could not be written are counted
+ * in view_unwritten(). A slow reader is waited for, also where fd is non-blocking.
  */
 int view_flush(struct view *v);
 uint64_t view_unwritten(const struct view *v);

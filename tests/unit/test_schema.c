@@ -150,6 +150,18 @@ static void finding(void **state)
 	schema_unref(s);
 }
 
+static void names_of_two_fields(void **state)
+{
+	struct schema *s = schema_new(NULL, "test", 8);
+
+	schema_add(s, &(struct field){ .name = "a.name", .kind = KIND_UINT, .size = 4 }, NULL);
+	schema_add(s, &(struct field){ .name = "b.name", .kind = KIND_UINT, .size = 4 }, NULL);
+	schema_finish(s, NULL);
+	expect_found(s, "name", NULL, "'name' may be 'a.name' or 'b.name'");
+	expect_found(s, "b.name", "b.name", NULL);
+	schema_unref(s);
+}
+
 static void rows_with_hostile_places(void **state)
 {
 	struct schema *s = open_schema();
@@ -280,7 +292,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(malformed_fields),	cmocka_unit_test(number_of_fields_is_limited),
 		cmocka_unit_test(order_and_defaults),	cmocka_unit_test(members_come_together),
-		cmocka_unit_test(finding),		cmocka_unit_test(rows_with_hostile_places),
+		cmocka_unit_test(finding),		cmocka_unit_test(names_of_two_fields),
+			cmocka_unit_test(rows_with_hostile_places),
 		cmocka_unit_test(numbers_of_all_sizes), cmocka_unit_test(json_and_back),
 		cmocka_unit_test(broken_json),
 	};
