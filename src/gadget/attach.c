@@ -300,13 +300,10 @@ void gadget_detach(struct gadget *g)
 {
 	bool any = false;
 
-	for (size_t i = 0; g->run && i < g->run->n_programs; i++) {
-		struct program *p = &g->run->programs[i];
-
-		any |= p->link != NULL;
-		bpf_link__destroy(p->link);
-		p->link = NULL;
-	}
-	if (any)
-		programs_wait();
+	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
+		any |= g->run->programs[i].link != NULL;
+	if (!any)
+		return;
+	links_close(g->run->programs, g->run->n_programs);
+	programs_wait();
 }

@@ -59,7 +59,10 @@ void programs_wait(void);
 /* twins.c: lets programs that are the same but for their hook share one. Before loading. */
 void twins_find(struct gadget *g);
 
-/* events.c: gives up the perf events of programs that are detached, without waiting for the kernel. */
+/* events.c */
+/* Closes all links; when it returns, none of them starts a program any more. */
+void links_close(struct program *programs, size_t n);
+/* Gives up the perf events of programs that are detached, without waiting for the kernel. */
 void events_close(struct program *programs, size_t n);
 
 /* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
