@@ -13,7 +13,7 @@
 #include "base/parse.h"
 #include "columns/format.h"
 
-enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024, MAX_REGEX_COPIES = 2000 };
+enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 };
 
 enum op { OP_EQ, OP_NE, OP_GE, OP_LE, OP_GT, OP_LT, OP_MATCH, OP_NO_MATCH };
 
@@ -200,30 +200,101 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
 	return names_source(c, s) && schema_require(s, c->field, NULL);
 }
 
-/*
- * regcomp() copies what an interval repeats, and intervals may be nested: ((a{200}){200}){200} would
- * fill the memory. So the product of all of them has a limit.
- */
-static bool repeats_too_often(const char *regex)
+/* ---- how large a regular expression gets ---- */
+
+enum { MAX_REGEX_COST = 2000, MAX_REGEX_DEPTH = 32 };
+
+struct regex_cost {
+	uint64_t sum[MAX_REGEX_DEPTH];	/* of what stands before the last atom, in each open group */
+	uint64_t last[MAX_REGEX_DEPTH]; /* of the last atom, which a repetition is about */
+	size_t depth;
+};
+
+/* "{2,5}" at p: sets the largest number. Returns the last byte of it. */
+static const char *read_interval(const char *p, uint64_t *ret_most)
 {
-	uint64_t product = 1;
+	uint64_t number = 0;
 
-	for (const char *p = regex; *p; p++) {
-		uint64_t number = 0, most = 1;
+	*ret_most = 1;
+	for (; (p[1] >= '0' && p[1] <= '9') || p[1] == ','; p++) {
+		number = p[1] == ',' ? 0 : number * 10 + (uint64_t)(p[1] - '0');
+		if (number > MAX_REGEX_COST)
+			number = MAX_REGEX_COST;
+		if (number > *ret_most)
+			*ret_most = number;
+	}
+	return p;
+}
 
-		if (*p != '{')
-			continue;
-		for (p++; (*p >= '0' && *p <= '9') || *p == ','; p++) {
-			number = *p == ',' ? 0 : number * 10 + (uint64_t)(*p - '0');
-			if (number > MAX_REGEX_COPIES)
+/* The last byte of the bracket expression that starts at p. */
+static const char *skip_bracket(const char *p)
+{
+	const char *start = p;
+
+	p += p[1] == '^' ? 2 : 1;
+	if (*p == ']')
+		p++;
+	for (; *p && *p != ']'; p++) {
+		const char *end = NULL;
+		char close[3] = { p[1], ']', '\0' };
+
+		if (*p == '[' && p[1] && strchr(":.=", p[1])) /* [:alpha:] */
+			end = strstr(p + 2, close);
+		if (end)
+			p = end + 1;
+	}
+	return *p ? p : start;
+}
+
+static void add_atom(struct regex_cost *c, uint64_t cost)
+{
+	c->sum[c->depth] += c->last[c->depth];
+	c->last[c->depth] = cost;
+}
+
+/*
+ * regcomp() copies what a repetition is about, once for each count and twice for a `+`, and they
+ * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the copies.
+ */
+static bool regex_is_too_large(const char *p)
+{
+	struct regex_cost c = { 0 };
+	uint64_t most, inside;
+
+	for (; *p; p++) {
+		switch (*p) {
+		case '(':
+			add_atom(&c, 0);
+			if (++c.depth == MAX_REGEX_DEPTH)
 				return true;
-			most = number > most ? number : most;
-		}
-		product *= most;
-		if (product > MAX_REGEX_COPIES)
-			return true;
-		if (!*p)
+			c.sum[c.depth] = c.last[c.depth] = 0;
 			break;
+		case ')':
+			inside = c.sum[c.depth] + c.last[c.depth] + 1;
+			c.depth -= c.depth > 0;
+			add_atom(&c, inside);
+			break;
+		case '+':
+			c.last[c.depth] *= 2;
+			break;
+		case '*':
+		case '?':
+			c.last[c.depth]++;
+			break;
+		case '{':
+			p = read_interval(p, &most);
+			c.last[c.depth] = c.last[c.depth] * most + most;
+			break;
+		case '[':
+			p = skip_bracket(p);
+			add_atom(&c, 1);
+			break;
+		default:
+			p += *p == '\\' && p[1];
+			add_atom(&c, 1);
+		}
+		if (c.sum[c.depth] + c.last[c.depth] > MAX_REGEX_COST)
+			return true;
 	}
 	return false;
 }
@@ -236,9 +307,8 @@ static int bind_regex(const struct condition *c, struct bound_condition *b, stru
 	if (strlen(c->value) > MAX_REGEX_BYTES) /* the compiled form of a long one takes much memory */
 		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
 			       MAX_REGEX_BYTES);
-	if (repeats_too_often(c->value))
-		return err_set(err, -EINVAL, "filter: '%s' repeats more than %d times", c->value,
-			       MAX_REGEX_COPIES);
+	if (regex_is_too_large(c->value))
+		return err_set(err, -EINVAL, "filter: '%s' repeats too much", c->value);
 	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
 	if (r) {
 		regerror(r, &b->regex, why, sizeof(why));

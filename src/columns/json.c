@@ -214,6 +214,8 @@ struct json_plan *json_plan_new(const struct schema *s, const bool *selected, co
 
 	p->clock = clock ? *clock : (struct clock_base){ 0 };
 	p->second = INT64_MIN;
+	p->room_ops = s->n_fields;
+	p->ops = xnew_n(struct op, p->room_ops);
 	p->head_len = strlen(head) + 1;
 	p->head = arena_alloc(&p->arena, p->head_len + COPY_STEP);
 	p->head[0] = '{';

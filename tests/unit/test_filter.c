@@ -106,6 +106,8 @@ static void conditions(void **state)
 		{ "trace_exec:error!=ENOENT", true }, /* says nothing about these rows */
 		{ "timestamp>=1000000000123456789", true },
 		{ "path!=,fd==5", true },
+		{ "path~^(/[[:alnum:]_-]+){3}/lib[a-z]+\\.so(\\.[0-9]+)*$", true },
+		{ "path~[]]|[^]/]*libc", true },
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
@@ -155,7 +157,9 @@ static void errors(void **state)
 	expect_error("latency>fast", -EINVAL, "not a value");
 	expect_error("peer.addr==example.org", -EINVAL, "not a value");
 	expect_error("path~(", -EINVAL, "no regular expression");
-	expect_error("path~((a{1\\,200}){1\\,200}){200}", -EINVAL, "repeats more");
+	expect_error("path~((a{1\\,200}){1\\,200}){200}", -EINVAL, "repeats too much");
+	expect_error("path~a++++++++++++++++", -EINVAL, "repeats too much");
+	expect_error("path~(((((((((((a+)+)+)+)+)+)+)+)+)+)+)+", -EINVAL, "repeats too much");
 	expect_error("proc==1", -EINVAL, "group");
 	expect_error("container==1", -ENOENT, "no field");
 }
