@@ -254,11 +254,12 @@ static void add_atom(struct regex_cost *c, uint64_t cost)
 
 /*
  * regcomp() copies what a repetition is about, once for each count and twice for a `+`, and they
- * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the copies.
+ * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the copies. NULL: no fault.
  */
-static bool regex_is_too_large(const char *p)
+static const char *regex_fault(const char *p)
 {
 	struct regex_cost c = { 0 };
+	static const char too_large[] = "repeats too much";
 	uint64_t most, inside;
 
 	for (; *p; p++) {
@@ -266,7 +267,7 @@ static bool regex_is_too_large(const char *p)
 		case '(':
 			add_atom(&c, 0);
 			if (++c.depth == MAX_REGEX_DEPTH)
-				return true;
+				return too_large;
 			c.sum[c.depth] = c.last[c.depth] = 0;
 			break;
 		case ')':
@@ -289,26 +290,33 @@ static bool regex_is_too_large(const char *p)
 			p = skip_bracket(p);
 			add_atom(&c, 1);
 			break;
+		case '\\':
+			if (p[1] >= '1' && p[1] <= '9') /* not POSIX, and may take forever */
+				return "has a back reference";
+			p += p[1] != '\0';
+			add_atom(&c, 1);
+			break;
 		default:
-			p += *p == '\\' && p[1];
 			add_atom(&c, 1);
 		}
 		if (c.sum[c.depth] + c.last[c.depth] > MAX_REGEX_COST)
-			return true;
+			return too_large;
 	}
-	return false;
+	return NULL;
 }
 
 static int bind_regex(const struct condition *c, struct bound_condition *b, struct err *err)
 {
+	const char *fault;
 	char why[128];
 	int r;
 
 	if (strlen(c->value) > MAX_REGEX_BYTES) /* the compiled form of a long one takes much memory */
 		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
 			       MAX_REGEX_BYTES);
-	if (regex_is_too_large(c->value))
-		return err_set(err, -EINVAL, "filter: '%s' repeats too much", c->value);
+	fault = regex_fault(c->value);
+	if (fault)
+		return err_set(err, -EINVAL, "filter: '%s' %s", c->value, fault);
 	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
 	if (r) {
 		regerror(r, &b->regex, why, sizeof(why));

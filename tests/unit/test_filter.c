@@ -158,6 +158,7 @@ static void errors(void **state)
 	expect_error("peer.addr==example.org", -EINVAL, "not a value");
 	expect_error("path~(", -EINVAL, "no regular expression");
 	expect_error("path~((a{1\\,200}){1\\,200}){200}", -EINVAL, "repeats too much");
+	expect_error("path~(a*)*\\1", -EINVAL, "back reference");
 	expect_error("path~a++++++++++++++++", -EINVAL, "repeats too much");
 	expect_error("path~(((((((((((a+)+)+)+)+)+)+)+)+)+)+)+", -EINVAL, "repeats too much");
 	expect_error("proc==1", -EINVAL, "group");
