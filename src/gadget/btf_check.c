@@ -15,7 +15,7 @@
 #define MAX_TYPE_BYTES (1ull << 40) /* __uint(max_entries, N) is an array of N ints */
 #define MAX_NAME 255
 
-/* What stands behind the header of each kind: `fixed` bytes, then `each` bytes as often as vlen says. */
+/* Behind the header of each kind: `fixed` bytes, then `each` bytes as often as vlen says. */
 static const struct kind_layout {
 	uint8_t fixed, each;
 	bool has_type; /* the header's last word is a type id, else a size or unused */
@@ -48,7 +48,7 @@ static const struct kind_layout *layout_of(const struct btf_type *type)
 	return kind != BTF_KIND_UNKN && kind < array_size(layouts) ? &layouts[kind] : NULL;
 }
 
-/* ---- extents -------------------------------------------------------------------------------- */
+/* ---- extents ------------------------------------------------------------------------- */
 
 static int read_header(struct types *t, size_t size, struct btf_header *h, struct err *err)
 {
@@ -103,7 +103,7 @@ static int read_extents(struct types *t, const struct btf_header *h, struct err 
 	return 0;
 }
 
-/* ---- ids and names --------------------------------------------------------------------------- */
+/* ---- ids and names ------------------------------------------------------------------- */
 
 /* Names reach terminals and files: printable ASCII only. */
 static bool good_name(const struct types *t, uint32_t offset)
@@ -119,7 +119,7 @@ static bool good_name(const struct types *t, uint32_t offset)
 	return true;
 }
 
-/* A type that values, pointers and parameters can have: not a variable, section, function or tag. */
+/* A type that values and pointers can have: not a variable, section, function or tag. */
 static bool is_value(const struct types *t, uint32_t id)
 {
 	static const bool not_values[array_size(layouts)] = {
@@ -193,25 +193,33 @@ static int check_own(const struct types *t, uint32_t id, struct err *err)
 		memcpy(&encoding, type + 1, sizeof(encoding));
 		if (!power_of_two_to(type->size, 16) || !BTF_INT_BITS(encoding) ||
 		    BTF_INT_BITS(encoding) + BTF_INT_OFFSET(encoding) > type->size * 8)
-			return err_set(err, -EINVAL, "type %u is an integer of impossible size", id);
+			return err_set(err, -EINVAL, "type %u is an integer of impossible size",
+				       id);
 		return 0;
 	case BTF_KIND_FLOAT:
-		return type->size <= 16 ? 0 : err_set(err, -EINVAL,
-			       "type %u is a float of impossible size", id);
+		if (type->size > 16)
+			return err_set(err, -EINVAL, "type %u is a float of impossible size", id);
+		return 0;
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64:
-		return power_of_two_to(type->size, 8) ? 0 : err_set(err, -EINVAL,
-			       "type %u is an enum of impossible size", id);
+		if (!power_of_two_to(type->size, 8))
+			return err_set(err, -EINVAL, "type %u is an enum of impossible size", id);
+		return 0;
 	case BTF_KIND_ARRAY:
 		a = types_array(t, id);
 		if (!a->type || !is_value(t, a->type))
 			return bad_ref(err, id, a->type);
-		return a->index_type && is_value(t, a->index_type) ? 0 : bad_ref(err, id, a->index_type);
+		if (!a->index_type || !is_value(t, a->index_type))
+			return bad_ref(err, id, a->index_type);
+		return 0;
 	case BTF_KIND_FUNC:
-		return types_kind(t, type->type) == BTF_KIND_FUNC_PROTO ? 0 :
-									  bad_ref(err, id, type->type);
+		if (types_kind(t, type->type) != BTF_KIND_FUNC_PROTO)
+			return bad_ref(err, id, type->type);
+		return 0;
 	case BTF_KIND_VAR:
-		return *types_name(t, id) ? 0 : err_set(err, -EINVAL, "variable %u has no name", id);
+		if (!*types_name(t, id))
+			return err_set(err, -EINVAL, "variable %u has no name", id);
+		return 0;
 	default:
 		return 0;
 	}
@@ -242,7 +250,7 @@ static int check_refs(const struct types *t, uint32_t id, struct err *err)
 	return r < 0 ? r : check_parts(t, id, err);
 }
 
-/* ---- sizes and cycles --------------------------------------------------------------------------- */
+/* ---- sizes and cycles ---------------------------------------------------------------- */
 
 static int resolve(struct types *t, uint32_t id, unsigned int depth, struct err *err);
 
@@ -345,7 +353,7 @@ static int resolve(struct types *t, uint32_t id, unsigned int depth, struct err 
 	return r;
 }
 
-/* ---- what needs all of the above -------------------------------------------------------------- */
+/* ---- what needs all of the above ----------------------------------------------------- */
 
 static int check_section(const struct types *t, uint32_t id, struct err *err)
 {

@@ -52,8 +52,8 @@ static bool check_relo(const struct object *o, const unsigned char *record)
 
 	memcpy(&relo, record, sizeof(relo));
 	access = types_string(&o->types, relo.access_str_off);
-	if (!relo.type_id || relo.type_id > o->types.n || !access ||
-	    (int)relo.kind < 0 || relo.kind > BPF_CORE_TYPE_MATCHES)
+	if (!relo.type_id || relo.type_id > o->types.n || !access || (int)relo.kind < 0 ||
+	    relo.kind > BPF_CORE_TYPE_MATCHES)
 		return false;
 	for (; *access; access++) {
 		if (*access == ':') {
@@ -89,11 +89,13 @@ static int check_block(const struct object *o, const struct table *t, const unsi
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(&at, records + (size_t)i * record_size, sizeof(at));
 		if (at % 8 || at >= code->size)
-			return err_set(err, -EINVAL, "entry %u of the table of %s is outside section %s",
-				       i, t->name, section);
+			return err_set(err, -EINVAL,
+				       "entry %u of the table of %s is outside section %s", i,
+				       t->name, section);
 		if (!t->check(o, records + (size_t)i * record_size))
-			return err_set(err, -EINVAL, "entry %u of the table of %s for section %s is malformed",
-				       i, t->name, section);
+			return err_set(err, -EINVAL,
+				       "entry %u of the table of %s for section %s is malformed", i,
+				       t->name, section);
 	}
 	return 0;
 }

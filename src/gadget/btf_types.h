@@ -34,13 +34,13 @@ struct types {
 	uint32_t n; /* the last id */
 };
 
-/* *ret is plain data, released by types_close(), and untouched on failure. -EINVAL names the fault. */
+/* *ret is plain data, released by types_close(). -EINVAL names the fault. */
 int types_open(const void *btf, size_t size, struct types *ret, struct err *err);
 void types_close(struct types *t);
 
 const struct btf_type *types_get(const struct types *t, uint32_t id);
 unsigned int types_kind(const struct types *t, uint32_t id);
-const char *types_name(const struct types *t, uint32_t id); /* "" where it has none */
+const char *types_name(const struct types *t, uint32_t id);	  /* "" where it has none */
 const char *types_string(const struct types *t, uint32_t offset); /* NULL: outside */
 uint64_t types_size(const struct types *t, uint32_t id);
 
@@ -59,7 +59,8 @@ const struct btf_enum64 *types_enums64(const struct types *t, uint32_t id);
 uint32_t types_count(const struct types *t, uint32_t id);
 
 /* Place of a member in its struct, in bits, and its width where it is a bitfield (else 0). */
-uint32_t types_member_bits(const struct types *t, uint32_t id, uint32_t member, uint32_t *ret_width);
+uint32_t types_member_bits(const struct types *t, uint32_t id, uint32_t member,
+			   uint32_t *ret_width);
 
 /*
  * The tags of type `id`, or of its member `member` (-1: of the type itself), that start with

@@ -24,7 +24,7 @@ static const char *const source_tags[] = {
 	[SOURCE_SNAPSHOT] = "snapshot",
 };
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------- */
 
 bool describe_identifier(const char *s)
 {
@@ -54,7 +54,7 @@ const char *describe_tag(const struct types *t, uint32_t id, int member, const c
 	return types_tag(t, id, member, prefix, &cursor);
 }
 
-/* ---- types ----------------------------------------------------------------------------------- */
+/* ---- types --------------------------------------------------------------------------- */
 
 struct type_end describe_type(const struct types *t, uint32_t id)
 {
@@ -168,7 +168,8 @@ int describe_kind(const struct types *t, const struct type_end *end, enum kind *
 		if (strcmp(end->meaning, m->name))
 			continue;
 		if (kind != m->base || types_size(t, end->id) != m->size)
-			return err_set(err, -EINVAL, "%s is of a type %s that is not the one of gadget/types.h",
+			return err_set(err, -EINVAL,
+				       "%s is of a type %s that is not the one of gadget/types.h",
 				       what, m->name);
 		kind = m->kind;
 	}
@@ -176,7 +177,7 @@ int describe_kind(const struct types *t, const struct type_end *end, enum kind *
 	return 0;
 }
 
-/* ---- the gadget -------------------------------------------------------------------------------- */
+/* ---- the gadget ---------------------------------------------------------------------- */
 
 static int describe_self(const struct types *t, struct gadget *g, struct err *err)
 {
@@ -191,7 +192,8 @@ static int describe_self(const struct types *t, struct gadget *g, struct err *er
 	g->doc = xstrdup(text);
 	while ((text = types_tag(t, license, -1, "alias:", &cursor))) {
 		if (!describe_identifier(text) || g->n_aliases == MAX_ALIASES)
-			return err_set(err, -EINVAL, "the gadget has malformed or too many aliases");
+			return err_set(err, -EINVAL,
+				       "the gadget has malformed or too many aliases");
 		*grow(&g->aliases, &g->n_aliases, &g->room_aliases) = xstrdup(text);
 	}
 	return 0;
@@ -220,7 +222,8 @@ static int describe_source(const struct types *t, uint32_t var, enum source_kind
 	if (types_kind(t, id) == BTF_KIND_PTR)
 		id = types_strip(t, t->by_id[id]->type, true);
 	if (types_kind(t, id) != BTF_KIND_STRUCT)
-		return err_set(err, -EINVAL, "data source %s is not a pointer to a struct", variable);
+		return err_set(err, -EINVAL, "data source %s is not a pointer to a struct",
+			       variable);
 	if (types_size(t, id) > MAX_RECORD_BYTES || !types_size(t, id))
 		return err_set(err, -EINVAL, "records of data source %s are longer than %u bytes",
 			       variable, MAX_RECORD_BYTES);

@@ -15,7 +15,10 @@ struct type_end {
 };
 struct type_end describe_type(const struct types *t, uint32_t id);
 
-/* How its values are stored; -EINVAL where no field or parameter can be of this type. KIND_NONE: a struct or union. */
+/*
+ * How its values are stored; KIND_NONE: a struct or union. -EINVAL where no field or parameter can
+ * be of this type.
+ */
 int describe_kind(const struct types *t, const struct type_end *end, enum kind *ret,
 		  const char *what, struct err *err);
 
@@ -28,7 +31,7 @@ bool describe_text(const char *s, bool lines);
 /* The first tag with `prefix` on a type or member (-1: the type itself); NULL: none. */
 const char *describe_tag(const struct types *t, uint32_t id, int member, const char *prefix);
 
-/* fields.c: adds the fields of struct `record` to the schema of src, whose kind is set; fills src's sizes. */
+/* fields.c: fills the schema of src, whose kind is set, and its sizes from struct `record`. */
 int describe_fields(const struct types *t, uint32_t record, struct source *src, struct err *err);
 
 /* params.c: adds the parameter that variable `var` of .rodata is. */

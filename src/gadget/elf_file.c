@@ -15,7 +15,7 @@
 enum { RELOC_64_64 = 1, RELOC_ABS64 = 2, RELOC_ABS32 = 3, RELOC_NODYLD32 = 4, RELOC_64_32 = 10 };
 
 static const uint8_t reloc_bytes[] = {
-	[RELOC_64_64] = 16, [RELOC_ABS64] = 8,	[RELOC_ABS32] = 4,
+	[RELOC_64_64] = 16,   [RELOC_ABS64] = 8, [RELOC_ABS32] = 4,
 	[RELOC_NODYLD32] = 4, [RELOC_64_32] = 8,
 };
 
@@ -48,8 +48,7 @@ static int check_header(const Elf64_Ehdr *h, size_t size, struct err *err)
 	if (!h->e_shnum || h->e_shnum > MAX_SECTIONS)
 		return err_set(err, -EINVAL, "%u sections; between 1 and %u are possible",
 			       h->e_shnum, MAX_SECTIONS);
-	if (h->e_shoff % 8 ||
-	    !inside(h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr), size))
+	if (h->e_shoff % 8 || !inside(h->e_shoff, (uint64_t)h->e_shnum * sizeof(Elf64_Shdr), size))
 		return err_set(err, -EINVAL, "the table of sections lies outside the file");
 	if (h->e_shstrndx >= h->e_shnum)
 		return err_set(err, -EINVAL, "the section with the names does not exist");
@@ -110,8 +109,8 @@ static int read_sections(struct elf_file *f, const Elf64_Ehdr *h, struct err *er
 		memcpy(&row, f->bytes + h->e_shoff + i * sizeof(row), sizeof(row));
 		f->sections[i].name = string_at(&f->sections[h->e_shstrndx], row.sh_name);
 		if (i && !f->sections[i].name)
-			return err_set(err, -EINVAL, "the name of section %u lies outside its table",
-				       i);
+			return err_set(err, -EINVAL,
+				       "the name of section %u lies outside its table", i);
 	}
 	f->sections[0].name = "";
 	return 0;
@@ -194,20 +193,24 @@ static int check_relocs(const struct elf_file *f, uint32_t index, struct err *er
 		uint64_t bytes;
 
 		if (r.type >= array_size(reloc_bytes) || !reloc_bytes[r.type])
-			return err_set(err, -EINVAL, "relocation %zu of section %u is of unknown type %u",
-				       i, index, r.type);
+			return err_set(err, -EINVAL,
+				       "relocation %zu of section %u is of unknown type %u", i,
+				       index, r.type);
 		if (r.symbol >= f->n_symbols)
 			return err_set(err, -EINVAL,
-				       "relocation %zu of section %u names symbol %u, which does not exist",
+				       "relocation %zu of section %u names symbol %u, which does "
+				       "not exist",
 				       i, index, r.symbol);
-		/* An address in data takes 8 bytes, in code the two halves of an instruction pair. */
+		/* An address takes 8 bytes in data, an instruction pair in code. */
 		bytes = r.type == RELOC_64_64 && !elf_is_code(target) ? 8 : reloc_bytes[r.type];
 		if (!inside(r.offset, bytes, target->size))
-			return err_set(err, -EINVAL, "relocation %zu of section %u lies outside section %u",
-				       i, index, s->info);
+			return err_set(err, -EINVAL,
+				       "relocation %zu of section %u lies outside section %u", i,
+				       index, s->info);
 		if (elf_is_code(target) && r.offset % 8)
-			return err_set(err, -EINVAL, "relocation %zu of section %u is within an instruction",
-				       i, index);
+			return err_set(err, -EINVAL,
+				       "relocation %zu of section %u is within an instruction", i,
+				       index);
 	}
 	return 0;
 }

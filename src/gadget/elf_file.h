@@ -43,7 +43,7 @@ struct elf_file {
 	uint32_t n_symbols;
 };
 
-/* *ret is plain data, released by elf_close(), and untouched on failure. -EINVAL names the fault. */
+/* *ret is plain data, released by elf_close(). -EINVAL names the fault. */
 int elf_open(const void *bytes, size_t size, struct elf_file *ret, struct err *err);
 void elf_close(struct elf_file *f);
 

@@ -35,7 +35,7 @@ struct place {
 
 static int add_members(struct walk *w, uint32_t id, const struct place *at);
 
-/* ---- hints: COL(hidden, width=12) -------------------------------------------------------------- */
+/* ---- hints: COL(hidden, width=12) ---------------------------------------------------- */
 
 static const struct hint_flag {
 	const char *word;
@@ -80,7 +80,8 @@ static int apply_hint(struct field *f, const char *word)
 	return -EINVAL;
 }
 
-/* The preprocessor wrote the hints: words between commas, with blanks where the author liked them. */
+/* The preprocessor wrote the hints: words between commas, with blanks where the author liked them.
+ */
 static int apply_hints(struct walk *w, struct field *f, const char *text)
 {
 	_cleanup_(freep) char *copy = xstrdup(text);
@@ -116,7 +117,7 @@ static int apply_tags(struct walk *w, uint32_t id, uint32_t member, struct field
 	return 0;
 }
 
-/* ---- fields --------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------- */
 
 /* Names of an enum's values; NULL (and 0) for other types. */
 static struct enum_value *enum_values(const struct types *t, uint32_t id, uint32_t *ret_n)
@@ -194,12 +195,14 @@ static int add_field(struct walk *w, uint32_t id, uint32_t member, const struct 
 	r = schema_add(w->src->pub.schema, &f, w->err);
 	if (r < 0 || f.kind != KIND_NONE)
 		return r;
-	return add_members(w, end.id, &(struct place){
-		.offset = at->offset,
-		.parent = (int16_t)(w->src->pub.schema->n_fields - 1),
-		.flags = at->flags | (f.flags & (FIELD_HIDDEN | FIELD_SKIP_EMPTY)),
-		.depth = at->depth + 1,
-	});
+	return add_members(
+		w, end.id,
+		&(struct place){
+			.offset = at->offset,
+			.parent = (int16_t)(w->src->pub.schema->n_fields - 1),
+			.flags = at->flags | (f.flags & (FIELD_HIDDEN | FIELD_SKIP_EMPTY)),
+			.depth = at->depth + 1,
+		});
 }
 
 static int add_member(struct walk *w, uint32_t id, uint32_t member, const struct place *at)
@@ -250,7 +253,8 @@ static int add_members(struct walk *w, uint32_t id, const struct place *at)
 	return 0;
 }
 
-/* A table's row is struct { struct KEY key; struct VALUE value; }: both show without these names. */
+/* A table's row is struct { struct KEY key; struct VALUE value; }: both show without these names.
+ */
 static int add_row(struct walk *w, uint32_t id)
 {
 	const struct btf_member *m = types_members(w->types, id);
@@ -258,7 +262,8 @@ static int add_row(struct walk *w, uint32_t id)
 	uint32_t width, part;
 	int r;
 
-	if (types_count(w->types, id) != 2 || strcmp(types_string(w->types, m[0].name_off), "key") ||
+	if (types_count(w->types, id) != 2 ||
+	    strcmp(types_string(w->types, m[0].name_off), "key") ||
 	    strcmp(types_string(w->types, m[1].name_off), "value"))
 		return err_set(w->err, -EINVAL, "rows of table %s are not made of key and value",
 			       src->prefix);
@@ -284,8 +289,8 @@ static int add_row(struct walk *w, uint32_t id)
 			return r;
 	}
 	if (!src->key_size || src->value_offset < src->key_size)
-		return err_set(w->err, -EINVAL, "the key of table %s does not stand before its value",
-			       src->prefix);
+		return err_set(w->err, -EINVAL,
+			       "the key of table %s does not stand before its value", src->prefix);
 	return 0;
 }
 

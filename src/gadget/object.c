@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A gadget's object file, and the checks before libbpf sees it. libbpf trusts what a compiler wrote:
- * it takes names, ids and sizes without asking. So all it goes by is looked at here first.
+ * A gadget's object file, and the checks before libbpf sees it. libbpf trusts what a compiler
+ * wrote: it takes names, ids and sizes without asking. So what it goes by is looked at here first.
  */
 #include "gadget/object.h"
 
@@ -63,7 +63,7 @@ int object_variable(const struct object *o, const char *section, uint32_t var,
 	return 0;
 }
 
-/* ---- sections -------------------------------------------------------------------------------- */
+/* ---- sections ------------------------------------------------------------------------ */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -100,9 +100,9 @@ static const struct known_section {
 	size_t min_size;
 	bool refused;
 } known_sections[] = {
-	{ "license", 1, false },	{ "version", 4, false }, { ".maps", 0, false },
-	{ ".BTF", 1, false },		{ ".BTF.ext", 1, false }, { "maps", 0, true },
-	{ ".struct_ops", 0, true },	{ ".struct_ops.link", 0, true },
+	{ "license", 1, false },    { "version", 4, false },	     { ".maps", 0, false },
+	{ ".BTF", 1, false },	    { ".BTF.ext", 1, false },	     { "maps", 0, true },
+	{ ".struct_ops", 0, true }, { ".struct_ops.link", 0, true },
 };
 
 static int check_section(const struct elf_file *f, uint32_t i, struct err *err)
@@ -143,7 +143,7 @@ static int check_sections(const struct elf_file *f, struct err *err)
 	return check_names(f, err);
 }
 
-/* ---- programs --------------------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------------------------ */
 
 static int compare_places(const void *a, const void *b)
 {
@@ -154,7 +154,7 @@ static int compare_places(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-/* The first half of a 16-byte instruction must not be a function's last: its second half is written to. */
+/* A 16-byte instruction of which the function has only the first half: both are written to. */
 static bool ends_within_instruction(const struct elf_file *f, const struct elf_symbol *function)
 {
 	const struct elf_section *s = &f->sections[function->section];
@@ -190,7 +190,7 @@ static int check_functions(const struct elf_file *f, struct err *err)
 	return n ? 0 : err_set(err, -EINVAL, "it has no program");
 }
 
-/* ---- variables and maps ------------------------------------------------------------------------- */
+/* ---- variables and maps -------------------------------------------------------------- */
 
 /* A number in a map's definition is the length of an array that a pointer points to. */
 static bool map_number(const struct types *t, uint32_t type, uint32_t *ret)
@@ -209,7 +209,7 @@ static bool map_number(const struct types *t, uint32_t type, uint32_t *ret)
 static int check_map(const struct types *t, const char *map, uint32_t def, bool inner,
 		     struct err *err);
 
-/* __array(values, struct inner_map): an array without length of pointers to definitions or programs. */
+/* __array(values, …): an array without length of pointers to definitions or programs. */
 static int check_map_values(const struct types *t, const char *map, uint32_t type, struct err *err)
 {
 	uint32_t id = type;
@@ -247,11 +247,12 @@ static int check_map(const struct types *t, const char *map, uint32_t def, bool 
 				return r;
 		} else if (!strcmp(name, "key") || !strcmp(name, "value")) {
 			if (types_kind(t, m->type) != BTF_KIND_PTR)
-				return err_set(err, -EINVAL, "map %s has a malformed %s", map, name);
+				return err_set(err, -EINVAL, "map %s has a malformed %s", map,
+					       name);
 		} else if (!map_number(t, m->type, &number)) {
 			return err_set(err, -EINVAL, "map %s has a malformed %s", map, name);
 		} else if (!strcmp(name, "pinning") && number) {
-			/* Nothing of ours outlives the process, and nobody else's map is opened by name. */
+			/* Nothing of ours outlives the process. */
 			return err_set(err, -EINVAL, "map %s wants to be pinned", map);
 		}
 	}
@@ -295,12 +296,13 @@ static int check_variables(const struct object *o, uint32_t id, struct err *err)
 	bool externs = !strcmp(name, ".ksyms") || !strcmp(name, ".kconfig");
 
 	if (!externs && (!s || t->by_id[id]->size > s->size))
-		return err_set(err, -EINVAL, "the types describe a section %s that is not so", name);
+		return err_set(err, -EINVAL, "the types describe a section %s that is not so",
+			       name);
 	for (uint32_t i = 0; i < types_count(t, id); i++) {
 		if (types_kind(t, v[i].type) == BTF_KIND_FUNC) {
 			if (strcmp(name, ".ksyms"))
-				return err_set(err, -EINVAL, "section %s has a function for a variable",
-					       name);
+				return err_set(err, -EINVAL,
+					       "section %s has a function for a variable", name);
 		} else if (!externs && (v[i].size < types_size(t, v[i].type) ||
 					(uint64_t)v[i].offset + v[i].size > s->size)) {
 			return err_set(err, -EINVAL, "variable %s lies outside section %s",

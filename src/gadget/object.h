@@ -13,7 +13,7 @@ struct object {
 	struct types types;
 };
 
-/* *ret is plain data, released by object_close(); the bytes must outlive it. -EINVAL names the fault. */
+/* *ret is plain data, released by object_close(); the bytes must outlive it. */
 int object_open(const void *bytes, size_t size, struct object *ret, struct err *err);
 void object_close(struct object *o);
 

@@ -15,7 +15,7 @@
 extern const struct gadget_object __start_ig_gadgets[] __attribute__((weak));
 extern const struct gadget_object __stop_ig_gadgets[] __attribute__((weak));
 
-/* ---- built-in gadgets ---------------------------------------------------------------------------- */
+/* ---- built-in gadgets ---------------------------------------------------------------- */
 
 size_t gadget_builtin_count(void)
 {
@@ -36,35 +36,7 @@ const struct gadget_object *gadget_builtin(size_t i)
 	return NULL;
 }
 
-static bool has_alias(const struct gadget_object *g, const char *name)
-{
-	_cleanup_(object_close) struct object o = {};
-	uint32_t license, cursor = 0;
-	const char *alias;
-
-	if (object_open(g->elf, g->size, &o, NULL) < 0)
-		return false;
-	license = types_find(&o.types, BTF_KIND_VAR, "LICENSE");
-	while (license && (alias = types_tag(&o.types, license, -1, "alias:", &cursor)))
-		if (!strcmp(alias, name))
-			return true;
-	return false;
-}
-
-const struct gadget_object *gadget_builtin_find(const char *name_or_alias)
-{
-	const struct gadget_object *g;
-
-	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
-		if (!strcmp(g->name, name_or_alias))
-			return g;
-	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
-		if (has_alias(g, name_or_alias))
-			return g;
-	return NULL;
-}
-
-/* Names of all built-in gadgets and their aliases, for suggestions. */
+/* The names by which a gadget is called: its own first, then its aliases. */
 struct names {
 	char **items;
 	size_t n, room;
@@ -91,6 +63,30 @@ static void add_names(struct names *names, const struct gadget_object *g)
 		*grow(&names->items, &names->n, &names->room) = xstrdup(alias);
 }
 
+static bool is_called(const struct gadget_object *g, const char *name)
+{
+	_cleanup_(names_done) struct names names = {};
+	bool found = false;
+
+	add_names(&names, g);
+	for (size_t i = 0; i < names.n && !found; i++)
+		found = !strcmp(names.items[i], name);
+	return found;
+}
+
+const struct gadget_object *gadget_builtin_find(const char *name_or_alias)
+{
+	const struct gadget_object *g;
+
+	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
+		if (!strcmp(g->name, name_or_alias))
+			return g;
+	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
+		if (is_called(g, name_or_alias))
+			return g;
+	return NULL;
+}
+
 static const char *next_name(const void *ctx, size_t i)
 {
 	const struct names *names = ctx;
@@ -111,7 +107,7 @@ static int unknown_gadget(const char *name, struct err *err)
 	return err_set(err, -ENOENT, "no gadget '%s'", name);
 }
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------- */
 
 static int finish_schemas(struct gadget *g, const struct gadget_open_options *o, struct err *err)
 {
@@ -173,7 +169,8 @@ static char *name_of_file(const char *path)
 			name[len - cut] = '\0';
 	}
 	for (char *at = name; *at; at++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *at))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.",
+			    *at))
 			*at = '_';
 	return name;
 }
@@ -265,7 +262,7 @@ void gadget_freep(struct gadget **g)
 	gadget_free(*g);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------- */
 
 const char *gadget_name(const struct gadget *g)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Parameters: tagged constants in an object's .rodata. Their types, defaults and texts come from the
- * object; gadget_set() reads what a person writes, gadget_load() puts the bytes into the object.
+ * Parameters: tagged constants in an object's .rodata. Their types, defaults and texts come from
+ * the object; gadget_set() reads what a person writes, gadget_load() puts the bytes into the
+ * object.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 #define MAX_PARAM_BYTES 4096 /* of a text */
 
-/* ---- types ------------------------------------------------------------------------------------ */
+/* ---- types --------------------------------------------------------------------------- */
 
 static const char *const number_names[2][9] = {
 	{ [1] = "u8", [2] = "u16", [4] = "u32", [8] = "u64" },
@@ -41,7 +42,8 @@ static struct field as_field(const struct param *p)
 static bool has_format(const struct param *p)
 {
 	return p->type && !strncmp(p->type, "g_", 2) &&
-	       format_find(p->type, p->kind, p->place.size) != format_find(NULL, p->kind, p->place.size);
+	       format_find(p->type, p->kind, p->place.size) !=
+		       format_find(NULL, p->kind, p->place.size);
 }
 
 static const char *shown_type(const struct param *p)
@@ -55,7 +57,7 @@ static const char *shown_type(const struct param *p)
 	return number_names[p->kind == KIND_INT][p->place.size];
 }
 
-/* ---- numbers and their bytes ------------------------------------------------------------------- */
+/* ---- numbers and their bytes --------------------------------------------------------- */
 
 static bool fits(const struct param *p, int64_t value)
 {
@@ -107,7 +109,7 @@ static int read_number(const struct param *p, const char *text, int64_t *ret)
 	return fits(p, *ret) ? 0 : -ERANGE;
 }
 
-/* ---- description --------------------------------------------------------------------------------- */
+/* ---- description --------------------------------------------------------------------- */
 
 static char *default_text(const struct param *p, const unsigned char *bytes)
 {
@@ -194,7 +196,7 @@ int describe_param(const struct object *o, uint32_t var, struct gadget *g, struc
 	return 0;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------- */
 
 static bool same_name(const char *a, const char *b)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libbpf opens an object from outside in a child that can do nothing: no privileges, no files, little
- * memory, five seconds, and only the system calls that opening needs. If it crashes there, the
- * object is refused. libbpf's warnings come back through a pipe.
+ * libbpf opens an object from outside in a child that can do nothing: no privileges, no files,
+ * little memory, five seconds, and only the system calls that opening needs. If it crashes there,
+ * the object is refused. libbpf's warnings come back through a pipe.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -34,7 +34,7 @@
 enum { REPORT_FD = 3 };
 enum { CHILD_OPENED = 0, CHILD_REFUSED = 2, CHILD_NOT_CONFINED = 3 }; /* a sanitizer's end is 1 */
 
-/* ---- the child ------------------------------------------------------------------------------------ */
+/* ---- the child ----------------------------------------------------------------------- */
 
 /* Plain write(2): stdio would ask the descriptor more than the filter allows. */
 static int report(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -67,8 +67,12 @@ static int limit(void)
 		int what;
 		uint64_t most;
 	} limits[] = {
-		{ RLIMIT_AS, address_space() + MEMORY_BYTES }, { RLIMIT_CPU, DEADLINE_S },
-		{ RLIMIT_CORE, 0 }, { RLIMIT_FSIZE, 0 }, { RLIMIT_NOFILE, 0 }, { RLIMIT_NPROC, 0 },
+		{ RLIMIT_AS, address_space() + MEMORY_BYTES },
+		{ RLIMIT_CPU, DEADLINE_S },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_FSIZE, 0 },
+		{ RLIMIT_NOFILE, 0 },
+		{ RLIMIT_NPROC, 0 },
 	};
 
 	for (size_t i = 0; i < array_size(limits); i++) {
@@ -82,7 +86,7 @@ static int limit(void)
 	return 0;
 }
 
-/* An ordinary user, or root of a user namespace that has no nobody, stays who he is, without capabilities. */
+/* An ordinary user stays who he is, as does the root of a user namespace without nobody. */
 static int drop_privileges(void)
 {
 	cap_t none = cap_init();
@@ -101,11 +105,23 @@ static int drop_privileges(void)
 static int filter_calls(void)
 {
 	static const int calls[] = {
-		SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-		SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getrandom),
-		SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
-		SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield),
-		SCMP_SYS(clock_gettime), SCMP_SYS(sigaltstack),
+		SCMP_SYS(brk),
+		SCMP_SYS(munmap),
+		SCMP_SYS(mremap),
+		SCMP_SYS(madvise),
+		SCMP_SYS(futex),
+		SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
+		SCMP_SYS(getrandom),
+		SCMP_SYS(uname),
+		SCMP_SYS(getpid),
+		SCMP_SYS(gettid),
+		SCMP_SYS(tgkill),
+		SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(sched_yield),
+		SCMP_SYS(clock_gettime),
+		SCMP_SYS(sigaltstack),
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = f ? 0 : -ENOMEM;
@@ -160,7 +176,7 @@ __attribute__((noreturn)) static void child(int report_fd, const void *elf, size
 	_exit(o ? CHILD_OPENED : CHILD_REFUSED);
 }
 
-/* ---- the parent ----------------------------------------------------------------------------------- */
+/* ---- the parent ---------------------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {
@@ -193,7 +209,7 @@ static int listen_to(int fd, struct buf *words)
 	return -ETIMEDOUT;
 }
 
-/* The first line of libbpf's words without its name; it may quote the object, so no control characters. */
+/* The first line of libbpf's words. It may quote the object, so control characters are replaced. */
 static const char *first_line(struct buf *words)
 {
 	char *line = words->data;
@@ -221,7 +237,8 @@ static int judge(int status, struct buf *words, struct err *err)
 	case CHILD_REFUSED:
 		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(words));
 	case CHILD_NOT_CONFINED:
-		return err_set(err, -EPERM, "no confined process could be made to look at this object");
+		return err_set(err, -EPERM,
+			       "no confined process could be made to look at this object");
 	default:
 		return err_set(err, -EINVAL, "libbpf cannot read this object (it crashed)");
 	}

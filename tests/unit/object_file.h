@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sample gadgets' objects (tests/gadgets), as bytes that a test may spoil. Include after cmocka.h. */
+/* The sample gadgets' objects (tests/gadgets), as bytes that a test may spoil. Include after
+ * cmocka.h. */
 #pragma once
 
 #include <elf.h>

@@ -37,8 +37,9 @@ static void test_gadget(void **state)
 	_cleanup_(gadget_freep) struct gadget *g = open_sample("sample_tracer");
 
 	assert_string_equal(gadget_name(g), "sample_tracer");
-	assert_string_equal(gadget_doc(g),
-			    "Trace getppid\nA gadget for tests of everything that a tracer can have.");
+	assert_string_equal(
+		gadget_doc(g),
+		"Trace getppid\nA gadget for tests of everything that a tracer can have.");
 	assert_int_equal(gadget_n_aliases(g), 2);
 	assert_string_equal(gadget_alias(g, 0), "ppidsnoop");
 	assert_string_equal(gadget_alias(g, 1), "sampletrace");
@@ -63,8 +64,8 @@ static const struct expected {
 	{ "proc.parent.pid", "g_pid", KIND_UINT, 64, 4 },
 	{ "color", "color", KIND_UINT, 72, 4 },
 	{ "balance", "balance", KIND_INT, 76, 4 },
-	{ "parent", "g_pid", KIND_UINT, 80, 4 },	/* typedef g_pid my_pid */
-	{ "number", "my_number", KIND_UINT, 84, 4 },	/* typedef __u32 my_number */
+	{ "parent", "g_pid", KIND_UINT, 80, 4 },     /* typedef g_pid my_pid */
+	{ "number", "my_number", KIND_UINT, 84, 4 }, /* typedef __u32 my_number */
 	{ "yes", "bool", KIND_BOOL, 88, 1 },
 	{ "also", "g_bool", KIND_BOOL, 89, 1 },
 	{ "name", "char[12]", KIND_CHARS, 90, 12 },
@@ -175,7 +176,10 @@ static void test_snapshot(void **state)
 static int add_name(struct schema *s, struct err *err)
 {
 	const struct field f = {
-		.name = "k8s.pod", .kind = KIND_CSTR, .part = PART_CONTAINER, .size = sizeof(char *),
+		.name = "k8s.pod",
+		.kind = KIND_CSTR,
+		.part = PART_CONTAINER,
+		.size = sizeof(char *),
 		.parent = -1,
 	};
 
@@ -206,7 +210,7 @@ static void test_enrich(void **state)
 	assert_null(g);
 }
 
-/* ---- wrong descriptions ----------------------------------------------------------------------------- */
+/* ---- wrong descriptions -------------------------------------------------------------- */
 
 static struct btf_member *member(struct buf *b, const char *in, const char *name)
 {
@@ -255,7 +259,8 @@ static void array_in_disguise(struct buf *b)
 
 static void same_name(struct buf *b)
 {
-	member(b, "sample_record", "number")->name_off = member(b, "sample_record", "yes")->name_off;
+	member(b, "sample_record", "number")->name_off =
+		member(b, "sample_record", "yes")->name_off;
 }
 
 static void odd_hint(struct buf *b)
@@ -342,7 +347,7 @@ static void test_faults(void **state)
 	}
 }
 
-/* ---- built-in gadgets ---------------------------------------------------------------------------------- */
+/* ---- built-in gadgets ---------------------------------------------------------------- */
 
 /* Whatever was linked in: each can be opened, by its name and by its aliases. */
 static void test_builtin(void **state)
@@ -382,16 +387,11 @@ static void test_unknown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gadget),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_hints),
-		cmocka_unit_test(test_enums),
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_enrich),
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_builtin),
+		cmocka_unit_test(test_gadget),	 cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_groups),	 cmocka_unit_test(test_hints),
+		cmocka_unit_test(test_enums),	 cmocka_unit_test(test_table),
+		cmocka_unit_test(test_snapshot), cmocka_unit_test(test_enrich),
+		cmocka_unit_test(test_faults),	 cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_unknown),
 	};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The validator names the fault of a broken object; the child process survives what libbpf does not. */
+/* The validator names the fault of a broken object; the child process survives what libbpf does
+ * not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ static void test_truncated(void **state)
 	object_read("sample_top", &b);
 	for (size_t n = 0; n < b.len; n += n < 256 ? 1 : 61) {
 		struct err err = {};
-		void *cut = malloc(n); /* of its very size, so that the sanitizer sees reads past it */
+		void *cut =
+			malloc(n); /* of its very size, so that the sanitizer sees reads past it */
 
 		memcpy(cut, b.data, n);
 		assert_int_equal(object_validate(cut, n, &err), -EINVAL);
@@ -72,7 +74,7 @@ static void test_spoiled_bytes(void **state)
 	assert_true(passed > 100 && refused > 100);
 }
 
-/* ---- each fault by its name ------------------------------------------------------------------------ */
+/* ---- each fault by its name ---------------------------------------------------------- */
 
 static void other_machine(struct buf *b)
 {
@@ -187,7 +189,8 @@ static void type_out_of_range(struct buf *b)
 
 static void type_of_itself(struct buf *b)
 {
-	object_type(b, BTF_KIND_TYPEDEF, "g_pid")->type = object_type_id(b, BTF_KIND_TYPEDEF, "g_pid");
+	object_type(b, BTF_KIND_TYPEDEF, "g_pid")->type =
+		object_type_id(b, BTF_KIND_TYPEDEF, "g_pid");
 }
 
 static void type_unknown(struct buf *b)
@@ -204,17 +207,19 @@ static void variable_is_no_variable(struct buf *b)
 {
 	struct btf_type *maps = object_type(b, BTF_KIND_DATASEC, ".maps");
 
-	((struct btf_var_secinfo *)(maps + 1))->type = object_type_id(b, BTF_KIND_STRUCT, "calls_key");
+	((struct btf_var_secinfo *)(maps + 1))->type =
+		object_type_id(b, BTF_KIND_STRUCT, "calls_key");
 }
 
 static void map_is_no_struct(struct buf *b)
 {
-	object_type(b, BTF_KIND_VAR, "g_wanted")->type = object_type_id(b, BTF_KIND_TYPEDEF, "g_pid");
+	object_type(b, BTF_KIND_VAR, "g_wanted")->type =
+		object_type_id(b, BTF_KIND_TYPEDEF, "g_pid");
 }
 
 static void map_pinned(struct buf *b)
 {
-		/* the strings' length stays: "pinning", NUL, and one byte that belongs to no name */
+	/* the strings' length stays: "pinning", NUL, and one byte that belongs to no name */
 	memcpy(object_string(b, "map_flags"), "pinning", 8);
 }
 
@@ -284,7 +289,7 @@ static void test_faults(void **state)
 	}
 }
 
-/* ---- types alone --------------------------------------------------------------------------------------- */
+/* ---- types alone --------------------------------------------------------------------- */
 
 /* BTF of `n` words of types and no strings but the empty one and "x". */
 static int open_words(const uint32_t *words, size_t n, struct types *ret, struct err *err)
@@ -337,11 +342,16 @@ static void test_cycles(void **state)
 {
 	/* struct { struct self *x; }; */
 	const uint32_t list[] = { 0, INFO(BTF_KIND_STRUCT, 1), 8, 1, 2, 0,
-				  0, INFO(BTF_KIND_PTR, 0), 1 };
+				  0, INFO(BTF_KIND_PTR, 0),    1 };
 	/* an array of arrays of itself */
-	const uint32_t array[] = { 1, INFO(BTF_KIND_INT, 0), 4, 32,
-				   0, INFO(BTF_KIND_ARRAY, 0), 0, 3, 1, 1,
-				   0, INFO(BTF_KIND_ARRAY, 0), 0, 2, 1, 1 };
+	const uint32_t array[] = { 1, INFO(BTF_KIND_INT, 0),
+				   4, 32,
+				   0, INFO(BTF_KIND_ARRAY, 0),
+				   0, 3,
+				   1, 1,
+				   0, INFO(BTF_KIND_ARRAY, 0),
+				   0, 2,
+				   1, 1 };
 	struct err err = {};
 	struct types t;
 
@@ -354,9 +364,14 @@ static void test_cycles(void **state)
 static void test_array_overflow(void **state)
 {
 	/* 2^32-1 times 2^32-1 times 4 bytes */
-	const uint32_t words[] = { 1, INFO(BTF_KIND_INT, 0), 4, 32,
-				   0, INFO(BTF_KIND_ARRAY, 0), 0, 1, 1, UINT32_MAX,
-				   0, INFO(BTF_KIND_ARRAY, 0), 0, 2, 1, UINT32_MAX };
+	const uint32_t words[] = { 1, INFO(BTF_KIND_INT, 0),
+				   4, 32,
+				   0, INFO(BTF_KIND_ARRAY, 0),
+				   0, 1,
+				   1, UINT32_MAX,
+				   0, INFO(BTF_KIND_ARRAY, 0),
+				   0, 2,
+				   1, UINT32_MAX };
 	struct err err = {};
 	struct types t;
 
@@ -364,7 +379,7 @@ static void test_array_overflow(void **state)
 	assert_non_null(strstr(err.text, "impossible size"));
 }
 
-/* ---- the child process -------------------------------------------------------------------------------- */
+/* ---- the child process --------------------------------------------------------------- */
 
 static void test_child_reports_crash(void **state)
 {
@@ -399,7 +414,8 @@ static void test_child_is_stopped(void **state)
 
 	object_read("sample_top", &b);
 	/* libbpf follows typedefs to their end, and this one has none. */
-	object_type(&b, BTF_KIND_VAR, "g_wanted")->type = object_type_id(&b, BTF_KIND_TYPEDEF, "g_pid");
+	object_type(&b, BTF_KIND_VAR, "g_wanted")->type =
+		object_type_id(&b, BTF_KIND_TYPEDEF, "g_pid");
 	type_of_itself(&b);
 	assert_int_equal(object_try_open(b.data, b.len, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "took too long"));

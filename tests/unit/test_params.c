@@ -171,7 +171,8 @@ static void test_unknown(void **state)
 	struct err err = {};
 
 	assert_int_equal(gadget_set(g, "min_latancy", "1ms", &err), -ENOENT);
-	assert_string_equal(err.text, "sample has no parameter 'min_latancy'; is 'min-latency' meant?");
+	assert_string_equal(err.text,
+			    "sample has no parameter 'min_latancy'; is 'min-latency' meant?");
 	assert_int_equal(gadget_set(g, "something_else_entirely", "1", &err), -ENOENT);
 	assert_null(strstr(err.text, "meant"));
 }
