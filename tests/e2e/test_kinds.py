@@ -42,8 +42,9 @@ def test_snapshot_sorted_and_cut(lab, built):
 
 
 def test_snapshot_of_the_host(lab, built):
-    done = ig.once("run", built("snapshot_process"), "-o", "json", "--host", "--filter", "proc.pid==1", check=0)
-    assert [ig.get(r, "proc.pid") for r in ig.records(done.out)] == [1]
+    us = os.getpid()
+    done = ig.once("run", built("snapshot_process"), "-o", "json", "--host", "--filter", f"proc.pid=={us}", check=0)
+    assert [(ig.get(r, "proc.pid"), ig.container_of(r)) for r in ig.records(done.out)] == [(us, None)]
 
 
 def test_top_counts_exactly_over_all_intervals(lab, built):
@@ -87,11 +88,11 @@ def test_top_sort_and_entries(lab, built):
 
 def test_top_tcp(lab):
     """Bytes of a transfer over loopback, by the sending and the receiving end."""
-    c = lab.start("nc -l -p 7000 >/dev/null & sleep 2; dd if=/dev/zero bs=1024 count=5000 2>/dev/null | nc 127.0.0.1 7000;"
-                  "sleep 60")
+    c = lab.start("nc -l -p 7000 -e sh -c 'cat >/dev/null' & sleep 2;"
+                  "(dd if=/dev/zero bs=1024 count=5000 2>/dev/null; sleep 1) | nc 127.0.0.1 7000; sleep 60")
     with ig.Ig("run", "top_tcp", "-o", "json", "-c", c.name, "--interval", "500ms") as running:
         running.ready()
-        time.sleep(4)
+        time.sleep(5)
         running.stop()
         sent = sum(r.get("sent") or 0 for r in running.records())
         received = sum(r.get("received") or 0 for r in running.records())
