@@ -349,8 +349,7 @@ int detect_end(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* ---- child cgroups ----------------------------------------------------------------------------
- */
+/* ---- child cgroups --------------------------------------------------------------- */
 
 SEC("raw_tp/cgroup_mkdir")
 int detect_mkdir(struct bpf_raw_tracepoint_args *ctx)

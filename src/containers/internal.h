@@ -66,8 +66,7 @@ struct containers {
 	unsigned int next_handle;
 };
 
-/* ---- slots.c ----------------------------------------------------------------------------------
- */
+/* ---- slots.c --------------------------------------------------------------------- */
 
 void slots_init(struct slots *s);
 void slots_done(struct slots *s);
@@ -77,8 +76,7 @@ struct entry *slots_entry(const struct slots *s, uint64_t key); /* NULL: no such
 void slots_set(struct slots *s, uint64_t key,
 	       struct entry *e); /* a key that the detector handed out is in use */
 
-/* ---- maps.c: ids of containers in the map of all and in the tracers' ----------------------------
- */
+/* ---- maps.c: ids of containers in the map of all and in the tracers' ------------- */
 
 /* The namespaces that e's container is found by, as keys; 0 where there is none. */
 void maps_namespaces(const struct entry *e, uint64_t ret[2]);
@@ -98,8 +96,7 @@ bool maps_enter_child(struct containers *cs, struct entry *e, uint64_t cgroup);
 
 bool maps_lookup(const struct containers *cs, uint64_t id, uint64_t *ret);
 
-/* ---- containers.c -------------------------------------------------------------------------------
- */
+/* ---- containers.c ---------------------------------------------------------------- */
 
 /* Takes c over, which has a key. It is not published yet. */
 struct entry *entry_new(struct containers *cs, struct container *c);

@@ -211,8 +211,7 @@ int proc_parse_namespace(const char *link, uint64_t *ret)
 	return 0;
 }
 
-/* ---- readers -----------------------------------------------------------------------------------
- */
+/* ---- readers --------------------------------------------------------------------- */
 
 static int read_file(int proc, uint32_t pid, const char *name, struct buf *b)
 {

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Names of containers from runtimes' files, below a host's root of our own; keys; fields. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "containers/hostfs.h"
+#include "containers/identify.h"
+#include "containers/internal.h"
+#include "containers/proc.h"
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+/* ---- a host's root ---------------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	char template[] = "/tmp/ig-test-XXXXXX";
+
+	*state = xstrdup(mkdtemp(template));
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	nftw(*state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(*state);
+	return 0;
+}
+
+static void put(const char *root, const char *path, const char *text)
+{
+	_cleanup_(freep) char *whole = xasprintf("%s%s", root, path);
+	FILE *f;
+
+	for (char *slash = strchr(whole + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(whole, 0755);
+		*slash = '/';
+	}
+	f = fopen(whole, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void put_runc(const char *root, const char *path, const char *id, unsigned int pid, unsigned int ticks,
+		     const char *cgroup, const char *bundle)
+{
+	_cleanup_(freep) char *text = xasprintf(
+		"{\"id\":\"%s\",\"init_process_pid\":%u,\"init_process_start\":%u,\"config\":{\"labels\":"
+		"[\"bundle=%s\",\"org.opencontainers.image.ref.name=img:1\"]},\"cgroup_paths\":{\"\":\"%s\"}}",
+		id, pid, ticks, bundle, cgroup);
+
+	put(root, path, text);
+}
+
+static struct container *process(unsigned int pid, unsigned int ticks, const char *cgroup)
+{
+	struct container *c = container_new();
+
+	c->pid = pid;
+	c->started_boot_ns = proc_ticks_to_ns(ticks) + 1234;
+	c->cgroup_path = xstrdup(cgroup);
+	return c;
+}
+
+/* ---- ids -------------------------------------------------------------------------- */
+
+static void test_id(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/c1", "c1" },
+		{ "/docker/" ID, ID },
+		{ "/system.slice/docker-" ID ".scope", ID },
+		{ "/machine.slice/libpod-" ID ".scope/container", ID },
+		{ "/kubepods.slice/kubepods-podX.slice/cri-containerd-" ID ".scope", ID },
+		{ "/docker/" ID "/system.slice/a.service", ID },
+		{ "/lxc.payload.box", "box" },
+		{ "/default/c2", "c2" },
+		{ "/libpod-", "libpod-" },
+		{ "/a//", "a" },
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		_cleanup_(freep) char *id = identify_id(cases[i][0]);
+
+		assert_string_equal(id, cases[i][1]);
+	}
+	assert_null(identify_id("/"));
+	assert_null(identify_id(NULL));
+}
+
+/* ---- runtimes --------------------------------------------------------------------- */
+
+static void test_runc(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/docker/" ID);
+
+	put_runc(*state, "/run/docker/runtime-runc/moby/" ID "/state.json", ID, 50, 700,
+		 "/sys/fs/cgroup/docker/" ID, "/b");
+	put(*state, "/run/runc/broken/state.json", "{");
+	assert_true(identify(&ctx, c));
+	assert_string_equal(c->id, ID);
+	assert_string_equal(c->runtime, "docker");
+	assert_string_equal(c->bundle, "/b");
+	assert_string_equal(c->image_name, "img:1");
+	assert_null(c->name);
+}
+
+static void test_not_by_reused_pid(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(50, 701, "/other");
+
+	put_runc(*state, "/run/runc/old/state.json", "old", 50, 700, "/sys/fs/cgroup/unified/old", "/b");
+	assert_false(identify(&ctx, c)); /* the same pid, but started later */
+	assert_null(c->id);
+}
+
+static void test_by_cgroup(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(60, 900, "/x/c1/init.scope");
+	_cleanup_(container_unrefp) struct container *other = process(61, 900, "/c1/y");
+
+	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/sys/fs/cgroup/unified/x/c1", "/b");
+	assert_true(identify(&ctx, c));
+	assert_string_equal(c->id, "c1");
+	assert_int_equal(c->pid, 50); /* the runtime knows its first process */
+	assert_string_equal(c->cgroup_path, "/x/c1");
+	assert_false(identify(&ctx, other)); /* only the end of the path is alike */
+}
+
+static void test_extra_root(void **state)
+{
+	static const char *const roots[] = { "/srv/runc", NULL };
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/whatever");
+
+	put_runc(*state, "/srv/runc/c9/state.json", "c9", 50, 700, "/sys/fs/cgroup/c9", "/b");
+	assert_false(identify(&ctx, c));
+	ctx.runc_roots = roots;
+	assert_true(identify(&ctx, c));
+	assert_string_equal(c->id, "c9");
+}
+
+static void test_crun(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(70, 800, "/c3");
+
+	put(*state, "/run/crun/c3/status",
+	    "{\"pid\":70,\"process-start-time\":800,\"cgroup-path\":\"/c3\",\"bundle\":\"/srv/c3\"}");
+	put(*state, "/srv/c3/config.json", "{\"annotations\":{\"team\":\"blue\"}}");
+	assert_true(identify(&ctx, c));
+	assert_string_equal(c->runtime, "crun");
+	assert_string_equal(c->id, "c3");
+	assert_string_equal(container_annotation(c, "team"), "blue");
+}
+
+static void test_podman(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/libpod_parent/libpod-" ID);
+	_cleanup_(container_unrefp) struct container *late = process(51, 900, "/libpod-" ID2);
+
+	put_runc(*state, "/run/runc/" ID "/state.json", ID, 50, 700, "/sys/fs/cgroup/libpod_parent/libpod-" ID,
+		 "/home/u/st/overlay-containers/" ID "/userdata");
+	put(*state, "/home/u/st/overlay-containers/containers.json", "[]");
+	put(*state, "/home/u/st/overlay-containers/volatile-containers.json",
+	    "[{\"id\":\"" ID "\",\"names\":[\"web\"],\"image\":\"84c8\",\"metadata\":"
+	    "\"{\\\"image-name\\\":\\\"localhost/web:1\\\",\\\"name\\\":\\\"web\\\"}\"}]");
+	assert_true(identify(&ctx, c));
+	assert_string_equal(c->name, "web");
+	assert_string_equal(c->runtime, "podman");
+	assert_string_equal(c->image_name, "localhost/web:1");
+	assert_string_equal(c->image_id, "84c8");
+	/* runc's state is gone already: the cgroup's name leads to the usual storage. */
+	put(*state, "/var/lib/containers/storage/overlay-containers/containers.json",
+	    "[{\"id\":\"" ID2 "\",\"names\":[\"db\"]}]");
+	assert_true(identify(&ctx, late));
+	assert_string_equal(late->name, "db");
+	assert_string_equal(late->id, ID2);
+}
+
+static void list_pid(void *arg, uint32_t pid)
+{
+	*(uint32_t *)arg = pid;
+}
+
+static void test_list(void **state)
+{
+	struct runtime_context ctx = { .host_root = *state };
+	_cleanup_(freep) char *proc = xasprintf("%s/proc", (char *)*state);
+	uint32_t pid = 0;
+
+	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/c1", "/b");
+	put_runc(*state, "/run/runc/c2/state.json", "c2", 51, 700, "/c2", "/b");
+	put(*state, "/proc/50/stat", "50 (x) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 699 1\n");
+	put(*state, "/proc/51/stat", "51 (x) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 700 1\n");
+	for_each_registered(ig_runtimes, r)
+		if (!strcmp((*r)->name, "runc"))
+			(*r)->list(&ctx, list_pid, &pid);
+	assert_int_equal(pid, 51); /* 50 is another process by now */
+}
+
+/* ---- the host's files ------------------------------------------------------------- */
+
+static void test_stays_in_root(void **state)
+{
+	_cleanup_(freep) char *link = xasprintf("%s/etc", (char *)*state);
+	_cleanup_(buf_done) struct buf b = { .max = 100 }, big = { .max = 3 };
+
+	put(*state, "/inside", "host");
+	assert_int_equal(symlink("/../../../../inside", link), 0);
+	assert_int_equal(host_read(*state, "/etc", &b), 0); /* a link's `/` is the host's root */
+	assert_string_equal(b.data, "host");
+	assert_int_equal(host_read(*state, "/inside", &big), -EFBIG);
+	assert_int_equal(host_read(*state, "/", &b), -EINVAL);
+	assert_int_equal(host_read(*state, "/none", &b), -ENOENT);
+}
+
+static void test_pipe_in_place_of_file(void **state)
+{
+	_cleanup_(freep) char *pipe = xasprintf("%s/state.json", (char *)*state);
+	_cleanup_(buf_done) struct buf b = { .max = 100 };
+
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(host_read(*state, "/state.json", &b), -EINVAL); /* and it did not wait */
+}
+
+/* ---- keys ------------------------------------------------------------------------- */
+
+static void test_slots(void **state)
+{
+	struct entry e = { 0 };
+	struct slots s = { 0 };
+	uint64_t first = 0, key;
+
+	slots_init(&s);
+	for (unsigned int i = 1; i < MAX_CONTAINERS; i++) {
+		assert_true(slots_take(&s, &key));
+		assert_int_equal(container_slot(key), i); /* 0 is the host's */
+		if (i == 1)
+			first = key;
+	}
+	assert_false(slots_take(&s, &key));
+	assert_null(slots_entry(&s, first));
+	slots_set(&s, first, &e);
+	assert_ptr_equal(slots_entry(&s, first), &e);
+	slots_give(&s, first);
+	assert_null(slots_entry(&s, first)); /* a key is never used twice */
+	assert_true(slots_take(&s, &key));
+	assert_int_equal(container_slot(key), container_slot(first));
+	assert_true(key != first);
+	assert_null(slots_entry(&s, G_BY_NAMESPACE));
+	assert_null(slots_entry(&s, 0));
+	slots_done(&s);
+}
+
+static void test_fields(void **state)
+{
+	struct schema *s = schema_new(NULL, "x", 8);
+	size_t n;
+	const struct field *f = container_schema_fields(&n);
+
+	assert_int_equal(container_add_fields(s, NULL), 0);
+	assert_int_equal(s->n_fields, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(f[i].part, PART_CONTAINER);
+		assert_true(f[i].offset + f[i].size <= sizeof(struct container));
+		/* One column says which container; the others are asked for. */
+		if (f[i].kind != KIND_NONE)
+			assert_int_equal(!(f[i].flags & FIELD_HIDDEN),
+					 !strcmp(f[i].name, "runtime.containerName"));
+	}
+	schema_unref(s);
+}
+
+int main(void)
+{
+#define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_id),
+		IN_ROOT(test_runc),
+		IN_ROOT(test_not_by_reused_pid),
+		IN_ROOT(test_by_cgroup),
+		IN_ROOT(test_extra_root),
+		IN_ROOT(test_crun),
+		IN_ROOT(test_podman),
+		IN_ROOT(test_list),
+		IN_ROOT(test_stays_in_root),
+		IN_ROOT(test_pipe_in_place_of_file),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_fields),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
