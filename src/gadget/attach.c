@@ -28,7 +28,7 @@ struct hook {
 	bool iterator;
 };
 
-/* ---- tracefs ------------------------------------------------------------------------------------- */
+/* ---- tracefs ----------------------------------------------------------------------------- */
 
 int tracefs_open(void)
 {
@@ -50,15 +50,13 @@ int tracefs_open(void)
 	return -ENOTSUP;
 }
 
-/* "category/name" of plain characters: an object's section name comes from outside. */
+/* "category/name" and nothing else: an object's section name comes from outside. */
 static bool is_tracepoint(const char *target)
 {
 	const char *slash = strchr(target, '/');
 
-	return slash && slash > target && slash[1] &&
-	       strspn(target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/") ==
-		       strlen(target) &&
-	       !strchr(slash + 1, '/');
+	return slash && slash > target && slash[1] && !strchr(slash + 1, '/') &&
+	       !strchr(target, '.');
 }
 
 static char *tracepoint_path(const char *target)
@@ -99,7 +97,7 @@ static int tracepoint_id(const char *target, int tracefs, uint64_t *ret)
 
 static int perf_open(struct perf_event_attr *attr)
 {
-	/* Attached to an event, a program runs for it on all CPUs, whichever CPU the event itself is for. */
+	/* A program that is attached to an event runs on all CPUs, whatever the event's own. */
 	int fd = syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
@@ -107,8 +105,10 @@ static int perf_open(struct perf_event_attr *attr)
 
 static int attach_tracepoint(struct program *p, int tracefs)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr),
-					.sample_period = 1, .wakeup_events = 1 };
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
+					.size = sizeof(attr),
+					.sample_period = 1,
+					.wakeup_events = 1 };
 	uint64_t id;
 	int rc = tracepoint_id(p->target, tracefs, &id);
 
@@ -118,7 +118,7 @@ static int attach_tracepoint(struct program *p, int tracefs)
 	_cleanup_(closep) int fd = perf_open(&attr);
 	if (fd < 0)
 		return fd;
-	/* The link's own copy: destroying the link then takes the program off, and no more (events.c). */
+	/* The link's own copy: destroying the link takes the program off and no more (events.c). */
 	_cleanup_(closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
 		return -errno;
@@ -132,7 +132,7 @@ static int attach_tracepoint(struct program *p, int tracefs)
 	return 0;
 }
 
-/* ---- raw tracepoints ------------------------------------------------------------------------------ */
+/* ---- raw tracepoints --------------------------------------------------------------------- */
 
 static int attach_raw_tracepoint(struct program *p, int tracefs)
 {
@@ -140,22 +140,22 @@ static int attach_raw_tracepoint(struct program *p, int tracefs)
 	return p->link ? 0 : -errno;
 }
 
-/* Attaches a program that does nothing, for a moment: no list has the tracepoints without an event. */
+/* Attaches an empty program for a moment: no list has the tracepoints without an event. */
 static int raw_tracepoint_exists(const char *target, int tracefs)
 {
 	static const struct bpf_insn nothing[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	_cleanup_(closep) int prog = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "ig_nothing", "GPL",
-						   nothing, array_size(nothing), NULL);
+	_cleanup_(closep) int prog = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "ig_nothing",
+						   "GPL", nothing, array_size(nothing), NULL);
 	if (prog < 0)
 		return prog;
 	_cleanup_(closep) int link = bpf_raw_tracepoint_open(target, prog);
 	return link >= 0 ? 1 : link == -ENOENT ? 0 : link;
 }
 
-/* ---- the others ----------------------------------------------------------------------------------- */
+/* ---- the others -------------------------------------------------------------------------- */
 
 static int attach_by_libbpf(struct program *p, int tracefs)
 {
@@ -163,7 +163,7 @@ static int attach_by_libbpf(struct program *p, int tracefs)
 	return p->link ? 0 : -errno;
 }
 
-/* A kernel may lack kprobes, this function, or refuse either: opening the event asks all at once. */
+/* A kernel may lack kprobes or the function, or refuse: opening the event asks all at once. */
 static int kprobe_exists(const char *target, int tracefs)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr) };
@@ -182,8 +182,9 @@ static int kprobe_exists(const char *target, int tracefs)
 	return fd >= 0;
 }
 
-#define TRACEPOINT \
-	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, .cheap = true
+#define TRACEPOINT                                                                      \
+	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, \
+	.cheap = true
 #define RAW_TRACEPOINT .word = "raw tracepoint", .exists = raw_tracepoint_exists
 #define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
 
@@ -197,7 +198,9 @@ static const struct hook hooks[] = {
 	{ .prefix = "kretprobe/", KPROBE },
 	{ .prefix = "iter/", .word = "iterator", .iterator = true },
 	{ .prefix = "iter.s/", .word = "iterator", .iterator = true },
-	{ .prefix = "", .word = "hook", .attach = attach_by_libbpf }, /* last: it begins every name */
+	{ .prefix = "",
+	  .word = "hook",
+	  .attach = attach_by_libbpf }, /* last: it begins every name */
 };
 
 const struct hook *hook_find(const char *section, const char **ret_target)
@@ -235,7 +238,7 @@ const char *hook_word(const struct hook *h)
 	return h->word;
 }
 
-/* ---- attach and detach ------------------------------------------------------------------------------ */
+/* ---- attach and detach ------------------------------------------------------------------- */
 
 static int attach_failed(const struct gadget *g, const struct program *p, int rc, struct err *err)
 {
@@ -249,12 +252,12 @@ static int attach_failed(const struct gadget *g, const struct program *p, int rc
 	case -EACCES:
 		if (geteuid() == 0)
 			return err_set(err, -EINVAL,
-				       "%s: program %s reads more arguments than %s %s has", g->name, name,
-				       p->hook->word, p->target);
+				       "%s: program %s reads more arguments than %s %s has",
+				       g->name, name, p->hook->word, p->target);
 		/* fallthrough */
 	case -EPERM:
-		return err_set(err, -EPERM, "%s: not allowed to attach to %s %s", g->name, p->hook->word,
-			       p->target);
+		return err_set(err, -EPERM, "%s: not allowed to attach to %s %s", g->name,
+			       p->hook->word, p->target);
 	}
 	return err_set(err, rc, "%s: cannot attach %s to %s %s: %s", g->name, name, p->hook->word,
 		       p->target, strerror(-rc));
@@ -289,7 +292,8 @@ void programs_wait(void)
 	_cleanup_(closep) int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ig_wait", 4, 4, 1, NULL);
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = inner);
 	_cleanup_(closep) int outer =
-		inner < 0 ? -1 : bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "ig_wait", 4, 4, 1, &opts);
+		inner < 0 ? -1
+			  : bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "ig_wait", 4, 4, 1, &opts);
 	uint32_t zero = 0;
 
 	if (outer < 0 || bpf_map_update_elem(outer, &zero, &inner, BPF_ANY))

@@ -29,9 +29,9 @@ struct reducer {
 	uint32_t n;	/* ids are below */
 	uint32_t *todo; /* found, not yet looked into */
 	uint32_t n_todo, n_kept;
-	size_t n_names;		/* upper bound of names in what is kept */
-	uint32_t *string_map;	/* pairs: old offset, new offset */
-	uint32_t string_room;	/* pairs, power of two */
+	size_t n_names;	      /* upper bound of names in what is kept */
+	uint32_t *string_map; /* pairs: old offset, new offset */
+	uint32_t string_room; /* pairs, power of two */
 	struct buf *out_strings;
 };
 
@@ -43,7 +43,7 @@ static void reducer_done(struct reducer *r)
 	free(r->string_map);
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 static uint32_t hash_step(uint32_t h, unsigned char c)
 {
@@ -106,9 +106,9 @@ static bool word_set_has(const struct word_set *set, const char *name)
 	}
 }
 
-/* ---- the types' shapes ------------------------------------------------------------------------- */
+/* ---- the types' shapes ------------------------------------------------------------------- */
 
-/* What follows a type's header: bytes at all, bytes for each of vlen; whether its name may be a root. */
+/* What follows a type's header: bytes, bytes for each of vlen; whether it is looked up by name. */
 static const struct shape {
 	uint8_t fixed, each;
 	bool known, named;
@@ -212,7 +212,7 @@ static int scan(struct reducer *r, const struct word_set *names)
 	return 0;
 }
 
-/* ---- what is contained by value ------------------------------------------------------------------ */
+/* ---- what is contained by value ---------------------------------------------------------- */
 
 static void keep_members(struct reducer *r, const struct btf_type *t)
 {
@@ -257,7 +257,7 @@ static void close_set(struct reducer *r)
 	}
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* The new place of a string; the same string gets one place, as the kernel's are unique. */
 static uint32_t put_string(struct reducer *r, uint32_t old)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What was seen and lost, by container, straight from the map's memory; what the kernel skipped; memory. */
+/* What was seen and lost, straight from the map's memory; what the kernel skipped; memory. */
 #include "gadget/run.h"
 
 #include <fcntl.h>
@@ -17,10 +17,11 @@ int counters_open(struct running *run, struct err *err)
 	void *p;
 
 	if (!map || bpf_map__value_size(map) != sizeof(struct g_counters))
-		return err_set(err, -EINVAL, "not made with gadget.bpf.h of this version: g_counters is missing or different");
+		return err_set(err, -EINVAL,
+			       "not made with this version of gadget.bpf.h: g_counters differs");
 	run->n_counters = bpf_map__max_entries(map);
-	p = mmap(NULL, run->n_counters * sizeof(struct g_counters), PROT_READ | PROT_WRITE, MAP_SHARED,
-		 bpf_map__fd(map), 0);
+	p = mmap(NULL, run->n_counters * sizeof(struct g_counters), PROT_READ | PROT_WRITE,
+		 MAP_SHARED, bpf_map__fd(map), 0);
 	if (p == MAP_FAILED)
 		return err_set(err, -errno, "cannot map the counters");
 	run->counters = p;
@@ -77,7 +78,8 @@ uint64_t gadget_misses(const struct gadget *g)
 		uint32_t size = sizeof(info);
 
 		if (!g->run->programs[i].twin &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info, &size))
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info,
+					    &size))
 			sum += info.recursion_misses;
 	}
 	return sum;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Taking programs off tracepoints. The kernel waits for a grace period when a link is closed and
- * for more when a tracepoint's last perf event is, one after the other: measured, 30 and 70 ms each, a second for a
- * gadget of ten. Child processes wait in our place. Each holds copies of descriptors, so that our closing is
- * not the last and returns at once, and closes them by its end:
+ * for more when a tracepoint's last perf event is, one after the other: measured, 30 and 70 ms
+ * each, a second for a gadget of ten. Child processes wait in our place. Each holds copies of
+ * descriptors, so that our closing is not the last and returns at once, and closes them by its end:
  *   links: one child each, so that the waits run side by side, and we wait for the children;
  *   events: one child for all, for which nobody waits: their programs are off by then.
  */
@@ -51,7 +51,7 @@ static int compare_fds(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* Runs in a child: nothing but system calls. The gate is among fds; it opens when the parent closes its end. */
+/* In a child: only system calls. The gate, one of fds, opens when the parent closes its end. */
 static _Noreturn void hold(const int *fds, size_t n, int gate)
 {
 	char none;

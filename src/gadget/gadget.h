@@ -122,13 +122,18 @@ int gadget_attach(struct gadget *g, struct err *err);
 
 /*
  * Takes the programs off their hooks. When it returns, none of them runs any more: what they put
- * out before is in the rings, and counters no longer move.
+ * out before is in the rings, and counters no longer move. (A child process that was forked since
+ * gadget_attach() and has not called exec holds the hooks as well: end it first.)
  */
 void gadget_detach(struct gadget *g);
 
 int gadget_wanted_fd(const struct gadget *g);
 
-/* Readable when a ring holds enough to be worth a read (64 KiB); read on a timer as well. */
+/*
+ * Readable when a ring got enough to be worth a read (64 KiB, less for small rings); read on a timer
+ * as well, and again at once after a read that stopped at its `max`: gadget_read() clears the
+ * readiness even where it leaves records behind.
+ */
 int gadget_fd(const struct gadget *g);
 
 /*

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-/* The kernel's own buffer for one step is 8 pages; a frame with a record of the most bytes fits twice. */
+/* The kernel's own buffer is 8 pages; a frame with the longest record fits four times. */
 #define READ_BYTES (4u * MAX_RECORD_BYTES)
 
 struct frames {
@@ -50,7 +50,8 @@ static int read_frames(struct frames *f, int fd)
 		ssize_t n = read(fd, f->bytes + f->len, READ_BYTES - f->len);
 		int rc;
 
-		if (n < 0 && (errno == EINTR || errno == EAGAIN)) /* EAGAIN: many objects without a row */
+		/* EAGAIN: many objects without a row. */
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n < 0)
 			return -errno;

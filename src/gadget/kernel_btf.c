@@ -30,7 +30,7 @@ struct bytes {
 	size_t size;
 };
 
-/* ---- names that an object's relocations look at -------------------------------------------------- */
+/* ---- names that an object's relocations look at ------------------------------------------ */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -102,7 +102,7 @@ int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_wh
 	return 0;
 }
 
-/* ---- the kernel's BTF ------------------------------------------------------------------------------ */
+/* ---- the kernel's BTF -------------------------------------------------------------------- */
 
 static void munmap_bytes(struct bytes *b)
 {
@@ -110,7 +110,7 @@ static void munmap_bytes(struct bytes *b)
 		munmap((void *)b->data, b->size);
 }
 
-/* Newer kernels let it be mapped; else it is read into memory of its own, given back at once after use. */
+/* Newer kernels let it be mapped; else it is read into memory that is given back after use. */
 static int map_vmlinux(struct bytes *ret, struct err *err)
 {
 	_cleanup_(closep) int fd = open(VMLINUX, O_RDONLY | O_CLOEXEC);
@@ -119,13 +119,14 @@ static int map_vmlinux(struct bytes *ret, struct err *err)
 
 	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0 || st.st_size > MAX_KERNEL_BTF_BYTES)
 		return err_set(err, -ENOTSUP,
-			       "this kernel has no type information: %s is missing (CONFIG_DEBUG_INFO_BTF)",
+			       "this kernel has no type information (CONFIG_DEBUG_INFO_BTF): no %s",
 			       VMLINUX);
 	ret->size = st.st_size;
 	ret->data = mmap(NULL, ret->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (ret->data != MAP_FAILED)
 		return 0;
-	ret->data = mmap(NULL, ret->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ret->data =
+		mmap(NULL, ret->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ret->data == MAP_FAILED) {
 		ret->data = NULL;
 		return err_set(err, -ENOMEM, "no memory to read %s", VMLINUX);
@@ -142,13 +143,13 @@ static int map_vmlinux(struct bytes *ret, struct err *err)
 	return 0;
 }
 
-/* ---- cache -------------------------------------------------------------------------------------------- */
+/* ---- cache ------------------------------------------------------------------------------- */
 
 #define TRAILER_MAGIC 0x31524b4654424749ull
 
 struct trailer {
 	uint64_t magic;
-	uint64_t sum; /* of all bytes before the trailer */
+	uint64_t sum;	   /* of all bytes before the trailer */
 	uint32_t key_size; /* bytes of the key, which stands before the trailer */
 	uint32_t btf_size;
 };
@@ -234,8 +235,8 @@ static int store(int dir, const char *name, const struct buf *content)
 	_cleanup_(freep) char *temporary = xasprintf(".%s.%d", name, (int)getpid());
 
 	unlinkat(dir, temporary, 0); /* of an earlier process with our number that was killed */
-	_cleanup_(closep) int fd = openat(dir, temporary,
-					  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_cleanup_(closep) int fd =
+		openat(dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	int rc = write_all(fd, content);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's types as far as an object needs them. The whole BTF of a kernel is 5 MB, and libbpf takes 40 ms and 12 MB
- * to look through it for each object; the few types that an object's CO-RE relocations name are some 100 KB. They are
- * picked out once per boot and kept under /run/ig/btf. To be given to libbpf as btf_custom_path:
+ * The kernel's types as far as an object needs them. The whole BTF of a kernel is 5 MB, and libbpf
+ * takes 40 ms and 12 MB to look through it for each object; the few types that an object's CO-RE
+ * relocations name are some 20 to 100 KB. They are picked out once per boot and kept under
+ * /run/ig/btf. To be given to libbpf as btf_custom_path:
  *
  *   struct kernel_btf types;
  *   kernel_btf_open(elf, size, &types, err);
@@ -37,7 +38,7 @@ static inline const char *kernel_btf_path(const struct kernel_btf *b)
 	return b->fd >= 0 ? b->path : NULL;
 }
 
-/* ---- the parts, for tests ------------------------------------------------------------------ */
+/* ---- the parts, for tests ---------------------------------------------------------------- */
 
 /*
  * Names of kernel types that the CO-RE relocations of an ELF object look at, sorted, without
@@ -49,11 +50,11 @@ int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_wh
 
 /*
  * From raw BTF (bytes of /sys/kernel/btf/vmlinux), the types with these names (as above) and all
- * that they contain by value, as raw BTF again. A pointer keeps what it points to only where that is
- * in the set for another reason; else it is a `void *`. -EINVAL: malformed.
+ * that they contain by value, as raw BTF again. A pointer keeps what it points to only where that
+ * is in the set for another reason; else it is a `void *`. -EINVAL: malformed.
  */
 int btf_reduce(const void *raw, size_t size, const char *names, struct buf *ret);
 
-/* Where the cache is; the directory is made, and must belong to us and be closed to others' writing. */
+/* Where the cache is: made if missing; used only if it is ours and nobody else may write there. */
 int kernel_btf_open_at(const char *run_dir, const void *elf, size_t size, struct kernel_btf *ret,
 		       struct err *err);

@@ -58,8 +58,8 @@ static bool starts(const char *line, size_t n, const char *prefix)
 static bool is_noise(const char *line, size_t n)
 {
 	static const char *const noise[] = {
-		"processed ", "libbpf: ", "verification time", "stack depth", "mark_precise", ";",
-		"-- END", "-- BEGIN", "peak_states",
+		"processed ", "libbpf: ", "verification time", "stack depth", "mark_precise",
+		";",	      "-- END",	  "-- BEGIN",	       "peak_states",
 	};
 
 	if (!n)

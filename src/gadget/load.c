@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Loads a described gadget: the constants, the maps' sizes, the callers' maps, and libbpf's answer. */
+/* Loads a described gadget: constants, sizes of maps, the callers' maps, and libbpf's answer. */
 #include "gadget/run.h"
 
 #include <stdlib.h>
@@ -23,7 +23,7 @@ void gadget_load_options_init(struct gadget_load_options *o)
 	};
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------- */
+/* ---- maps -------------------------------------------------------------------------------- */
 
 static struct bpf_map *map_named(const struct bpf_object *object, const char *prefix,
 				 const char *suffix)
@@ -141,7 +141,7 @@ static void set_pending_maps(struct gadget *g, const struct kernel_btf *types)
 	}
 }
 
-/* ---- constants ------------------------------------------------------------------------------------ */
+/* ---- constants --------------------------------------------------------------------------- */
 
 struct rodata {
 	struct bpf_map *map;
@@ -194,7 +194,8 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 	int id = r.btf ? btf__find_by_name_kind(r.btf, ".rodata", BTF_KIND_DATASEC) : -1;
 
 	if (!initial || id < 0)
-		return err_set(err, -EINVAL, "%s: not made with gadget.bpf.h: no constants", g->name);
+		return err_set(err, -EINVAL, "%s: not made with gadget.bpf.h: no constants",
+			       g->name);
 	r.section = btf__type_by_id(r.btf, id);
 	_cleanup_(freep) unsigned char *bytes = xcalloc(1, r.size);
 	memcpy(bytes, initial, r.size);
@@ -206,15 +207,15 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 		if (!p->value)
 			continue;
 		if (p->place.offset > r.size || p->place.size > r.size - p->place.offset)
-			return err_set(err, -EINVAL, "%s: parameter %s lies outside the constants", g->name,
-				       p->pub.name);
+			return err_set(err, -EINVAL, "%s: parameter %s lies outside the constants",
+				       g->name, p->pub.name);
 		memcpy(bytes + p->place.offset, p->value, p->place.size);
 	}
 	int rc = bpf_map__set_initial_value(r.map, bytes, r.size);
 	return rc ? err_set(err, rc, "%s: cannot set the parameters", g->name) : 0;
 }
 
-/* ---- programs, rings ---------------------------------------------------------------------------------- */
+/* ---- programs, rings --------------------------------------------------------------------- */
 
 static int feeds(const struct gadget *g, const struct bpf_program *prog)
 {
@@ -268,11 +269,12 @@ static int open_rings(struct gadget *g, struct err *err)
 	return 0;
 }
 
-/* ---- what went wrong -------------------------------------------------------------------------------- */
+/* ---- what went wrong --------------------------------------------------------------------- */
 
 int load_needs_root(const char *gadget, struct err *err)
 {
-	return err_set(err, -EPERM, "%s: not allowed to load BPF programs: this needs root", gadget);
+	return err_set(err, -EPERM, "%s: not allowed to load BPF programs: this needs root",
+		       gadget);
 }
 
 static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, struct err *err)
@@ -286,8 +288,8 @@ static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, s
 	const char *why = reason.len ? buf_cstr(&reason) : strerror(-rc);
 
 	if (verifier)
-		return err_set(err, -EINVAL, "%s: the kernel's verifier refused program %s: %s", g->name,
-			       buf_cstr(&program), why);
+		return err_set(err, -EINVAL, "%s: the kernel's verifier refused program %s: %s",
+			       g->name, buf_cstr(&program), why);
 	switch (rc) {
 	case -EPERM:
 		if (geteuid())
@@ -297,12 +299,13 @@ static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, s
 	case -ESRCH:
 	case -ENOENT:
 	case -EOPNOTSUPP:
-		return err_set(err, -ENOTSUP, "%s: this kernel lacks what it needs: %s", g->name, why);
+		return err_set(err, -ENOTSUP, "%s: this kernel lacks what it needs: %s", g->name,
+			       why);
 	}
 	return err_set(err, rc, "%s: cannot load: %s", g->name, why);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 static int prepare(struct gadget *g, const struct gadget_load_options *o,
 		   const struct kernel_btf *types, struct libbpf_log *log, struct err *err)

@@ -2,11 +2,12 @@
 /*
  * Reads BPF ring buffers where they lie. The kernel maps a page with the consumer's position
  * (ours to write), a page with the producer's, and the data twice in a row, so that a record that
- * passes the end is still in one piece. Each record has a header of 8 bytes, whose first word is its length
- * and two marks (kernel/bpf/ringbuf.c). A program may put out more than MAX_RECORD_BYTES; so much of it is given.
+ * passes the end is still in one piece. Each record has a header of 8 bytes, whose first word is
+ * its length and two marks (kernel/bpf/ringbuf.c). A program may put out more than
+ * MAX_RECORD_BYTES; so much of it is given.
  *
- * The rings are watched by an epoll descriptor, edge-triggered: level-triggered it would be ready as
- * soon as one byte waits, and the wake-ups that the programs hold back (G_WAKE_BYTES) would be in vain.
+ * The rings are watched by an epoll descriptor, edge-triggered: level-triggered it would be ready
+ * as soon as one byte waits, and holding back wake-ups (g_wake_bytes) would be in vain.
  */
 #include "gadget/run.h"
 
@@ -42,7 +43,8 @@ void ring_close(struct ring *r)
  */
 static size_t data_bytes(uint32_t size)
 {
-	size_t page = page_size(), more = (HEADER_BYTES + MAX_RECORD_BYTES + page - 1) / page * page;
+	size_t page = page_size(),
+	       more = (HEADER_BYTES + MAX_RECORD_BYTES + page - 1) / page * page;
 
 	return (size_t)size + (more < size ? more : size);
 }
@@ -73,13 +75,14 @@ size_t ring_read(struct ring *r, size_t max, unsigned int source, gadget_record_
 	const unsigned char *data = (const unsigned char *)r->producer_page + page_size();
 	const unsigned long mask = r->size - 1, step = r->size / GIVE_BACK_PART;
 	unsigned long at = *consumer, given = at;
+	const unsigned long *producer = r->producer_page;
 	/* Pairs with the producer's release: headers before `end` are written. */
-	const unsigned long end = __atomic_load_n((const unsigned long *)r->producer_page, __ATOMIC_ACQUIRE);
+	const unsigned long end = __atomic_load_n(producer, __ATOMIC_ACQUIRE);
 	size_t n = 0;
 
 	while (at < end && (!max || n < max)) {
 		const unsigned char *header = data + (at & mask);
-		/* Pairs with the commit, which clears the mark when the record's bytes are in place. */
+		/* Pairs with the commit, which clears the mark when the bytes are in place. */
 		uint32_t word = __atomic_load_n((const uint32_t *)header, __ATOMIC_ACQUIRE);
 		uint32_t size = word & LENGTH_MASK;
 
@@ -115,7 +118,7 @@ size_t gadget_read(struct gadget *g, size_t max, gadget_record_fn *fn, void *ctx
 
 	if (!run)
 		return 0;
-	/* Takes the edges, before the rings are looked at: what comes later makes the descriptor ready again. */
+	/* Takes the edges first: what comes later makes the descriptor ready again. */
 	while (epoll_wait(run->epoll_fd, edges, array_size(edges), 0) == array_size(edges))
 		;
 	for (unsigned int i = 0; i < g->n_sources && (!max || n < max); i++) {

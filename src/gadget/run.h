@@ -18,25 +18,25 @@ struct ring {
 	uint32_t size;
 	void *consumer_page;	   /* written by us: how far we have read */
 	const void *producer_page; /* written by the kernel; the data follows */
-	size_t data_bytes;	   /* mapped: the ring, and its begin again for what passes the end */
+	size_t data_bytes; /* mapped: the ring, and its begin again for what passes the end */
 };
 
 struct program {
 	struct bpf_program *prog; /* what is loaded: its own, or its twin's */
-	bool twin;		 /* prog belongs to an earlier one */
-	const struct hook *hook; /* attach.c's table */
-	const char *target;	 /* section's name without the hook's prefix: "syscalls/sys_enter_open" */
-	struct bpf_link *link;	 /* while it is attached */
-	int event_fd;		 /* tracepoints: the perf event, which outlives the link; -1 none */
-	int feeds;		 /* iterators: index of the source, -1 none */
+	bool twin;		  /* prog belongs to an earlier one */
+	const struct hook *hook;  /* attach.c's table */
+	const char *target;	  /* section's name without the prefix: "syscalls/sys_enter_open" */
+	struct bpf_link *link;	  /* while it is attached */
+	int event_fd; /* tracepoints: the perf event, which outlives the link; -1 none */
+	int feeds;    /* iterators: index of the source, -1 none */
 };
 
 struct running {
 	struct bpf_object *object;
 	struct program *programs; /* those that are loaded, and their twins */
 	size_t n_programs;
-	struct ring *rings; /* one for each source */
-	int epoll_fd;	    /* of all rings */
+	struct ring *rings;	     /* one for each source */
+	int epoll_fd;		     /* of all rings */
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
 	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
@@ -46,13 +46,13 @@ struct running {
 
 /* The kind of hook that a section's name asks for; *ret_target is what follows the prefix. */
 const struct hook *hook_find(const char *section, const char **ret_target);
-/* 1: this kernel has it (or only attaching can tell); 0: not; -errno. tracefs: an open directory or -1. */
+/* 1: this kernel has it, or only attaching can tell; 0: not; -errno. tracefs: a directory or -1. */
 int hook_exists(const struct hook *h, const char *target, int tracefs);
-bool hook_is_cheap(const struct hook *h); /* hook_exists() costs next to nothing */
+bool hook_is_cheap(const struct hook *h);	 /* hook_exists() costs next to nothing */
 bool hook_shares_programs(const struct hook *h); /* one program may serve several of this kind */
 bool hook_is_iterator(const struct hook *h);
 const char *hook_word(const struct hook *h); /* "tracepoint", for messages */
-int tracefs_open(void); /* a descriptor of tracefs's root, without need of a mount in sight; -errno */
+int tracefs_open(void); /* tracefs's root, without need of a mount in sight; -errno */
 /* Returns when every BPF program that ran at the call has ended. */
 void programs_wait(void);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Ladders of hooks. Kernels differ in their hooks; a gadget may offer several programs for one
- * purpose, tagged RUNG(group, n): those with the lowest n of which this kernel has all hooks are loaded. Programs tagged
- * OPTIONAL are left out where their hook is missing.
+ * purpose, tagged RUNG(group, n): those with the lowest n of which this kernel has all hooks are
+ * loaded. Programs tagged OPTIONAL are left out where their hook is missing.
  */
 #include "gadget/run.h"
 
@@ -78,14 +78,15 @@ static int read_rungs(struct bpf_object *object, struct ladder *l, const char *g
 		const char *tag = program_tag(object, p, "rung:");
 
 		if (l->n == MAX_PROGRAMS)
-			return err_set(err, -E2BIG, "%s: more than %d programs", gadget, MAX_PROGRAMS);
+			return err_set(err, -E2BIG, "%s: more than %d programs", gadget,
+				       MAX_PROGRAMS);
 		l->n++;
 		r->prog = p;
 		r->hook = hook_find(bpf_program__section_name(p), &r->target);
 		r->optional = program_tag(object, p, "optional") != NULL;
 		if (tag && parse_rung(r, tag))
-			return err_set(err, -EINVAL, "%s: program %s has a bad tag 'rung:%s'", gadget,
-				       bpf_program__name(p), tag);
+			return err_set(err, -EINVAL, "%s: program %s has a bad tag 'rung:%s'",
+				       gadget, bpf_program__name(p), tag);
 	}
 	return 0;
 }
@@ -147,8 +148,8 @@ int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
 			continue;
 		if (tracefs >= 0)
 			return lacks(r, gadget, err);
-		return geteuid() ? load_needs_root(gadget, err) :
-				   err_set(err, -EPERM, "%s: tracefs cannot be opened", gadget);
+		return geteuid() ? load_needs_root(gadget, err)
+				 : err_set(err, -EPERM, "%s: tracefs cannot be opened", gadget);
 	}
 	for (size_t i = 0; i < l.n; i++) {
 		struct rung *r = &l.rungs[i];

@@ -45,8 +45,8 @@ static int take_batches(struct taking *t, int fd)
 		keys = xrealloc(keys, room, t->key_size);
 		values = xrealloc(values, room, t->value_size);
 		count = room;
-		rc = bpf_map_lookup_and_delete_batch(fd, begun ? &position : NULL, &position, keys, values,
-						     &count, NULL);
+		rc = bpf_map_lookup_and_delete_batch(fd, begun ? &position : NULL, &position, keys,
+						     values, &count, NULL);
 		if (rc == -ENOSPC && room < MAX_TABLE_ROWS) { /* one bucket holds more */
 			room *= 2;
 			continue;
@@ -55,7 +55,8 @@ static int take_batches(struct taking *t, int fd)
 			return begun || rc == -EFAULT ? rc : -ENOTSUP;
 		begun = true;
 		for (uint32_t i = 0; i < count; i++)
-			give_row(t, keys + (size_t)i * t->key_size, values + (size_t)i * t->value_size);
+			give_row(t, keys + (size_t)i * t->key_size,
+				 values + (size_t)i * t->value_size);
 	} while (rc != -ENOENT);
 	return 0;
 }
@@ -90,7 +91,10 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 		return err_set(err, -EINVAL, "%s: source %s has no tables", g->name, s->pub.name);
 	struct bpf_map *full = table[run->table_now[source]];
 	int other = bpf_map__fd(table[!run->table_now[source]]);
-	struct taking t = { .g = g, .source = source, .fn = fn, .ctx = ctx,
+	struct taking t = { .g = g,
+			    .source = source,
+			    .fn = fn,
+			    .ctx = ctx,
 			    .key_size = bpf_map__key_size(full),
 			    .value_size = bpf_map__value_size(full),
 			    .row_size = s->pub.schema->record_size };
@@ -100,7 +104,8 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 		return err_set(err, -EINVAL, "%s: rows of %s do not fit their tables", g->name,
 			       s->pub.name);
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
-		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name, s->pub.name);
+		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
+			       s->pub.name);
 	run->table_now[source] ^= 1;
 
 	_cleanup_(freep) unsigned char *row = xcalloc(1, t.row_size);

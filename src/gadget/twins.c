@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Programs that are the same but for their hook (the exits of open, openat, openat2 and creat, say):
- * the kernel takes some 10 ms to verify each, so one is loaded and attached to all the hooks. Only for tracepoints:
- * there the kernel guards against recursion by CPU; elsewhere it does so by program, and one hook
- * within another would be missed.
+ * Programs that are the same but for their hook (the exits of open, openat, openat2 and creat): the
+ * kernel takes some 10 ms to verify each, so one is loaded and attached to all the hooks. Only for
+ * tracepoints: there the kernel guards against recursion by CPU; elsewhere it does so by program,
+ * and a hook within another would be missed.
  */
 #include "gadget/run.h"
 
@@ -84,7 +84,8 @@ void twins_find(struct gadget *g)
 		struct program *p = &run->programs[i];
 
 		buf_init(&bodies[i].bytes, MAX_OBJECT_BYTES);
-		if (!readable || !hook_shares_programs(p->hook) || !read_body(&o, p->prog, &bodies[i])) {
+		if (!readable || !hook_shares_programs(p->hook) ||
+		    !read_body(&o, p->prog, &bodies[i])) {
 			buf_clear(&bodies[i].bytes);
 			continue;
 		}

@@ -26,7 +26,7 @@ static void btf_freep(struct btf **b)
 	btf__free(*b);
 }
 
-/* ---- btf_reduce ----------------------------------------------------------------------------- */
+/* ---- btf_reduce -------------------------------------------------------------------------- */
 
 /* Types as a kernel would have them; libbpf writes the bytes. */
 static struct btf *little_kernel(void)
@@ -172,7 +172,7 @@ static void test_malformed(void **state)
 	}
 }
 
-/* ---- this kernel ------------------------------------------------------------------------------ */
+/* ---- this kernel ------------------------------------------------------------------------- */
 
 static struct btf *this_kernel(struct buf *raw)
 {
@@ -204,7 +204,8 @@ static void same_members(const struct btf *a, const struct btf_type *x, const st
 
 static void test_real_structs(void **state)
 {
-	static const char *const names[] = { "task_struct", "sock", "inode", "linux_binprm", "nsproxy" };
+	static const char *const names[] = { "task_struct", "sock", "inode", "linux_binprm",
+					     "nsproxy" };
 	_cleanup_(buf_done) struct buf raw;
 	_cleanup_(btf_freep) struct btf *all = this_kernel(&raw);
 	_cleanup_(btf_freep) struct btf *b =
@@ -220,7 +221,7 @@ static void test_real_structs(void **state)
 	assert_true(btf__type_cnt(b) < btf__type_cnt(all) / 20);
 }
 
-/* ---- names of an object -------------------------------------------------------------------------- */
+/* ---- names of an object ------------------------------------------------------------------ */
 
 static void read_sample(const char *name, struct buf *ret)
 {
@@ -255,7 +256,7 @@ static void test_names_of_an_object(void **state)
 	assert_int_equal(kernel_btf_names(elf.data, 100, &names, &whole, &err), -EINVAL);
 }
 
-/* ---- cache ----------------------------------------------------------------------------------------- */
+/* ---- cache ------------------------------------------------------------------------------- */
 
 struct cache {
 	struct buf elf;

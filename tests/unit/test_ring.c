@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The ring reader on a ring made by hand: what the kernel would have written, mapped as it maps it. */
+/* The ring reader on a ring made by hand: what the kernel would write, mapped as it maps it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,8 @@ struct got {
 
 static void *map_at(void *at, size_t size, int fd, off_t offset)
 {
-	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), fd, offset);
+	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), fd,
+		       offset);
 
 	assert_ptr_not_equal(p, MAP_FAILED);
 	return p;
@@ -42,7 +43,8 @@ static void *map_at(void *at, size_t size, int fd, off_t offset)
 static void fake_open(struct fake *f)
 {
 	int fd = memfd_create("ring", MFD_CLOEXEC);
-	unsigned char *p = mmap(NULL, PAGE + 2 * SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p =
+		mmap(NULL, PAGE + 2 * SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_int_equal(sysconf(_SC_PAGESIZE), PAGE);
 	assert_int_equal(ftruncate(fd, 2 * PAGE + SIZE), 0);
@@ -50,8 +52,11 @@ static void fake_open(struct fake *f)
 	f->producer = map_at(p, PAGE, fd, PAGE);
 	f->data = map_at(p + PAGE, SIZE, fd, 2 * PAGE);
 	map_at(p + PAGE + SIZE, SIZE, fd, 2 * PAGE);
-	f->ring = (struct ring){ .fd = -1, .size = SIZE, .consumer_page = f->consumer,
-				 .producer_page = f->producer, .data_bytes = 2 * SIZE };
+	f->ring = (struct ring){ .fd = -1,
+				 .size = SIZE,
+				 .consumer_page = f->consumer,
+				 .producer_page = f->producer,
+				 .data_bytes = 2 * SIZE };
 	close(fd);
 }
 
@@ -79,7 +84,8 @@ static void take_record(void *ctx, unsigned int source, const void *record, uint
 	g->size[g->n] = size;
 	g->first[g->n++] = size ? *(const unsigned char *)record : 0;
 	for (uint32_t i = 1; i < size; i++)
-		assert_int_equal(((const unsigned char *)record)[i], *(const unsigned char *)record);
+		assert_int_equal(((const unsigned char *)record)[i],
+				 *(const unsigned char *)record);
 	g->bytes += (size + 8 + 7) & ~7ul;
 	if (g->watch && g->bytes - *g->watch->consumer > g->most_behind)
 		g->most_behind = g->bytes - *g->watch->consumer;

@@ -82,7 +82,7 @@ static void make_events(size_t n)
 		syscall(SYS_getppid);
 }
 
-/* ---- what was read ---------------------------------------------------------------------------- */
+/* ---- what was read ----------------------------------------------------------------------- */
 
 struct reading {
 	const struct schema *schema;
@@ -127,7 +127,7 @@ static struct reading reading(const struct gadget *g, const char *sum_field)
 	return (struct reading){ .schema = gadget_source(g, 0)->schema, .sum_field = sum_field };
 }
 
-/* ---- tracer ------------------------------------------------------------------------------------ */
+/* ---- tracer ------------------------------------------------------------------------------ */
 
 static void test_every_event(void **state)
 {
@@ -237,7 +237,7 @@ static void test_process_filters(void **state)
 	prctl(PR_SET_NAME, before);
 }
 
-/* ---- containers -------------------------------------------------------------------------------- */
+/* ---- containers -------------------------------------------------------------------------- */
 
 /* Our cgroup's id is the inode number of its directory. */
 static uint64_t own_cgroup(void)
@@ -253,7 +253,8 @@ static uint64_t own_cgroup(void)
 	line += 4;
 	line[strcspn(line, "\n")] = '\0';
 	for (size_t i = 0; i < array_size(mounts); i++) {
-		_cleanup_(freep) char *procs = xasprintf("%s%s/cgroup.controllers", mounts[i], line);
+		_cleanup_(freep) char *procs =
+			xasprintf("%s%s/cgroup.controllers", mounts[i], line);
 		_cleanup_(freep) char *path = xasprintf("%s%s", mounts[i], line);
 
 		if (!access(procs, F_OK) && !stat(path, &st))
@@ -315,7 +316,7 @@ static void test_host_without_containers(void **state)
 	gadget_free(g);
 }
 
-/* ---- loss --------------------------------------------------------------------------------------- */
+/* ---- loss -------------------------------------------------------------------------------- */
 
 static pid_t hammer(const char *name, size_t events)
 {
@@ -383,7 +384,44 @@ static void test_loss_is_exact(void **state)
 	gadget_free(reader.g);
 }
 
-/* ---- top ------------------------------------------------------------------------------------------ */
+static void nothing(void *ctx)
+{
+}
+
+/* Two processes make events while the gadget is taken off: afterwards everything stands still. */
+static void test_detach_under_fire(void **state)
+{
+	struct gadget_load_options o = own_events();
+	uint64_t later = 0;
+
+	o.process.pid = -1;
+	memcpy(o.process.comm, "ig-hammer", sizeof("ig-hammer"));
+	for (int round = 0; round < 5; round++) {
+		/* Made first: a fork has copies of the links, which would keep the programs on. */
+		pid_t pids[2] = { hammer("ig-hammer", 1 << 22), hammer("ig-hammer", 1 << 22) };
+		struct gadget *g = start("sample_tracer", &o);
+		struct reading r = reading(g, NULL);
+
+		kill(pids[0], SIGCONT);
+		kill(pids[1], SIGCONT);
+		usleep(5000);
+		gadget_detach(g);
+		struct gadget_counters c = gadget_counters(g, 0);
+		gadget_read(g, 0, note, &r);
+		assert_int_equal(c.seen, r.n + c.lost);
+		usleep(5000);
+		assert_int_equal(gadget_counters(g, 0).seen, c.seen);
+		assert_int_equal(gadget_read(g, 0, note, &r), 0);
+		later += c.seen;
+		kill(pids[0], SIGKILL);
+		kill(pids[1], SIGKILL);
+		run_hammers(pids, array_size(pids), nothing, NULL);
+		gadget_free(g);
+	}
+	assert_true(later > 0);
+}
+
+/* ---- top --------------------------------------------------------------------------------- */
 
 static void collect_into(void *ctx)
 {
@@ -394,7 +432,7 @@ static void collect_into(void *ctx)
 	reader->reads++;
 }
 
-/* The table is swapped again and again while two processes count: nothing is lost or counted twice. */
+/* The table is swapped again and again while two count: nothing is lost or counted twice. */
 static void test_top_is_exact(void **state)
 {
 	struct gadget_load_options o = own_events();
@@ -445,7 +483,7 @@ static void test_top_many_rows(void **state)
 	gadget_free(reader.g);
 }
 
-/* ---- snapshot --------------------------------------------------------------------------------------- */
+/* ---- snapshot ---------------------------------------------------------------------------- */
 
 static void test_snapshot(void **state)
 {
@@ -466,7 +504,7 @@ static void test_snapshot(void **state)
 	gadget_free(reader.g);
 }
 
-/* ---- hooks ------------------------------------------------------------------------------------------ */
+/* ---- hooks ------------------------------------------------------------------------------- */
 
 enum { OF_RUNG = 2, OF_EXIT = 4 };
 
@@ -529,7 +567,8 @@ static void test_missing_rung(void **state)
 
 	/* Rung 3 is left: it is taken, and the gadget loads. */
 	assert_int_equal(load_changed("sample_hooks", "tp/syscalls/sys_enter_getppid",
-				      "tp/syscalls/sys_enter_get_cup", &err), 0);
+				      "tp/syscalls/sys_enter_get_cup", &err),
+			 0);
 	assert_int_equal(load_changed("sample_hooks", "sys_enter_getp", "sys_enter_g__p", &err), 0);
 }
 
@@ -560,7 +599,7 @@ static void test_not_root(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* ---- nothing is left ---------------------------------------------------------------------------------- */
+/* ---- nothing is left --------------------------------------------------------------------- */
 
 struct ids {
 	uint32_t program[16], link[16], map[32];
@@ -670,7 +709,8 @@ static int needs_root(void **state)
 	int fd = geteuid() ? -EPERM : bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 4, 1, NULL);
 
 	if (fd < 0) {
-		print_error("this test needs root and a kernel that allows BPF (%s)\n", strerror(-fd));
+		print_error("this test needs root and a kernel that allows BPF (%s)\n",
+			    strerror(-fd));
 		return -1;
 	}
 	close(fd);
@@ -687,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_wanted_only),
 		cmocka_unit_test(test_host_without_containers),
 		cmocka_unit_test(test_loss_is_exact),
+		cmocka_unit_test(test_detach_under_fire),
 		cmocka_unit_test(test_top_is_exact),
 		cmocka_unit_test(test_top_many_rows),
 		cmocka_unit_test(test_snapshot),

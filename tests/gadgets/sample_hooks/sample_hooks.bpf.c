@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
-/* For tests: hooks that this or any kernel lacks, ladders, twins, and a value kept from enter to exit. */
+/* For tests: hooks that no kernel has, ladders, twins, and a value kept from enter to exit. */
 #include <gadget/gadget.bpf.h>
 
 GADGET("Hooks that are there and hooks that are not");
