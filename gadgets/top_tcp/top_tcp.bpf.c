@@ -28,13 +28,17 @@ TOP(tcp, tcp_key, tcp_value, 10240, SORT("-sent,-received"));
 
 static __always_inline struct tcp_value *entry(const struct sock *sk)
 {
+	struct g_sock_copy copy;
 	struct tcp_key key = {};
 	struct g_process p;
 	g_container c;
 
-	if (!sock_is_tcp(sk) || !wanted(&c))
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !wanted(&c))
 		return NULL;
-	sock_endpoints(sk, &key.src, &key.dst);
+	sock_copy(&copy, sk);
+	if (!sock_is_ip(&copy))
+		return NULL;
+	sock_endpoints(sk, &copy, IPPROTO_TCP, &key.src, &key.dst);
 	if (family > 0 && key.src.version != family)
 		return NULL;
 	process_fill(&p);
@@ -43,7 +47,7 @@ static __always_inline struct tcp_value *entry(const struct sock *sk)
 	key.pid = p.pid;
 	key.tid = p.tid;
 	key.mntns_id = p.mntns_id;
-	key.netns_id = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key.netns_id = sock_netns(&copy);
 	return top_entry(tcp, &key);
 }
 

@@ -54,10 +54,9 @@ struct {
 /* A connect or accept call that is going on. */
 struct tcp_call {
 	g_container container;
-	struct sock *sk; /* connect: the socket; accept: the listening one */
+	const void *address; /* connect: in the process's memory */
 	g_fd fd;
-	bool begun;	 /* connect: came to sending; the socket's state tells the rest */
-	union g_sockaddr to;
+	bool begun; /* connect: came to sending; the socket's state tells the rest */
 };
 PENDING(calls, tcp_call);
 
@@ -74,14 +73,27 @@ static __always_inline void put_out(struct tcp_event *e, __u32 type, __u32 error
 	record_output(tcp, e, sizeof(*e));
 }
 
-/* A record of the current process about `sk`. */
-static __always_inline void begin(struct tcp_event *e, g_container c, const struct sock *sk, g_fd fd)
+/* A record of the current process. */
+static __always_inline void begin(struct tcp_event *e, g_container c, g_fd fd)
 {
 	e->timestamp = bpf_ktime_get_boot_ns();
 	e->container = c;
 	e->fd = fd;
-	e->netns_id = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	process_fill(&e->proc);
+}
+
+static __always_inline void fill_ends(struct tcp_event *e, const struct sock *sk, const struct g_sock_copy *copy)
+{
+	sock_endpoints(sk, copy, IPPROTO_TCP, &e->src, &e->dst);
+	e->netns_id = sock_netns(copy);
+}
+
+static __always_inline void find_ends(struct tcp_event *e, const struct sock *sk)
+{
+	struct g_sock_copy copy;
+
+	sock_copy(&copy, sk);
+	fill_ends(e, sk, &copy);
 }
 
 static __always_inline void remember(const struct sock *sk, const struct connection *n)
@@ -101,10 +113,10 @@ static __always_inline void connect_begins(const struct sock *sk)
 	struct tcp_call *call;
 	g_container c;
 
-	if (accept_only || !wanted(&c))
+	if (accept_only || !sock_is_tcp(sk) || !wanted(&c))
 		return;
 	call = pending_peek(calls);
-	begin(&n.event, c, sk, call ? call->fd : -1);
+	begin(&n.event, c, call ? call->fd : -1);
 	n.begun = n.event.timestamp;
 	if (call)
 		call->begun = true;
@@ -117,7 +129,7 @@ static __always_inline void connect_succeeded(const struct sock *sk, struct conn
 
 	n->open = e->timestamp = bpf_ktime_get_boot_ns();
 	e->latency = n->open - n->begun;
-	sock_endpoints(sk, &e->src, &e->dst);
+	find_ends(e, sk);
 	put_out(e, connect, 0);
 	e->latency = 0;
 }
@@ -130,7 +142,7 @@ static __always_inline void connect_failed(const struct sock *sk, struct connect
 
 	if (!error) {
 		call = pending_peek(calls);
-		if (call && call->sk == sk) {
+		if (call && call->begun && call->fd == e->fd && sock_of_fd(call->fd) == sk) {
 			call->begun = false; /* the call's result will tell why */
 			return;
 		}
@@ -138,7 +150,7 @@ static __always_inline void connect_failed(const struct sock *sk, struct connect
 	}
 	e->timestamp = bpf_ktime_get_boot_ns();
 	e->latency = e->timestamp - n->begun;
-	sock_endpoints(sk, &e->src, &e->dst);
+	find_ends(e, sk);
 	put_out(e, connect, error);
 }
 
@@ -151,7 +163,7 @@ static __always_inline void closed(const struct sock *sk, struct connection *n)
 	if (n->open)
 		e->duration = e->timestamp - n->open;
 	else
-		sock_endpoints(sk, &e->src, &e->dst);
+		find_ends(e, sk);
 	e->sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
 	e->received = BPF_CORE_READ(tcp, bytes_received);
 	if (e->received && BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1)
@@ -165,9 +177,9 @@ static __always_inline void owner_closes(const struct sock *sk)
 	struct connection n = {};
 	g_container c;
 
-	if (connect_only || accept_only || !wanted(&c))
+	if (connect_only || accept_only || !sock_is_tcp(sk) || !wanted(&c))
 		return;
-	begin(&n.event, c, sk, -1);
+	begin(&n.event, c, -1);
 	remember(sk, &n);
 }
 
@@ -179,12 +191,12 @@ int set_state(struct bpf_raw_tracepoint_args *ctx)
 	__u64 key = (__u64)sk, state = ctx->args[2];
 	struct connection *n;
 
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return 0;
 	if (state == TCP_SYN_SENT) {
 		connect_begins(sk);
 		return 0;
 	}
+	if (state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK && state != TCP_CLOSE)
+		return 0;
 	n = bpf_map_lookup_elem(&connections, &key);
 	if (!n) {
 		if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
@@ -205,25 +217,21 @@ int set_state(struct bpf_raw_tracepoint_args *ctx)
 
 /* ---- what the calls tell --------------------------------------------------------------------- */
 
-static __always_inline struct tcp_call *call_begins(int fd)
+static __always_inline int call_begins(int fd, const void *address)
 {
-	struct sock *sk;
 	struct tcp_call *call;
 	g_container c;
 
 	if (!wanted(&c))
-		return NULL;
-	sk = sock_of_fd(fd);
-	if (!sk || !sock_is_tcp(sk))
-		return NULL;
+		return 0;
 	call = pending_begin(calls, c);
-	if (call) {
-		call->container = c;
-		call->sk = sk;
-		call->fd = fd;
-		call->begun = false;
-	}
-	return call;
+	if (!call)
+		return 0;
+	call->container = c;
+	call->address = address;
+	call->fd = fd;
+	call->begun = false;
+	return 0;
 }
 
 /* Not the result of this call, or none yet. */
@@ -236,33 +244,35 @@ static __always_inline bool no_failure(__s64 ret)
 SEC("tp/syscalls/sys_enter_connect")
 int enter_connect(struct syscall_enter *ctx)
 {
-	struct tcp_call *call;
-	struct sock *sk;
+	struct socket *socket;
 
 	if (accept_only)
 		return 0;
-	call = call_begins(ctx->args[0]);
-	if (!call)
+	/* Asking how the connect before went; its socket's state tells that. */
+	socket = socket_of_file(file_of_fd(ctx->args[0]));
+	if (!socket || BPF_CORE_READ(socket, state) == SS_CONNECTING)
 		return 0;
-	sk = call->sk;
-	if (BPF_CORE_READ(sk, sk_socket, state) == SS_CONNECTING)
-		pending_end(calls); /* asks how the connect before went, which is known from the state */
-	else if (bpf_probe_read_user(&call->to, sizeof(call->to), (const void *)ctx->args[1]))
-		bpf_probe_read_user(&call->to.in, sizeof(call->to.in), (const void *)ctx->args[1]);
-	return 0;
+	return call_begins(ctx->args[0], (const void *)ctx->args[1]);
 }
 
 SEC("tp/syscalls/sys_exit_connect")
 int exit_connect(struct syscall_exit *ctx)
 {
 	struct tcp_call *call = pending_end(calls);
+	union g_sockaddr to = {};
 	struct tcp_event e = {};
+	struct sock *sk;
 
 	if (!call || call->begun || no_failure(ctx->ret))
 		return 0;
-	begin(&e, call->container, call->sk, call->fd);
-	sock_endpoints(call->sk, &e.src, &e.dst);
-	sockaddr_endpoint(&call->to, IPPROTO_TCP, &e.dst);
+	sk = sock_of_fd(call->fd);
+	if (!sock_is_tcp(sk))
+		return 0;
+	begin(&e, call->container, call->fd);
+	find_ends(&e, sk);
+	if (bpf_probe_read_user(&to, sizeof(to), call->address))
+		bpf_probe_read_user(&to.in, sizeof(to.in), call->address);
+	sockaddr_endpoint(&to, IPPROTO_TCP, &e.dst);
 	put_out(&e, connect, -ctx->ret);
 	return 0;
 }
@@ -271,11 +281,15 @@ static __always_inline int accept_failed(__s64 ret)
 {
 	struct tcp_call *call = pending_end(calls);
 	struct tcp_event e = {};
+	struct sock *sk;
 
 	if (!call || no_failure(ret))
 		return 0;
-	begin(&e, call->container, call->sk, -1);
-	sock_endpoints(call->sk, &e.src, &e.dst);
+	sk = sock_of_fd(call->fd);
+	if (!sock_is_tcp(sk))
+		return 0;
+	begin(&e, call->container, -1);
+	find_ends(&e, sk);
 	put_out(&e, accept, -ret);
 	return 0;
 }
@@ -283,6 +297,7 @@ static __always_inline int accept_failed(__s64 ret)
 static __noinline int accepted(__s64 ret)
 {
 	struct connection n = {};
+	struct g_sock_copy copy;
 	struct sock *sk;
 	g_container c;
 
@@ -293,13 +308,14 @@ static __noinline int accepted(__s64 ret)
 	if (!wanted(&c))
 		return 0;
 	sk = sock_of_fd(ret);
-	if (!sk || !sock_is_tcp(sk))
+	sock_copy(&copy, sk);
+	if (!sock_is_ip(&copy) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	begin(&n.event, c, sk, ret);
-	sock_endpoints(sk, &n.event.src, &n.event.dst);
+	begin(&n.event, c, ret);
+	fill_ends(&n.event, sk, &copy);
 	put_out(&n.event, accept, 0);
 	n.open = n.event.timestamp;
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+	if (SOCK_FIELD(&copy, skc_state) == TCP_CLOSE)
 		closed(sk, &n); /* it broke before the process got it */
 	else
 		remember(sk, &n);
@@ -309,9 +325,7 @@ static __noinline int accepted(__s64 ret)
 SEC("tp/syscalls/sys_enter_accept")
 int enter_accept(struct syscall_enter *ctx)
 {
-	if (!connect_only)
-		call_begins(ctx->args[0]);
-	return 0;
+	return connect_only ? 0 : call_begins(ctx->args[0], NULL);
 }
 
 SEC("tp/syscalls/sys_exit_accept")
@@ -323,9 +337,7 @@ int exit_accept(struct syscall_exit *ctx)
 SEC("tp/syscalls/sys_enter_accept4")
 int enter_accept4(struct syscall_enter *ctx)
 {
-	if (!connect_only)
-		call_begins(ctx->args[0]);
-	return 0;
+	return connect_only ? 0 : call_begins(ctx->args[0], NULL);
 }
 
 SEC("tp/syscalls/sys_exit_accept4")

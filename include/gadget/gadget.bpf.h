@@ -664,11 +664,22 @@ static __always_inline void process_fill(struct g_process *p)
 /* The current process's file behind descriptor `fd`; NULL: none. */
 static __always_inline struct file *file_of_fd(int fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct task_struct *task;
+	struct fdtable *table;
+	struct file **files, *file = NULL;
+	__u32 max;
 
-	if (fd < 0 || (__u32)fd >= BPF_CORE_READ(table, max_fds))
+	if (g_typed_task()) {
+		table = bpf_get_current_task_btf()->files->fdt;
+		files = table->fd;
+		max = table->max_fds;
+	} else {
+		task = (struct task_struct *)bpf_get_current_task();
+		table = BPF_CORE_READ(task, files, fdt);
+		files = BPF_CORE_READ(table, fd);
+		max = BPF_CORE_READ(table, max_fds);
+	}
+	if (fd < 0 || (__u32)fd >= max)
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
