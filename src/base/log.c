@@ -16,8 +16,7 @@ enum { LINE_MAX_BYTES = 8192 };
 enum log_level log_level = LOG_WARN;
 
 static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
-};
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
 int log_level_parse(const char *name, enum log_level *ret)
 {
@@ -32,7 +31,7 @@ int log_level_parse(const char *name, enum log_level *ret)
 /* A logfmt value: in quotes where it has spaces, quotes or '='. */
 static void add_value(struct buf *line, const char *text, size_t len)
 {
-	_cleanup_(buf_done) struct buf shown = { .max = LINE_MAX_BYTES };
+	_cleanup_(buf_done) struct buf shown = {.max = LINE_MAX_BYTES};
 	const char *s;
 
 	escape_text(&shown, text, len);
@@ -52,8 +51,8 @@ static void add_value(struct buf *line, const char *text, size_t len)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	_cleanup_(buf_done) struct buf line = { .max = 2 * LINE_MAX_BYTES };
-	char text[2048]; /* no allocation before it is known that the line is wanted; the rest is cut */
+	_cleanup_(buf_done) struct buf line = {.max = 2 * LINE_MAX_BYTES};
+	char text[2048]; /* a longer message is cut */
 	va_list ap;
 	int n;
 

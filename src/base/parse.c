@@ -43,8 +43,7 @@ int parse_i64(const char *s, int64_t *ret)
 int parse_bool(const char *s, bool *ret)
 {
 	static const char *const words[][2] = {
-		{ "false", "true" }, { "no", "yes" }, { "off", "on" }, { "0", "1" }
-	};
+		{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"0", "1"}};
 
 	for (size_t i = 0; i < array_size(words); i++)
 		for (int value = 0; value < 2; value++)
@@ -76,7 +75,7 @@ static int parse_scaled(const char *s, const struct unit *units, size_t n, uint6
 		if (!isdigit((unsigned char)*++s))
 			return -EINVAL;
 		for (; isdigit((unsigned char)*s); s++)
-			if (scale < 1000000000000000000ull) { /* further digits are below one unit */
+			if (scale < 1000000000000000000ull) { /* the rest is below one unit */
 				part = part * 10 + (unsigned)(*s - '0');
 				scale *= 10;
 			}
@@ -98,13 +97,23 @@ static int parse_scaled(const char *s, const struct unit *units, size_t n, uint6
 int parse_bytes(const char *s, uint64_t *ret)
 {
 	static const struct unit units[] = {
-		{ "", 1 },	     { "B", 1 },
-		{ "k", 1ull << 10 }, { "K", 1ull << 10 }, { "KiB", 1ull << 10 }, { "kiB", 1ull << 10 },
-		{ "M", 1ull << 20 }, { "MiB", 1ull << 20 },
-		{ "G", 1ull << 30 }, { "GiB", 1ull << 30 },
-		{ "T", 1ull << 40 }, { "TiB", 1ull << 40 },
-		{ "kB", 1000 },	     { "KB", 1000 },
-		{ "MB", 1000000 },   { "GB", 1000000000 }, { "TB", 1000000000000 },
+		{"", 1},
+		{"B", 1},
+		{"k", 1ull << 10},
+		{"K", 1ull << 10},
+		{"KiB", 1ull << 10},
+		{"kiB", 1ull << 10},
+		{"M", 1ull << 20},
+		{"MiB", 1ull << 20},
+		{"G", 1ull << 30},
+		{"GiB", 1ull << 30},
+		{"T", 1ull << 40},
+		{"TiB", 1ull << 40},
+		{"kB", 1000},
+		{"KB", 1000},
+		{"MB", 1000000},
+		{"GB", 1000000000},
+		{"TB", 1000000000000},
 	};
 
 	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
@@ -115,9 +124,16 @@ int parse_bytes(const char *s, uint64_t *ret)
 int parse_duration(const char *s, uint64_t *ret)
 {
 	static const struct unit units[] = {
-		{ "", 1 },	     { "ns", 1 },	     { "us", 1000 },	       { "µs", 1000 },
-		{ "ms", 1000000 },   { "s", 1000000000 },    { "m", 60000000000 },     { "min", 60000000000 },
-		{ "h", 3600000000000 }, { "d", 86400000000000 },
+		{"", 1},
+		{"ns", 1},
+		{"us", 1000},
+		{"µs", 1000},
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"m", 60000000000},
+		{"min", 60000000000},
+		{"h", 3600000000000},
+		{"d", 86400000000000},
 	};
 
 	return parse_scaled(s, units, array_size(units), ret);
@@ -134,8 +150,8 @@ bool str_equal(const char *a, const char *b)
 }
 
 /*
- * Matches c against the class that starts behind '['. Returns the place behind its ']', or NULL where
- * there is none: then '[' is an ordinary character.
+ * Matches c against the class that starts behind '['. Returns the place behind its ']', or NULL
+ * where there is none: then '[' is an ordinary character.
  */
 static const char *class_match(const char *p, unsigned char c, bool *ret)
 {
@@ -250,7 +266,8 @@ static size_t edits(const char *a, size_t a_len, const char *b, size_t b_len)
 
 		row[0] = i;
 		for (size_t j = 1; j <= b_len; j++) {
-			int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
+			int ca = tolower((unsigned char)a[i - 1]),
+			    cb = tolower((unsigned char)b[j - 1]);
 
 			row[j] = min3(row[j - 1] + 1, last[j] + 1, last[j - 1] + (ca != cb));
 			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
@@ -264,7 +281,8 @@ static size_t edits(const char *a, size_t a_len, const char *b, size_t b_len)
 	return last[b_len];
 }
 
-const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i), const void *ctx)
+const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i),
+		    const void *ctx)
 {
 	size_t len = strlen(word), best = len / 3 + 1; /* more edits are another word */
 	const char *found = NULL, *candidate;

@@ -9,11 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int parse_u64(const char *s, uint64_t *ret);	  /* decimal, 0x… or 0…; -EINVAL, -ERANGE */
-int parse_i64(const char *s, int64_t *ret);	  /* the same with a sign */
-int parse_bool(const char *s, bool *ret);	  /* true/false, yes/no, on/off, 1/0 */
-int parse_bytes(const char *s, uint64_t *ret);	  /* 4096, 64k, 1MiB, 2GB, 1.5MiB: k, M, G are binary; kB, MB, GB decimal */
-int parse_duration(const char *s, uint64_t *ret); /* ns: 10ms, 1.5s, 2m, 1h, 250us, 7ns; bare number: ns */
+int parse_u64(const char *s, uint64_t *ret); /* decimal, 0x… or 0…; -EINVAL, -ERANGE */
+int parse_i64(const char *s, int64_t *ret);  /* the same with a sign */
+int parse_bool(const char *s, bool *ret);    /* true/false, yes/no, on/off, 1/0 */
+
+/* 4096, 64k, 1MiB, 2GB, 1.5MiB, 0x1000: k, M, G, T and KiB … are binary; kB, MB, GB, TB decimal. */
+int parse_bytes(const char *s, uint64_t *ret);
+
+/* In ns: 10ms, 1.5s, 2m, 1h, 250us, 7ns; a bare number is ns. */
+int parse_duration(const char *s, uint64_t *ret);
 
 bool str_starts(const char *s, const char *prefix);
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
@@ -32,4 +36,5 @@ size_t split(const char *text, char separator, bool escapes, char ***ret_words);
  * The candidate nearest to `word` by edit distance, or NULL where none is near enough to be meant.
  * next(ctx, i) gives the i-th candidate, NULL at the end.
  */
-const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i), const void *ctx);
+const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i),
+		    const void *ctx);

@@ -14,7 +14,7 @@ struct range {
 
 size_t utf8_decode(const char *s, size_t len, uint32_t *ret)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const unsigned char *u = (const unsigned char *)s;
 	uint32_t c;
 	size_t n;
@@ -42,7 +42,7 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *ret)
 
 size_t utf8_put(uint32_t c, char ret[4])
 {
-	static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
 	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 
 	for (size_t i = n - 1; i; i--) {
@@ -82,9 +82,9 @@ unsigned int utf8_width(uint32_t c)
 bool utf8_steers(uint32_t c)
 {
 	static const struct range ranges[] = {
-		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	{ 0xad, 0xad },	    { 0x61c, 0x61c },
-		{ 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
-		{ 0xfeff, 0xfeff }, { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0xe007f },
+		{0x00, 0x1f},	  {0x7f, 0x9f},	    {0xad, 0xad},     {0x61c, 0x61c},
+		{0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
+		{0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0xe0000, 0xe007f},
 	};
 
 	return in_ranges(c, ranges, array_size(ranges));
@@ -94,7 +94,7 @@ static void escape_one(struct buf *out, uint32_t c)
 {
 	static const struct {
 		char c, letter;
-	} short_forms[] = { { '\n', 'n' }, { '\t', 't' }, { '\r', 'r' } };
+	} short_forms[] = {{'\n', 'n'}, {'\t', 't'}, {'\r', 'r'}};
 
 	for (size_t i = 0; i < array_size(short_forms); i++)
 		if (c == (unsigned char)short_forms[i].c) {

@@ -12,8 +12,8 @@
 struct buf;
 
 /*
- * Decodes the character at s. Returns its length in bytes (1 to 4), or 0 where s does not start with a
- * well-formed one (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
+ * Decodes the character at s. Returns its length in bytes (1 to 4), or 0 where s does not start
+ * with a well-formed one (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
  */
 size_t utf8_decode(const char *s, size_t len, uint32_t *ret);
 

@@ -24,7 +24,7 @@ void *arena_alloc(struct arena *a, size_t size)
 		size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
 
 		b = xrealloc(NULL, sizeof(*b) + room, 1);
-		*b = (struct arena_block){ .before = a->last, .room = room };
+		*b = (struct arena_block){.before = a->last, .room = room};
 		a->last = b;
 	}
 	p = b->bytes + b->used;

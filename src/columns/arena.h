@@ -14,7 +14,8 @@ struct arena {
 	size_t bytes; /* given out since the last release */
 };
 
-void *arena_alloc(struct arena *a, size_t size); /* 8-byte aligned, not zeroed; aborts when out of memory */
+/* 8-byte aligned, not zeroed; aborts when out of memory. */
+void *arena_alloc(struct arena *a, size_t size);
 void *arena_copy(struct arena *a, const void *bytes, size_t size);
 char *arena_strdup(struct arena *a, const char *s); /* NULL gives NULL */
 void arena_done(struct arena *a);

@@ -13,7 +13,7 @@
 #include "base/parse.h"
 #include "columns/format.h"
 
-enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 };
+enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 /* compiled, they take much memory */ };
 
 enum op { OP_EQ, OP_NE, OP_GE, OP_LE, OP_GT, OP_LT, OP_MATCH, OP_NO_MATCH };
 
@@ -21,8 +21,8 @@ static const struct {
 	const char *text;
 	enum op op;
 } ops[] = {
-	{ "==", OP_EQ }, { "!=", OP_NE }, { ">=", OP_GE },    { "<=", OP_LE },
-	{ ">", OP_GT },	 { "<", OP_LT },  { "!~", OP_NO_MATCH }, { "~", OP_MATCH },
+	{"==", OP_EQ}, {"!=", OP_NE}, {">=", OP_GE},	   {"<=", OP_LE},
+	{">", OP_GT},  {"<", OP_LT},  {"!~", OP_NO_MATCH}, {"~", OP_MATCH},
 };
 
 struct condition {
@@ -113,8 +113,8 @@ static int parse_condition(const char **p, struct filter *f, struct err *err)
 	}
 	if (*end == '=')
 		return err_set(err, -EINVAL, "filter '%s': write == to compare", start);
-	return err_set(err, -EINVAL, "filter '%s': one of == != > >= < <= ~ !~ must follow the field",
-		       start);
+	return err_set(err, -EINVAL,
+		       "filter '%s': one of == != > >= < <= ~ !~ must follow the field", start);
 }
 
 int filter_parse(const char *text, struct filter **ret, struct err *err)
@@ -177,7 +177,7 @@ static void bound_filter_freep(struct bound_filter **b)
 
 static bool names_source(const struct condition *c, const struct schema *s)
 {
-	const char *names[] = { s->name, s->gadget };
+	const char *names[] = {s->name, s->gadget};
 
 	if (!c->source_len)
 		return true;
@@ -205,7 +205,7 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
 enum { MAX_REGEX_COST = 2000, MAX_REGEX_DEPTH = 32 };
 
 struct regex_cost {
-	uint64_t sum[MAX_REGEX_DEPTH];	/* of what stands before the last atom, in each open group */
+	uint64_t sum[MAX_REGEX_DEPTH]; /* of what stands before the last atom, in each open group */
 	uint64_t last[MAX_REGEX_DEPTH]; /* of the last atom, which a repetition is about */
 	size_t depth;
 };
@@ -236,7 +236,7 @@ static const char *skip_bracket(const char *p)
 		p++;
 	for (; *p && *p != ']'; p++) {
 		const char *end = NULL;
-		char close[3] = { p[1], ']', '\0' };
+		char close[3] = {p[1], ']', '\0'};
 
 		if (*p == '[' && p[1] && strchr(":.=", p[1])) /* [:alpha:] */
 			end = strstr(p + 2, close);
@@ -254,11 +254,12 @@ static void add_atom(struct regex_cost *c, uint64_t cost)
 
 /*
  * regcomp() copies what a repetition is about, once for each count and twice for a `+`, and they
- * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the copies. NULL: no fault.
+ * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the
+ * copies. NULL: no fault.
  */
 static const char *regex_fault(const char *p)
 {
-	struct regex_cost c = { 0 };
+	struct regex_cost c = {0};
 	static const char too_large[] = "repeats too much";
 	uint64_t most, inside;
 
@@ -311,7 +312,7 @@ static int bind_regex(const struct condition *c, struct bound_condition *b, stru
 	char why[128];
 	int r;
 
-	if (strlen(c->value) > MAX_REGEX_BYTES) /* the compiled form of a long one takes much memory */
+	if (strlen(c->value) > MAX_REGEX_BYTES)
 		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
 			       MAX_REGEX_BYTES);
 	fault = regex_fault(c->value);
@@ -320,7 +321,8 @@ static int bind_regex(const struct condition *c, struct bound_condition *b, stru
 	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
 	if (r) {
 		regerror(r, &b->regex, why, sizeof(why));
-		return err_set(err, -EINVAL, "filter: '%s' is no regular expression: %s", c->value, why);
+		return err_set(err, -EINVAL, "filter: '%s' is no regular expression: %s", c->value,
+			       why);
 	}
 	b->test = TEST_REGEX;
 	return 0;
@@ -343,7 +345,8 @@ static int bind_number(const struct condition *c, struct bound_condition *b, str
 		return 0;
 	if (f->format->parse && !f->format->parse(f, c->value, &b->number))
 		return 0;
-	return err_set(err, -EINVAL, "filter: '%s' is not a value of field '%s'", c->value, f->name);
+	return err_set(err, -EINVAL, "filter: '%s' is not a value of field '%s'", c->value,
+		       f->name);
 }
 
 static int bind_value(const struct condition *c, struct bound_condition *b, struct err *err)
@@ -437,9 +440,9 @@ static bool match_number(const struct bound_condition *c, const struct row *row)
 
 	if (!row_number(row, c->field, &value))
 		return c->op == OP_NE;
-	return op_holds(c->op, c->test == TEST_UNSIGNED ?
-				       compare((uint64_t)value, (uint64_t)c->number) :
-				       compare(value, c->number));
+	return op_holds(c->op, c->test == TEST_UNSIGNED
+				       ? compare((uint64_t)value, (uint64_t)c->number)
+				       : compare(value, c->number));
 }
 
 /* The field as a person reads it: its own bytes where they are that, else made in b->text. */
@@ -468,7 +471,8 @@ static bool match_bytes(const struct bound_condition *c, const struct row *row)
 	return op_holds(c->op, memcmp(bytes, c->text, len));
 }
 
-static bool match_text(struct bound_filter *b, const struct bound_condition *c, const struct row *row)
+static bool match_text(struct bound_filter *b, const struct bound_condition *c,
+		       const struct row *row)
 {
 	const char *text;
 	size_t len;
@@ -479,9 +483,10 @@ static bool match_text(struct bound_filter *b, const struct bound_condition *c, 
 	return op_holds(c->op, order ? order : compare(len, c->len));
 }
 
-static bool match_regex(struct bound_filter *b, const struct bound_condition *c, const struct row *row)
+static bool match_regex(struct bound_filter *b, const struct bound_condition *c,
+			const struct row *row)
 {
-	regmatch_t span = { 0 };
+	regmatch_t span = {0};
 	const char *text;
 	size_t len;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Filter expressions: `field OP value`, several joined by commas (all must hold). OP is one of
- * == != > >= < <= ~ !~ ; ~ matches a POSIX extended regular expression anywhere in the text. `\,` in a value is a
- * comma, `\\` a backslash. A value is what the columns show (`ENOENT`, `10ms`, `1MiB`, a name) or
- * the raw number. A field of a label group, such as k8s.podLabels.app, is compared as text. In a
- * merged stream `source:field` names one gadget's field; a row whose schema lacks a field that the
- * expression names does not match; `source:field` says nothing about rows of other sources.
- * Letters' case counts in texts. A field that a row does not have is empty text, and no number.
+ * == != > >= < <= ~ !~ ; ~ matches a POSIX extended regular expression anywhere in the text. `\,`
+ * in a value is a comma, `\\` a backslash. A value is what the columns show (`ENOENT`, `10ms`,
+ * `1MiB`, a name) or the raw number. A field of a label group, such as k8s.podLabels.app, is
+ * compared as text. In a merged stream `source:field` names one gadget's field; a row whose schema
+ * lacks a field that the expression names does not match; `source:field` says nothing about rows of
+ * other sources. Letters' case counts in texts. A field that a row does not have is empty text, and
+ * no number.
  *
  * An expression is parsed once (no schema needed), then bound to each schema.
  */
@@ -20,7 +21,10 @@ struct bound_filter; /* the same, with places in one schema's rows */
 int filter_parse(const char *text, struct filter **ret, struct err *err);
 struct filter *filter_free(struct filter *f);
 
-/* Its conditions, for messages: the field's name as it was written, with its source. NULL past the last. */
+/*
+ * Its conditions, for messages: the field's name as it was written, with its source. NULL past the
+ * last.
+ */
 const char *filter_field(const struct filter *f, size_t i);
 
 /* True where condition i names a field of this schema. */
@@ -28,7 +32,8 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s);
 
 /*
  * *ret_known is set to the number of conditions whose field this schema has. -ENOENT only where
- * `strict` and a field is unknown (with a suggestion); -EINVAL where a value cannot be one of the field's.
+ * `strict` and a field is unknown (with a suggestion); -EINVAL where a value cannot be one of the
+ * field's.
  */
 int filter_bind(const struct filter *f, const struct schema *s, bool strict,
 		struct bound_filter **ret, size_t *ret_known, struct err *err);

@@ -154,17 +154,18 @@ static void scaled_text(const struct field *f, const struct row *row, const stru
 static void duration_text(FORMAT_ARGS)
 {
 	static const struct scale scales[] = {
-		{ 1000000000, "s" }, { 1000000, "ms" }, { 1000, "us" }, { 1, "ns" }
-	};
+		{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
 
 	scaled_text(f, row, scales, 3, out);
 }
 
 static void bytes_text(FORMAT_ARGS)
 {
-	static const struct scale scales[] = { { 1ull << 40, "TiB" }, { 1ull << 30, "GiB" },
-					       { 1ull << 20, "MiB" }, { 1ull << 10, "KiB" },
-					       { 1, "B" } };
+	static const struct scale scales[] = {{1ull << 40, "TiB"},
+					      {1ull << 30, "GiB"},
+					      {1ull << 20, "MiB"},
+					      {1ull << 10, "KiB"},
+					      {1, "B"}};
 
 	scaled_text(f, row, scales, 1, out);
 }
@@ -208,7 +209,8 @@ static void hex_text(FORMAT_ARGS)
 }
 
 /* Bytes of a list without the NUL that ends its last string. */
-static bool list_bytes(const struct field *f, const struct row *row, const char **ret, size_t *ret_len)
+static bool list_bytes(const struct field *f, const struct row *row, const char **ret,
+		       size_t *ret_len)
 {
 	bool truncated;
 
@@ -229,7 +231,8 @@ static void list_text(FORMAT_ARGS)
 	if (!list_bytes(f, row, &bytes, &len) || !len)
 		return;
 	buf_add(out, bytes, len);
-	for (char *p = out->data + start; (p = memchr(p, '\0', (size_t)(out->data + out->len - p)));)
+	for (char *p = out->data + start;
+	     (p = memchr(p, '\0', (size_t)(out->data + out->len - p)));)
 		*p = ' ';
 }
 
@@ -263,60 +266,64 @@ static void none_text(FORMAT_ARGS)
 
 #define NUMBERS (1 << KIND_UINT | 1 << KIND_INT)
 #define NUMBER_FLAGS (FIELD_RIGHT | FIELD_FIXED)
-#define NUMBER(columns, more) \
+#define NUMBER(columns, more)                                                                      \
 	.kinds = NUMBERS, .width = (columns), .flags = NUMBER_FLAGS | (more), .text = number_text, \
 	.json = number_text
 #define NAMED(columns, what) \
 	.kinds = NUMBERS, .width = (columns), .text = what##_text, .parse = what##_parse
 
 static const struct format formats[] = {
-	{ "g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text },
-	{ "g_duration", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = duration_text,
-	  .json = number_text, .parse = duration_parse },
-	{ "g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
-	  .json = number_text, .parse = bytes_parse },
-	{ "g_container", NUMBER(10, FIELD_INTERNAL) },
-	{ "g_cgroup", NUMBER(10, FIELD_HIDDEN) },
-	{ "g_mntns", NUMBER(10, FIELD_HIDDEN) },
-	{ "g_netns", NUMBER(10, FIELD_HIDDEN) },
-	{ "g_pidns", NUMBER(10, FIELD_HIDDEN) },
-	{ "g_pid", NUMBER(7, 0) },
-	{ "g_uid", NUMBER(6, 0) },
-	{ "g_gid", NUMBER(6, 0) },
-	{ "g_comm", 1 << KIND_CHARS, 16, 16, FIELD_FIXED, .text = plain_text },
-	{ "g_errno", NAMED(12, errno) },
-	{ "g_signal", NAMED(9, signal) },
-	{ "g_fd", NUMBER(4, 0) },
-	{ "g_open_flags", NAMED(24, open_flags) },
-	{ "g_file_mode", .kinds = NUMBERS, .width = 6, .flags = NUMBER_FLAGS, .text = file_mode_text },
-	{ "g_dev", .kinds = NUMBERS, .width = 7, .flags = NUMBER_FLAGS, .text = dev_text,
-	  .parse = dev_parse },
-	{ "g_inode", NUMBER(10, 0) },
-	{ "g_port", NUMBER(5, 0) },
-	{ "g_ipproto", NAMED(6, ipproto) },
-	{ "g_tcp_state", NAMED(11, tcp_state) },
-	{ "g_bool", .kinds = NUMBERS | 1 << KIND_BOOL, .width = 5, .flags = FIELD_FIXED,
-	  .text = bool_text, .json = bool_text, .parse = bool_parse },
-	{ "g_tty", NAMED(8, tty) },
-	{ "g_addr", 1 << KIND_BYTES, 16, 24, .text = addr_text, .parse_bytes = addr_parse },
-	{ "g_endpoint", 1 << KIND_NONE, 20, 24, .text = endpoint_text },
-	{ "g_creds", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text },
-	{ "g_parent", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text },
+	{"g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text},
+	{"g_duration", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = duration_text,
+	 .json = number_text, .parse = duration_parse},
+	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
+	 .json = number_text, .parse = bytes_parse},
+	{"g_container", NUMBER(10, FIELD_INTERNAL)},
+	{"g_cgroup", NUMBER(10, FIELD_HIDDEN)},
+	{"g_mntns", NUMBER(10, FIELD_HIDDEN)},
+	{"g_netns", NUMBER(10, FIELD_HIDDEN)},
+	{"g_pidns", NUMBER(10, FIELD_HIDDEN)},
+	{"g_pid", NUMBER(7, 0)},
+	{"g_uid", NUMBER(6, 0)},
+	{"g_gid", NUMBER(6, 0)},
+	{"g_comm", 1 << KIND_CHARS, 16, 16, FIELD_FIXED, .text = plain_text},
+	{"g_errno", NAMED(12, errno)},
+	{"g_signal", NAMED(9, signal)},
+	{"g_fd", NUMBER(4, 0)},
+	{"g_open_flags", NAMED(24, open_flags)},
+	{"g_file_mode", .kinds = NUMBERS, .width = 6, .flags = NUMBER_FLAGS,
+	 .text = file_mode_text},
+	{"g_dev", .kinds = NUMBERS, .width = 7, .flags = NUMBER_FLAGS, .text = dev_text,
+	 .parse = dev_parse},
+	{"g_inode", NUMBER(10, 0)},
+	{"g_port", NUMBER(5, 0)},
+	{"g_ipproto", NAMED(6, ipproto)},
+	{"g_tcp_state", NAMED(11, tcp_state)},
+	{"g_bool", .kinds = NUMBERS | 1 << KIND_BOOL, .width = 5, .flags = FIELD_FIXED,
+	 .text = bool_text, .json = bool_text, .parse = bool_parse},
+	{"g_tty", NAMED(8, tty)},
+	{"g_addr", 1 << KIND_BYTES, 16, 24, .text = addr_text, .parse_bytes = addr_parse},
+	{"g_endpoint", 1 << KIND_NONE, 20, 24, .text = endpoint_text},
+	{"g_creds", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text},
+	{"g_parent", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text},
 };
 
-static const struct format enum_format = { "enum", NAMED(16, enum) };
+static const struct format enum_format = {"enum", NAMED(16, enum)};
 
 static const struct format plain_formats[] = {
-	[KIND_NONE] = { .text = none_text },
-	[KIND_UINT] = { NULL, NUMBER(10, 0) },
-	[KIND_INT] = { NULL, NUMBER(10, 0) },
-	[KIND_BOOL] = { .width = 5, .flags = FIELD_FIXED, .text = bool_text, .json = bool_text,
-			.parse = bool_parse },
-	[KIND_CHARS] = { .width = 16, .text = plain_text },
-	[KIND_BYTES] = { .width = 32, .text = hex_text },
-	[KIND_TEXT] = { .width = 32, .text = plain_text },
-	[KIND_LIST] = { .width = 40, .text = list_text, .json = list_json },
-	[KIND_CSTR] = { .width = 24, .text = plain_text },
+	[KIND_NONE] = {.text = none_text},
+	[KIND_UINT] = {NULL, NUMBER(10, 0)},
+	[KIND_INT] = {NULL, NUMBER(10, 0)},
+	[KIND_BOOL] = {.width = 5,
+		       .flags = FIELD_FIXED,
+		       .text = bool_text,
+		       .json = bool_text,
+		       .parse = bool_parse},
+	[KIND_CHARS] = {.width = 16, .text = plain_text},
+	[KIND_BYTES] = {.width = 32, .text = hex_text},
+	[KIND_TEXT] = {.width = 32, .text = plain_text},
+	[KIND_LIST] = {.width = 40, .text = list_text, .json = list_json},
+	[KIND_CSTR] = {.width = 24, .text = plain_text},
 };
 
 const struct format *format_find(const char *type, enum kind kind, uint32_t size)
@@ -335,7 +342,7 @@ const struct format *format_find(const char *type, enum kind kind, uint32_t size
 void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,
 		struct buf *out)
 {
-	_cleanup_(buf_done) struct buf raw = { .max = out->max };
+	_cleanup_(buf_done) struct buf raw = {.max = out->max};
 	bool truncated = false;
 	const char *bytes;
 	int64_t number;

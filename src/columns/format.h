@@ -12,7 +12,7 @@
 
 #include "columns/schema.h"
 
-/* What turns clock readings into dates; constant for a machine's boot, written into record files. */
+/* What turns clock readings into dates: constant for a boot, written into record files. */
 struct clock_base {
 	int64_t boot_to_real_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 };
@@ -20,14 +20,17 @@ struct clock_base {
 void clock_base_now(struct clock_base *ret);
 
 struct format {
-	const char *type; /* typedef name; a struct's for groups. NULL: the plain format of a kind */
+	const char *type; /* typedef name; of groups a struct's; NULL: a kind's plain format */
 	uint16_t kinds;	  /* bits 1 << KIND_…: fields stored otherwise have their plain format */
 	uint32_t size;	  /* bytes that such a field must have; 0: any */
 	uint16_t width;	  /* columns, where the field does not say */
-	uint8_t flags;	  /* FIELD_RIGHT, FIELD_HIDDEN … by default; a group's hold for its members */
+	uint8_t flags; /* FIELD_RIGHT, FIELD_HIDDEN … by default; a group's hold for its members */
 	uint8_t ellipsis;
 
-	/* Appends the value as a person reads it, unescaped; the table escapes it. Appends nothing where absent. */
+	/*
+	 * Appends the value as a person reads it, unescaped; the table escapes it. Appends nothing
+	 * where absent.
+	 */
 	void (*text)(const struct field *f, const struct row *row, const struct clock_base *clock,
 		     struct buf *out);
 
@@ -36,24 +39,24 @@ struct format {
 		     struct buf *out);
 
 	/*
-	 * Reads what a person writes in a filter ("ENOENT", "10ms") as the field's raw number. NULL:
-	 * plain numbers only; formats of text fields have none.
+	 * Reads what a person writes in a filter ("ENOENT", "10ms") as the field's raw number.
+	 * NULL: plain numbers only; formats of text fields have none.
 	 */
 	int (*parse)(const struct field *f, const char *word, int64_t *ret);
 
-	/* The same for fields of KIND_BYTES (addresses): fills the f->size bytes to compare with. */
+	/* The same for fields of KIND_BYTES (addresses): fills f->size bytes to compare with. */
 	int (*parse_bytes)(const struct field *f, const char *word, unsigned char *ret);
 };
 
-/* The format of a type's name, where it fits kind and size, else the kind's plain format. Never NULL. */
+/* The format of a type's name where it fits kind and size, else the kind's plain one; not NULL. */
 const struct format *format_find(const char *type, enum kind kind, uint32_t size);
 
 /*
- * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what would
- * steer a terminal is written as \uXXXX, so that JSON may be looked at on one.
+ * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what
+ * would steer a terminal is written as \uXXXX, so that JSON may be looked at on one.
  */
 void json_quote(struct buf *out, const char *bytes, size_t len);
 
-/* The value of f in row, as the columns show it (escaped: no control characters; … where it was cut). */
+/* The value of f in row as the columns show it: control characters escaped, … where it was cut. */
 void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,
 		struct buf *out);

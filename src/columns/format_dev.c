@@ -15,7 +15,8 @@ void file_mode_text(FORMAT_ARGS)
 {
 	int64_t value;
 
-	if (row_number(row, f, &value)) /* permissions as chmod takes them; the type is in upper bits */
+	if (row_number(row, f,
+		       &value)) /* permissions as chmod takes them; the type is in upper bits */
 		buf_printf(out, "%04llo", (unsigned long long)value);
 }
 
@@ -56,9 +57,9 @@ static const struct tty_driver {
 	int number;			 /* of the first minor; -1: the name has no number */
 	const char *name;
 } tty_drivers[] = {
-	{ 4, 0, 63, 0, "tty" },	     { 4, 64, 255, 0, "ttyS" },	  { 5, 0, 0, -1, "tty" },
-	{ 5, 1, 1, -1, "console" },  { 204, 64, 191, 0, "ttyAMA" }, { 229, 0, 255, 0, "hvc" },
-	{ 188, 0, 255, 0, "ttyUSB" }, { 166, 0, 255, 0, "ttyACM" },
+	{4, 0, 63, 0, "tty"},	    {4, 64, 255, 0, "ttyS"},	 {5, 0, 0, -1, "tty"},
+	{5, 1, 1, -1, "console"},   {204, 64, 191, 0, "ttyAMA"}, {229, 0, 255, 0, "hvc"},
+	{188, 0, 255, 0, "ttyUSB"}, {166, 0, 255, 0, "ttyACM"},
 };
 
 enum { PTS_FIRST_MAJOR = 136, PTS_LAST_MAJOR = 143 };
@@ -113,9 +114,10 @@ int tty_parse(const struct field *f, const char *word, int64_t *ret)
 	for (size_t i = 0; i < array_size(tty_drivers); i++) {
 		const struct tty_driver *d = &tty_drivers[i];
 
-		if (d->number < 0 ? strcmp(word, d->name) :
-				    !str_starts(word, d->name) || parse_u64(word + strlen(d->name), &n) ||
-					    n > d->last - d->first)
+		if (d->number < 0
+			    ? strcmp(word, d->name)
+			    : !str_starts(word, d->name) || parse_u64(word + strlen(d->name), &n) ||
+				      n > d->last - d->first)
 			continue;
 		*ret = encode_tty(d->major, d->first + (d->number < 0 ? 0 : n));
 		return 0;
@@ -125,7 +127,7 @@ int tty_parse(const struct field *f, const char *word, int64_t *ret)
 
 /* ---- addresses ----------------------------------------------------------------------------- */
 
-static const unsigned char v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+static const unsigned char v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool is_v4(const unsigned char *addr)
 {
@@ -174,7 +176,8 @@ int addr_parse(const struct field *f, const char *word, unsigned char *ret)
 /* The endpoint that a group stands for; false where it is out of bounds or was not filled. */
 static bool read_endpoint(const struct field *f, const struct row *row, struct g_endpoint *ret)
 {
-	struct field whole = { .kind = KIND_BYTES, .part = f->part, .offset = f->offset, .size = f->size };
+	struct field whole = {
+		.kind = KIND_BYTES, .part = f->part, .offset = f->offset, .size = f->size};
 	const char *bytes;
 	bool truncated;
 	size_t len;

@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "columns/format.h"
 
-#define FORMAT_ARGS \
-	const struct field *f, const struct row *row, const struct clock_base *clock, struct buf *out
+#define FORMAT_ARGS                                                                   \
+	const struct field *f, const struct row *row, const struct clock_base *clock, \
+		struct buf *out
 
 /* format_names.c: numbers that have names */
 void errno_text(FORMAT_ARGS);

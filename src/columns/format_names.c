@@ -78,7 +78,10 @@ int errno_parse(const struct field *f, const char *word, int64_t *ret)
 	return -EINVAL;
 }
 
-/* The C library keeps the kernel's first two real-time signals for itself; `kill -l` counts so, too. */
+/*
+ * The C library keeps the kernel's first two real-time signals for itself; `kill -l` counts so,
+ * too.
+ */
 enum { REALTIME_FIRST = 34, REALTIME_LAST = 64 };
 
 void signal_text(FORMAT_ARGS)
@@ -133,32 +136,33 @@ enum { KERNEL_O_LARGEFILE = 0100000 }; /* the C library's is 0 where files are a
 
 /* Those of several bits stand before the ones that they contain. */
 static const struct name open_flags[] = {
-	{ O_CREAT, "O_CREAT" },
-	{ O_EXCL, "O_EXCL" },
-	{ O_NOCTTY, "O_NOCTTY" },
-	{ O_TRUNC, "O_TRUNC" },
-	{ O_APPEND, "O_APPEND" },
-	{ O_NONBLOCK, "O_NONBLOCK" },
-	{ O_SYNC, "O_SYNC" },
-	{ O_DSYNC, "O_DSYNC" },
-	{ O_ASYNC, "O_ASYNC" },
-	{ O_DIRECT, "O_DIRECT" },
-	{ KERNEL_O_LARGEFILE, "O_LARGEFILE" },
-	{ O_TMPFILE, "O_TMPFILE" },
-	{ O_DIRECTORY, "O_DIRECTORY" },
-	{ O_NOFOLLOW, "O_NOFOLLOW" },
-	{ O_NOATIME, "O_NOATIME" },
-	{ O_CLOEXEC, "O_CLOEXEC" },
-	{ O_PATH, "O_PATH" },
+	{O_CREAT, "O_CREAT"},
+	{O_EXCL, "O_EXCL"},
+	{O_NOCTTY, "O_NOCTTY"},
+	{O_TRUNC, "O_TRUNC"},
+	{O_APPEND, "O_APPEND"},
+	{O_NONBLOCK, "O_NONBLOCK"},
+	{O_SYNC, "O_SYNC"},
+	{O_DSYNC, "O_DSYNC"},
+	{O_ASYNC, "O_ASYNC"},
+	{O_DIRECT, "O_DIRECT"},
+	{KERNEL_O_LARGEFILE, "O_LARGEFILE"},
+	{O_TMPFILE, "O_TMPFILE"},
+	{O_DIRECTORY, "O_DIRECTORY"},
+	{O_NOFOLLOW, "O_NOFOLLOW"},
+	{O_NOATIME, "O_NOATIME"},
+	{O_CLOEXEC, "O_CLOEXEC"},
+	{O_PATH, "O_PATH"},
 };
 
 static const struct name access_modes[] = {
-	{ O_RDONLY, "O_RDONLY" },
-	{ O_WRONLY, "O_WRONLY" },
-	{ O_RDWR, "O_RDWR" },
+	{O_RDONLY, "O_RDONLY"},
+	{O_WRONLY, "O_WRONLY"},
+	{O_RDWR, "O_RDWR"},
 };
 
-static void add_flags(struct buf *out, size_t start, int64_t value, const struct name *names, size_t n)
+static void add_flags(struct buf *out, size_t start, int64_t value, const struct name *names,
+		      size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!names[i].value || (value & names[i].value) != names[i].value)
@@ -189,7 +193,8 @@ void open_flags_text(FORMAT_ARGS)
 
 /* "O_RDWR|O_CREAT": each word by one(), or'ed. */
 static int parse_flags(const struct field *f, const char *word,
-		       int (*one)(const struct field *f, const char *word, int64_t *ret), int64_t *ret)
+		       int (*one)(const struct field *f, const char *word, int64_t *ret),
+		       int64_t *ret)
 {
 	_cleanup_(freep) char **words = NULL;
 	size_t n = split(word, '|', false, &words);
@@ -211,9 +216,9 @@ static int parse_flags(const struct field *f, const char *word,
 static int open_flag_parse(const struct field *f, const char *word, int64_t *ret)
 {
 	return table_parse(access_modes, array_size(access_modes), word, ret) &&
-			       table_parse(open_flags, array_size(open_flags), word, ret) ?
-		       -EINVAL :
-		       0;
+			       table_parse(open_flags, array_size(open_flags), word, ret)
+		       ? -EINVAL
+		       : 0;
 }
 
 int open_flags_parse(const struct field *f, const char *word, int64_t *ret)
@@ -270,22 +275,23 @@ static int enum_value_parse(const struct field *f, const char *word, int64_t *re
 
 int enum_parse(const struct field *f, const char *word, int64_t *ret)
 {
-	return is_set(f) ? parse_flags(f, word, enum_value_parse, ret) : enum_value_parse(f, word, ret);
+	return is_set(f) ? parse_flags(f, word, enum_value_parse, ret)
+			 : enum_value_parse(f, word, ret);
 }
 
 /* ---- network ------------------------------------------------------------------------------- */
 
 static const struct name protocols[] = {
-	{ 0, "" },
-	{ IPPROTO_TCP, "TCP" },
-	{ IPPROTO_UDP, "UDP" },
-	{ IPPROTO_ICMP, "ICMP" },
-	{ IPPROTO_ICMPV6, "ICMPV6" },
-	{ IPPROTO_SCTP, "SCTP" },
-	{ IPPROTO_UDPLITE, "UDPLITE" },
-	{ IPPROTO_DCCP, "DCCP" },
-	{ IPPROTO_IGMP, "IGMP" },
-	{ IPPROTO_RAW, "RAW" },
+	{0, ""},
+	{IPPROTO_TCP, "TCP"},
+	{IPPROTO_UDP, "UDP"},
+	{IPPROTO_ICMP, "ICMP"},
+	{IPPROTO_ICMPV6, "ICMPV6"},
+	{IPPROTO_SCTP, "SCTP"},
+	{IPPROTO_UDPLITE, "UDPLITE"},
+	{IPPROTO_DCCP, "DCCP"},
+	{IPPROTO_IGMP, "IGMP"},
+	{IPPROTO_RAW, "RAW"},
 };
 
 void ipproto_text(FORMAT_ARGS)
@@ -300,10 +306,19 @@ int ipproto_parse(const struct field *f, const char *word, int64_t *ret)
 
 /* include/net/tcp_states.h of the kernel */
 static const struct name tcp_states[] = {
-	{ 0, "" },	     { 1, "ESTABLISHED" }, { 2, "SYN_SENT" },	{ 3, "SYN_RECV" },
-	{ 4, "FIN_WAIT1" },  { 5, "FIN_WAIT2" },   { 6, "TIME_WAIT" },	{ 7, "CLOSE" },
-	{ 8, "CLOSE_WAIT" }, { 9, "LAST_ACK" },	   { 10, "LISTEN" },	{ 11, "CLOSING" },
-	{ 12, "NEW_SYN_RECV" },
+	{0, ""},
+	{1, "ESTABLISHED"},
+	{2, "SYN_SENT"},
+	{3, "SYN_RECV"},
+	{4, "FIN_WAIT1"},
+	{5, "FIN_WAIT2"},
+	{6, "TIME_WAIT"},
+	{7, "CLOSE"},
+	{8, "CLOSE_WAIT"},
+	{9, "LAST_ACK"},
+	{10, "LISTEN"},
+	{11, "CLOSING"},
+	{12, "NEW_SYN_RECV"},
 };
 
 void tcp_state_text(FORMAT_ARGS)

@@ -90,7 +90,7 @@ static const char *last_part(const char *path)
 /* "name": with `end` behind it, in memory that may be copied in steps */
 static void set_key(struct json_plan *p, struct op *op, const char *name, const char *end)
 {
-	_cleanup_(buf_done) struct buf key = { .max = 4096 };
+	_cleanup_(buf_done) struct buf key = {.max = 4096};
 
 	json_quote(&key, name, strlen(name));
 	buf_char(&key, ':');
@@ -103,8 +103,7 @@ static void set_key(struct json_plan *p, struct op *op, const char *name, const 
 static enum code code_of(const struct field *f)
 {
 	static const enum code by_size[] = {
-		[1] = CODE_U1, [2] = CODE_U2, [4] = CODE_U4, [8] = CODE_U8
-	};
+		[1] = CODE_U1, [2] = CODE_U2, [4] = CODE_U4, [8] = CODE_U8};
 	const struct format *plain = format_find(NULL, KIND_UINT, 0);
 	bool number = f->kind == KIND_UINT || f->kind == KIND_INT || f->kind == KIND_BOOL;
 
@@ -173,7 +172,7 @@ static void add_field(struct json_plan *p, const struct schema *s, const bool *s
 		return;
 	}
 	op = grow(&p->ops, &p->n_ops, &p->room_ops);
-	*op = (struct op){ .code = f->format->width ? CODE_OPEN_ENDPOINT : CODE_OPEN, .field = f };
+	*op = (struct op){.code = f->format->width ? CODE_OPEN_ENDPOINT : CODE_OPEN, .field = f};
 	set_key(p, op, last_part(f->name), "{");
 	key_len = op->key_len;
 	for (size_t j = i + 1; j < s->n_fields; j++)
@@ -183,7 +182,7 @@ static void add_field(struct json_plan *p, const struct schema *s, const bool *s
 		}
 	if (p->n_ops > open + 1) {
 		op = grow(&p->ops, &p->n_ops, &p->room_ops);
-		*op = (struct op){ .code = CODE_CLOSE, .key_len = key_len };
+		*op = (struct op){.code = CODE_CLOSE, .key_len = key_len};
 		p->ops[open].skip = (uint16_t)(p->n_ops - open);
 		p->fixed_max += SPARE;
 	} else {
@@ -212,7 +211,7 @@ struct json_plan *json_plan_new(const struct schema *s, const bool *selected, co
 	struct json_plan *p = xnew(struct json_plan);
 	bool leading = true;
 
-	p->clock = clock ? *clock : (struct clock_base){ 0 };
+	p->clock = clock ? *clock : (struct clock_base){0};
 	p->second = INT64_MIN;
 	p->room_ops = s->n_fields;
 	p->ops = xnew_n(struct op, p->room_ops);
@@ -289,13 +288,17 @@ static char *put_time(struct json_plan *p, char *to, uint64_t boot_ns)
 	return to;
 }
 
-/* A value by the format's functions, with its key; nothing where it is absent or empty and to be skipped. */
-static void add_other(struct json_plan *p, const struct op *op, const struct row *row, struct buf *out)
+/*
+ * A value by the format's functions, with its key; nothing where it is absent or empty and to be
+ * skipped.
+ */
+static void add_other(struct json_plan *p, const struct op *op, const struct row *row,
+		      struct buf *out)
 {
 	const struct format *format = op->field->format;
-	_cleanup_(buf_done) struct buf text = { .max = out->max };
+	_cleanup_(buf_done) struct buf text = {.max = out->max};
 	size_t start = out->len, value;
-	static const char *const empty[] = { "\"\"", "[]", "0", "false", "" };
+	static const char *const empty[] = {"\"\"", "[]", "0", "false", ""};
 
 	if (!row_has(row, op->field))
 		return;
@@ -533,7 +536,7 @@ static char *put_container(struct writer *w, char *to)
 
 bool json_plan_row(struct json_plan *p, const struct row *row, bool late, struct buf *out)
 {
-	struct writer w = { .plan = p, .row = row, .out = out };
+	struct writer w = {.plan = p, .row = row, .out = out};
 	size_t start = out->len;
 	char *to;
 

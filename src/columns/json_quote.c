@@ -9,13 +9,18 @@
 
 #define EACH_BYTE(b) (0x0101010101010101ull * (b))
 
-/* The highest bit of a byte is set in the result if one of word's bytes cannot be copied as it is. */
+/*
+ * The highest bit of a byte is set in the result if one of word's bytes cannot be copied as it is.
+ */
 static inline uint64_t not_plain(uint64_t word)
 {
 	uint64_t quote = word ^ EACH_BYTE('"'), backslash = word ^ EACH_BYTE('\\'),
 		 del = word ^ EACH_BYTE(0x7f);
 
-	/* Below 0x20; a borrow may also mark the byte above a marked one, never one in a clean word. */
+	/*
+	 * Below 0x20; a borrow may also mark the byte above a marked one, never one in a clean
+	 * word.
+	 */
 	return (word | (word - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) |
 		(backslash - EACH_BYTE(1)) | (del - EACH_BYTE(1))) &
 	       EACH_BYTE(0x80);
@@ -35,8 +40,7 @@ static char *put_hex4(char *p, uint32_t unit)
 static char *put_char(char *p, const char *s, size_t len, size_t *used)
 {
 	static const char short_forms[32] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
-	};
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
 	uint32_t c;
 	size_t n = utf8_decode(s, len, &c);
 
@@ -79,7 +83,10 @@ char *json_put_quoted(char *p, const char *bytes, size_t len)
 			p += 8;
 			s += 8;
 		}
-		/* A word with something to escape, or the last bytes: one by one until words go again. */
+		/*
+		 * A word with something to escape, or the last bytes: one by one until words go
+		 * again.
+		 */
 		for (int i = 0; i < 8 && s < end; i++) {
 			unsigned char c = (unsigned char)*s;
 

@@ -10,7 +10,7 @@
 
 void out_init(struct out *o, int fd)
 {
-	*o = (struct out){ .fd = fd };
+	*o = (struct out){.fd = fd};
 	buf_init(&o->buf, MAX_HELD_BYTES);
 }
 
@@ -29,7 +29,7 @@ void out_row_end(struct out *o)
 static ssize_t write_some(struct out *o, size_t at)
 {
 	for (;;) {
-		struct pollfd wait = { .fd = o->fd, .events = POLLOUT };
+		struct pollfd wait = {.fd = o->fd, .events = POLLOUT};
 		ssize_t n = write(o->fd, o->buf.data + at, o->buf.len - at);
 
 		if (n >= 0)

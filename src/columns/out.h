@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a view prints: bytes wait in a buffer and are written in large pieces; rows that could not be are counted. */
+/*
+ * What a view prints: bytes wait in a buffer and are written in large pieces; rows that could not
+ * be are counted.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -8,7 +11,7 @@
 
 struct out {
 	int fd;
-	int error;	    /* -errno of the first write that failed; nothing is written after it */
+	int error; /* -errno of the first write that failed; nothing is written after it */
 	struct buf buf;
 	uint32_t *row_ends; /* places in buf */
 	size_t n_rows, room_rows;

@@ -15,7 +15,7 @@ enum { FLUSH_BYTES = 64 * 1024, NOTE_BYTES = 64 * 1024 };
 
 static void start_json(struct view *v, struct view_source *s)
 {
-	_cleanup_(buf_done) struct buf head = { .max = 4096 };
+	_cleanup_(buf_done) struct buf head = {.max = 4096};
 
 	if (v->n_sources > 1) {
 		const struct schema *schema = s->schema;
@@ -45,15 +45,18 @@ static const struct field *find_column(const struct selection *from, const char 
 static bool is_common(const struct view *v, const char *name)
 {
 	for (size_t i = 0; i < v->n_sources; i++)
-		if (v->sources[i].kind == VIEW_STREAM && !find_column(&v->sources[i].selection, name))
+		if (v->sources[i].kind == VIEW_STREAM &&
+		    !find_column(&v->sources[i].selection, name))
 			return false;
 	return true;
 }
 
 /*
- * Splits a stream's columns into those that all streams have, in the order of the first stream, and the rest.
+ * Splits a stream's columns into those that all streams have, in the order of the first stream, and
+ * the rest.
  */
-static void split_columns(const struct view *v, const struct view_source *first, struct view_source *s)
+static void split_columns(const struct view *v, const struct view_source *first,
+			  struct view_source *s)
 {
 	const struct selection *from = &s->selection;
 	const struct field **common = xnew_n(const struct field *, from->n);
@@ -97,8 +100,8 @@ static void start_mixed(struct view *v)
 		struct view_source *s = &v->sources[i];
 
 		if (s->kind == VIEW_STREAM) /* no stretching: the rest needs the room */
-			s->layout = layout_new(first->schema, first->selection.columns, first->selection.n,
-					       "GADGET", width, 0);
+			s->layout = layout_new(first->schema, first->selection.columns,
+					       first->selection.n, "GADGET", width, 0);
 	}
 }
 
@@ -116,8 +119,8 @@ void print_start(struct view *v)
 			struct view_source *s = &v->sources[i];
 
 			if (!s->layout)
-				s->layout = layout_new(s->schema, s->selection.columns, s->selection.n,
-						       NULL, 0, v->terminal);
+				s->layout = layout_new(s->schema, s->selection.columns,
+						       s->selection.n, NULL, 0, v->terminal);
 		}
 	} else if (v->output != OUTPUT_NONE) {
 		for (size_t i = 0; i < v->n_sources; i++)
@@ -135,7 +138,7 @@ static bool needs_quotes(const char *s)
 /* `key=value` of what mixed streams do not have in common; empty values are left out. */
 static const char *make_rest(struct view *v, const struct view_source *s, const struct row *row)
 {
-	_cleanup_(buf_done) struct buf value = { .max = v->rest.max };
+	_cleanup_(buf_done) struct buf value = {.max = v->rest.max};
 
 	buf_clear(&v->rest);
 	for (size_t i = 0; i < s->n_rest; i++) {
@@ -164,7 +167,10 @@ static const char *make_rest(struct view *v, const struct view_source *s, const 
 	return buf_cstr(&v->rest);
 }
 
-/* The line takes the place of one that may be longer. Not the whole screen is cleared: that flickers. */
+/*
+ * The line takes the place of one that may be longer. Not the whole screen is cleared: that
+ * flickers.
+ */
 static void end_redrawn_line(struct view *v)
 {
 	if (!v->redrawing)
@@ -264,7 +270,7 @@ void print_table_end(struct view *v)
 
 void view_note(struct view *v, const char *json, const char *text)
 {
-	_cleanup_(buf_done) struct buf line = { .max = NOTE_BYTES };
+	_cleanup_(buf_done) struct buf line = {.max = NOTE_BYTES};
 
 	if (v->output == OUTPUT_JSON || v->output == OUTPUT_JSONPRETTY) {
 		buf_str(&line, "{\"ig\":{");

@@ -56,8 +56,8 @@ void json_indent(const char *json, size_t len, struct buf *out)
 /* Words that YAML 1.1 or 1.2 readers take for something other than text. */
 static bool is_reserved(const char *s, size_t len)
 {
-	static const char *const words[] = { "null", "true", "false", "yes", "no",
-					     "on",   "off",  "y",     "n" };
+	static const char *const words[] = {"null", "true", "false", "yes", "no",
+					    "on",   "off",  "y",     "n"};
 
 	for (size_t i = 0; i < array_size(words); i++)
 		if (strlen(words[i]) == len && !strncasecmp(s, words[i], len))

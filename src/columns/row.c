@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading fields of rows, which may come from hostile objects or broken files: every place is checked. */
+/*
+ * Reading fields of rows, which may come from hostile objects or broken files: every place is
+ * checked.
+ */
 #include <string.h>
 
 #include "columns/schema.h"
@@ -103,5 +106,6 @@ uint64_t row_time(const struct schema *s, const struct row *row)
 {
 	int64_t ns;
 
-	return s->time_field >= 0 && row_number(row, &s->fields[s->time_field], &ns) ? (uint64_t)ns : 0;
+	return s->time_field >= 0 && row_number(row, &s->fields[s->time_field], &ns) ? (uint64_t)ns
+										     : 0;
 }

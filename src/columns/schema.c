@@ -95,7 +95,8 @@ static int check_name(const char *name, struct err *err)
 	if (!name || !*name || strlen(name) > 255)
 		return err_set(err, -EINVAL, "a field's name is empty or too long");
 	for (const char *p = name; *p; p++) {
-		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("\"\\,:;=<>!~", *p))
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
+		    strchr("\"\\,:;=<>!~", *p))
 			return err_set(err, -EINVAL, "a field's name has a character 0x%02x",
 				       (unsigned char)*p);
 		if (*p == '.' && (p == name || !p[1] || p[1] == '.'))
@@ -133,8 +134,8 @@ static void copy_enum(struct arena *a, struct field *f)
 	struct enum_value *values = arena_alloc(a, f->n_enum_values * sizeof(*values));
 
 	for (uint32_t i = 0; i < f->n_enum_values; i++)
-		values[i] = (struct enum_value){ .name = arena_strdup(a, f->enum_values[i].name),
-						 .value = f->enum_values[i].value };
+		values[i] = (struct enum_value){.name = arena_strdup(a, f->enum_values[i].name),
+						.value = f->enum_values[i].value};
 	f->enum_values = values;
 }
 
@@ -151,7 +152,7 @@ static int find_parent(struct schema *s, const struct field *f, int16_t *ret, st
 	}
 	group = schema_field(s, name);
 	if (!group) {
-		int r = schema_add(s, &(struct field){ .name = name, .part = f->part }, err);
+		int r = schema_add(s, &(struct field){.name = name, .part = f->part}, err);
 
 		if (r)
 			return r;
@@ -276,7 +277,8 @@ static bool is_tail_of(const char *path, const char *name)
 }
 
 /*
- * The least deep field whose path ends in name. *ret_other is another one that is as deep as it, or NULL.
+ * The least deep field whose path ends in name. *ret_other is another one that is as deep as it, or
+ * NULL.
  */
 static const struct field *find_short(const struct schema *s, const char *name,
 				      const struct field **ret_other)

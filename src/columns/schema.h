@@ -28,24 +28,24 @@ enum { PART_RECORD, PART_CONTAINER };
 
 /* How the bytes of a field are stored. What they mean is its format's affair. */
 enum kind {
-	KIND_NONE,   /* a group of fields: no bytes of its own, unless it has a format (an endpoint) */
-	KIND_UINT,   /* size 1, 2, 4 or 8, little endian, unaligned allowed */
+	KIND_NONE, /* a group of fields; some have a format of their own (an endpoint) */
+	KIND_UINT, /* size 1, 2, 4 or 8, little endian, unaligned allowed */
 	KIND_INT,
-	KIND_BOOL,   /* size 1 */
-	KIND_CHARS,  /* char[size], ends at the first NUL or at size */
-	KIND_BYTES,  /* unsigned char[size]: addresses, digests */
-	KIND_TEXT,   /* struct g_text: offset, length, truncated mark; the bytes lie in the part's tail */
-	KIND_LIST,   /* struct g_text whose bytes are NUL-terminated strings one after the other (argv) */
-	KIND_CSTR,   /* `const char *` of this process; NULL = absent. Never in records or files */
+	KIND_BOOL,  /* size 1 */
+	KIND_CHARS, /* char[size], ends at the first NUL or at size */
+	KIND_BYTES, /* unsigned char[size]: addresses, digests */
+	KIND_TEXT,  /* g_text: offset, length, truncated mark; bytes lie in the part's tail */
+	KIND_LIST,  /* g_args: the same, of NUL-terminated strings one after the other */
+	KIND_CSTR,  /* `const char *` of this process; NULL = absent. Never in records or files */
 };
 
 enum field_flags {
-	FIELD_HIDDEN = 1,   /* not a column unless asked for; still in JSON and filters */
-	FIELD_RIGHT = 2,    /* aligned right */
-	FIELD_INTERNAL = 4, /* in no output and not selectable: the container key */
+	FIELD_HIDDEN = 1,     /* not a column unless asked for; still in JSON and filters */
+	FIELD_RIGHT = 2,      /* aligned right */
+	FIELD_INTERNAL = 4,   /* in no output and not selectable: the container key */
 	FIELD_SKIP_EMPTY = 8, /* absent from JSON, and blank as a column, when empty or zero */
-	FIELD_KEY = 16,	    /* top tables: part of the row's key */
-	FIELD_FIXED = 32,   /* its column is neither stretched nor shrunk */
+	FIELD_KEY = 16,	      /* top tables: part of the row's key */
+	FIELD_FIXED = 32,     /* its column is neither stretched nor shrunk */
 };
 
 enum ellipsis { ELLIPSIS_END, ELLIPSIS_START, ELLIPSIS_MIDDLE, ELLIPSIS_NONE };
@@ -57,41 +57,42 @@ struct enum_value {
 };
 
 struct field {
-	const char *name;	/* whole path: "proc.parent.pid" */
-	const char *doc;	/* one line, may be NULL */
-	const char *type;	/* innermost typedef's name ("g_errno"), else the C type's; may be NULL */
+	const char *name; /* whole path: "proc.parent.pid" */
+	const char *doc;  /* one line, may be NULL */
+	const char *type; /* innermost typedef's name ("g_errno"), else the C type's; may be NULL */
 	enum kind kind;
 	uint8_t part;
-	uint8_t flags;		/* enum field_flags */
-	uint8_t ellipsis;	/* enum ellipsis */
-	uint32_t offset, size;	/* bytes within the part */
-	uint16_t width;		/* columns; 0: by the format */
-	int16_t parent;		/* index of the group it belongs to, -1 at the top; schema_add() finds it by name */
+	uint8_t flags;	       /* enum field_flags */
+	uint8_t ellipsis;      /* enum ellipsis */
+	uint32_t offset, size; /* bytes within the part */
+	uint16_t width;	       /* columns; 0: by the format */
+	int16_t parent; /* index of its group, -1 at the top; schema_add() finds it by name */
 	const struct enum_value *enum_values;
 	uint32_t n_enum_values;
-	const struct format *format; /* set by schema_finish() from type and kind; never NULL then */
+	const struct format *format; /* by schema_finish(), from type and kind; not NULL then */
 };
 
 struct schema {
 	unsigned int refs;
-	const char *name;	/* data source: "open" */
-	const char *gadget;	/* "trace_open"; may be NULL */
-	struct field *fields;	/* groups stand before their members; order = order of columns and JSON */
+	const char *name;     /* data source: "open" */
+	const char *gadget;   /* "trace_open"; may be NULL */
+	struct field *fields; /* in order of columns and JSON; groups before their members */
 	size_t room_fields;
 	size_t n_fields;
-	uint32_t record_size;	/* bytes of part 0 without its tail; a shorter record is malformed */
-	int16_t time_field;	/* first field of type g_time in part 0, or -1 */
+	uint32_t record_size; /* bytes of part 0 without its tail; a shorter record is malformed */
+	int16_t time_field;   /* first field of type g_time in part 0, or -1 */
 	int16_t container_field; /* field of type g_container in part 0, or -1 */
-	void *arena;		/* owns every string above */
+	void *arena;		 /* owns every string above */
 };
 
 struct row {
 	const void *part[ROW_PARTS];
 	uint32_t size[ROW_PARTS];
 	/*
-	 * Names the contents of PART_CONTAINER: two rows with the same version that is not 0 have the
-	 * same bytes and texts there, in the whole life of a view, so that what was made of one is used
-	 * for the other (a container's key will do, as long as the container does not change). 0: not known.
+	 * Names the contents of PART_CONTAINER: two rows with the same version that is not 0 have
+	 * the same bytes and texts there, in the whole life of a view, so that what was made of one
+	 * is used for the other (a container's key will do, as long as the container does not
+	 * change). 0: not known.
 	 */
 	uint64_t container_version;
 };
@@ -109,15 +110,15 @@ void schema_unrefp(struct schema **s);
  */
 int schema_add(struct schema *s, const struct field *f, struct err *err);
 
-/* The same for a static table of n fields, such as the container's: lower-level code describes its own structs so. */
+/* The same for a static table of n fields, by which code describes its own structs. */
 int schema_add_table(struct schema *s, const struct field *table, size_t n, struct err *err);
 
 /*
  * Gives each field its format (columns/format.c's table) and what the format says by default,
- * finds time and container, and orders the fields: those of PART_CONTAINER first, the members of a group
- * together, else as they were added. More may be added after it, such as a container's to a schema from a
- * file; then it is called again. Indexes and pointers of fields are constant after the last call. -EINVAL:
- * no fields.
+ * finds time and container, and orders the fields: those of PART_CONTAINER first, the members of a
+ * group together, else as they were added. More may be added after it, such as a container's to a
+ * schema from a file; then it is called again. Indexes and pointers of fields are constant after
+ * the last call. -EINVAL: no fields.
  */
 int schema_finish(struct schema *s, struct err *err);
 
@@ -125,9 +126,10 @@ int schema_finish(struct schema *s, struct err *err);
 const struct field *schema_field(const struct schema *s, const char *name);
 
 /*
- * The field that a person means: by whole path, or by its last parts where they name one field or one that
- * is less deep than all others ("pid" is proc.pid, although proc.parent.pid exists too). Internal fields
- * are not found. NULL and an error that suggests the nearest name (-ENOENT) where there is none.
+ * The field that a person means: by whole path, or by its last parts where they name one field or
+ * one that is less deep than all others ("pid" is proc.pid, although proc.parent.pid exists too).
+ * Internal fields are not found. NULL and an error that suggests the nearest name (-ENOENT) where
+ * there is none.
  */
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
 
@@ -141,8 +143,8 @@ bool row_has(const struct row *row, const struct field *f);
 bool row_number(const struct row *row, const struct field *f, int64_t *ret);
 
 /*
- * The bytes of a text field (CHARS, BYTES, TEXT, LIST, CSTR), not NUL-terminated. False where absent or
- * out of bounds. *ret_truncated says that the kernel side cut it (TEXT, LIST).
+ * The bytes of a text field (CHARS, BYTES, TEXT, LIST, CSTR), not NUL-terminated. False where
+ * absent or out of bounds. *ret_truncated says that the kernel side cut it (TEXT, LIST).
  */
 bool row_text(const struct row *row, const struct field *f, const char **ret, size_t *ret_len,
 	      bool *ret_truncated);

@@ -21,9 +21,9 @@
 enum { MAX_ENUM_VALUES = 4096 };
 
 static const char *const kind_names[] = {
-	[KIND_NONE] = "none",	[KIND_UINT] = "uint",	[KIND_INT] = "int",
-	[KIND_BOOL] = "bool",	[KIND_CHARS] = "chars", [KIND_BYTES] = "bytes",
-	[KIND_TEXT] = "text",	[KIND_LIST] = "list",	[KIND_CSTR] = "pointer",
+	[KIND_NONE] = "none", [KIND_UINT] = "uint",   [KIND_INT] = "int",
+	[KIND_BOOL] = "bool", [KIND_CHARS] = "chars", [KIND_BYTES] = "bytes",
+	[KIND_TEXT] = "text", [KIND_LIST] = "list",   [KIND_CSTR] = "pointer",
 };
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -164,7 +164,7 @@ static int read_field(struct schema *s, const json_t *object, struct err *err)
 {
 	_cleanup_(freep) struct enum_value *values = NULL;
 	uint64_t offset, size, flags, ellipsis, width;
-	struct field f = { 0 };
+	struct field f = {0};
 
 	if (get_text(object, "name", &f.name) || get_text(object, "type", &f.type) ||
 	    get_text(object, "doc", &f.doc) || get_kind(object, &f.kind) ||

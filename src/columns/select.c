@@ -32,7 +32,7 @@ void selection_done(struct selection *s)
 {
 	free(s->columns);
 	free(s->json);
-	*s = (struct selection){ 0 };
+	*s = (struct selection){0};
 }
 
 struct field_choice *field_choice_free(struct field_choice *c)
@@ -126,7 +126,8 @@ static void choose_column(struct selection *to, const struct field *f, bool on)
 	if (on && at == to->n) {
 		to->columns[to->n++] = f;
 	} else if (!on && at < to->n) {
-		memmove(&to->columns[at], &to->columns[at + 1], (to->n - at - 1) * sizeof(*to->columns));
+		memmove(&to->columns[at], &to->columns[at + 1],
+			(to->n - at - 1) * sizeof(*to->columns));
 		to->n--;
 	}
 }
@@ -178,8 +179,8 @@ void field_choice_apply(struct field_choice *c, const struct schema *s, struct s
 {
 	bool from_defaults = true;
 
-	*ret = (struct selection){ .columns = xnew_n(const struct field *, s->n_fields),
-				   .json = xnew_n(bool, s->n_fields) };
+	*ret = (struct selection){.columns = xnew_n(const struct field *, s->n_fields),
+				  .json = xnew_n(bool, s->n_fields)};
 	for (size_t i = 0; i < c->n; i++) {
 		struct section *section = &c->sections[i];
 
@@ -213,7 +214,8 @@ int field_choice_check(const struct field_choice *c, const struct schema *s, str
 		const struct section *section = &c->sections[i];
 
 		if (!section->known)
-			return err_set(err, -ENOENT, "--fields: no data source '%s'", section->source);
+			return err_set(err, -ENOENT, "--fields: no data source '%s'",
+				       section->source);
 		for (size_t j = 0; j < section->n; j++)
 			if (!section->words[j].known) {
 				schema_require(s, section->words[j].name, err);

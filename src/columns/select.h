@@ -17,7 +17,8 @@ void selection_done(struct selection *s);
 
 struct field_choice; /* a parsed --fields */
 
-int field_choice_new(const char *spec /* may be NULL */, struct field_choice **ret, struct err *err);
+int field_choice_new(const char *spec /* may be NULL */, struct field_choice **ret,
+		     struct err *err);
 struct field_choice *field_choice_free(struct field_choice *c);
 
 /* Fills *ret for a schema; words that name no field of it are left for others. */

@@ -67,7 +67,7 @@ void kept_rows_clear(struct kept_rows *k)
 {
 	free(k->rows);
 	arena_done(&k->arena);
-	*k = (struct kept_rows){ .schema = k->schema };
+	*k = (struct kept_rows){.schema = k->schema};
 }
 
 /* ---- sorting ------------------------------------------------------------------------------- */
@@ -90,8 +90,8 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 /* Fields that are shown by several others, such as endpoints: as they are shown. */
 static int compare_shown(const struct field *f, const struct row *a, const struct row *b)
 {
-	_cleanup_(buf_done) struct buf a_text = { .max = MAX_HELD_BYTES };
-	_cleanup_(buf_done) struct buf b_text = { .max = MAX_HELD_BYTES };
+	_cleanup_(buf_done) struct buf a_text = {.max = MAX_HELD_BYTES};
+	_cleanup_(buf_done) struct buf b_text = {.max = MAX_HELD_BYTES};
 
 	f->format->text(f, a, NULL, &a_text);
 	f->format->text(f, b, NULL, &b_text);
@@ -108,8 +108,8 @@ static int compare_field(const struct field *f, const struct row *a, const struc
 	if (!a_has || !b_has)
 		return a_has - b_has;
 	if (row_number(a, f, &a_number) && row_number(b, f, &b_number))
-		return f->kind == KIND_UINT ? compare((uint64_t)a_number, (uint64_t)b_number) :
-					      compare(a_number, b_number);
+		return f->kind == KIND_UINT ? compare((uint64_t)a_number, (uint64_t)b_number)
+					    : compare(a_number, b_number);
 	if (f->kind == KIND_NONE)
 		return compare_shown(f, a, b);
 	row_text(a, f, &a_text, &a_len, &truncated);
@@ -133,7 +133,7 @@ static int compare_rows(const void *a, const void *b, void *arg)
 
 void kept_rows_sort(struct kept_rows *k, const struct sort_key *keys, size_t n)
 {
-	struct order order = { keys, n };
+	struct order order = {keys, n};
 
 	if (k->n)
 		qsort_r(k->rows, k->n, sizeof(*k->rows), compare_rows, &order);
@@ -154,7 +154,8 @@ int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **
 		if (!keys[i].field)
 			return err_wrap(err, -ENOENT, "--sort");
 		if (keys[i].field->kind == KIND_NONE && !keys[i].field->format->width)
-			return err_set(err, -EINVAL, "--sort: '%s' is a group of fields; name one of them",
+			return err_set(err, -EINVAL,
+				       "--sort: '%s' is a group of fields; name one of them",
 				       words[i] + sign);
 	}
 	*ret = take(keys);

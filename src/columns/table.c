@@ -133,7 +133,7 @@ struct layout *layout_new(const struct schema *s, const struct field *const *fie
 	l->columns = xnew_n(struct column, l->n);
 	buf_init(&l->cell, 64u << 20);
 	if (first) {
-		l->columns[0] = (struct column){ .title = xstrdup(first), .width = first_width };
+		l->columns[0] = (struct column){.title = xstrdup(first), .width = first_width};
 		if (first_width < strlen(first))
 			l->columns[0].width = strlen(first);
 	}
@@ -249,7 +249,8 @@ static void add_spaces(struct buf *out, size_t n)
 }
 
 /* text goes into column i of the line at the end of out. */
-static void add_cell(const struct layout *l, size_t i, const char *text, size_t len, struct buf *out)
+static void add_cell(const struct layout *l, size_t i, const char *text, size_t len,
+		     struct buf *out)
 {
 	const struct column *c = &l->columns[i];
 	size_t at = out->len, used;
@@ -301,7 +302,8 @@ void layout_header(const struct layout *l, bool color, struct buf *out)
 /* What does not belong to a column takes what is left of the line. */
 static void add_rest(const struct layout *l, size_t start, const char *rest, struct buf *out)
 {
-	size_t used, len = strlen(rest), width = text_width(out->data + start, out->len - start) + 1;
+	size_t used, len = strlen(rest),
+		     width = text_width(out->data + start, out->len - start) + 1;
 
 	buf_char(out, ' ');
 	if (l->terminal && width < l->terminal)
@@ -311,7 +313,8 @@ static void add_rest(const struct layout *l, size_t start, const char *rest, str
 }
 
 void layout_row(struct layout *l, const struct field *const *fields, const struct row *row,
-		const struct clock_base *clock, const char *first, const char *rest, struct buf *out)
+		const struct clock_base *clock, const char *first, const char *rest,
+		struct buf *out)
 {
 	size_t start = out->len;
 

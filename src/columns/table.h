@@ -25,12 +25,13 @@ struct layout *layout_free(struct layout *l);
 void layout_header(const struct layout *l, bool color, struct buf *out);
 
 /*
- * One line with its newline. fields: as many as the layout has, of the row's own schema, which may be
- * another than the layout's. first: cell of the first column. rest: text behind the last column, or NULL; it
- * is already escaped.
+ * One line with its newline. fields: as many as the layout has, of the row's own schema, which may
+ * be another than the layout's. first: cell of the first column. rest: text behind the last column,
+ * or NULL; it is already escaped.
  */
 void layout_row(struct layout *l, const struct field *const *fields, const struct row *row,
-		const struct clock_base *clock, const char *first, const char *rest, struct buf *out);
+		const struct clock_base *clock, const char *first, const char *rest,
+		struct buf *out);
 
 /* Escaped text cut to `width` columns; *ret_used is set to the columns that it takes. */
 void fit_text(struct buf *out, const char *text, size_t len, size_t width, enum ellipsis ellipsis,

@@ -32,8 +32,10 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 		}
 	suggestion = nearest(name, nth_output, NULL);
 	if (suggestion)
-		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name, suggestion);
-	return err_set(err, -EINVAL, "no output mode '%s'; there are columns, json, jsonpretty, yaml and none",
+		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name,
+			       suggestion);
+	return err_set(err, -EINVAL,
+		       "no output mode '%s'; there are columns, json, jsonpretty, yaml and none",
 		       name);
 }
 
@@ -137,7 +139,8 @@ static int check_filters(struct view *v, struct err *err)
 			if (known)
 				continue;
 			if (schema_require(v->sources[0].schema, colon ? colon + 1 : name, err))
-				return err_set(err, -ENOENT, "--filter: '%s' names no data source", name);
+				return err_set(err, -ENOENT, "--filter: '%s' names no data source",
+					       name);
 			return err_wrap(err, -ENOENT, "--filter");
 		}
 	}
@@ -178,11 +181,15 @@ static int bind_sort(struct view *v, struct err *err)
 	if (!v->sort || known)
 		return 0;
 	if (!tables)
-		return err_set(err, -EINVAL, "--sort: only tables can be sorted, not a stream of records");
+		return err_set(err, -EINVAL,
+			       "--sort: only tables can be sorted, not a stream of records");
 	return -ENOENT;
 }
 
-/* What a source is called where several are mixed: its gadget, with the data source where that has several. */
+/*
+ * What a source is called where several are mixed: its gadget, with the data source where that has
+ * several.
+ */
 static void set_labels(struct view *v)
 {
 	for (size_t i = 0; i < v->n_sources; i++) {
@@ -193,8 +200,8 @@ static void set_labels(struct view *v)
 		for (size_t j = 0; j < v->n_sources; j++)
 			twice |= j != i && v->sources[j].schema->gadget &&
 				 str_equal(v->sources[j].schema->gadget, s->gadget);
-		v->sources[i].label = twice && s->name ? xasprintf("%s:%s", gadget, s->name) :
-							 xstrdup(gadget ? gadget : "");
+		v->sources[i].label = twice && s->name ? xasprintf("%s:%s", gadget, s->name)
+						       : xstrdup(gadget ? gadget : "");
 	}
 }
 
@@ -245,15 +252,15 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 
 static void report_refused(struct view *v, const struct view_source *s)
 {
-	_cleanup_(buf_done) struct buf json = { .max = 4096 };
-	_cleanup_(buf_done) struct buf text = { .max = 4096 };
+	_cleanup_(buf_done) struct buf json = {.max = 4096};
+	_cleanup_(buf_done) struct buf text = {.max = 4096};
 
 	buf_str(&json, "\"event\":\"cut\",\"gadget\":");
 	json_quote(&json, s->label, strlen(s->label));
 	buf_str(&json, ",\"count\":");
 	buf_u64(&json, s->kept.refused);
-	buf_printf(&text, "%s: a table holds at most %d rows; %llu were left out", s->label, MAX_TABLE_ROWS,
-		   (unsigned long long)s->kept.refused);
+	buf_printf(&text, "%s: a table holds at most %d rows; %llu were left out", s->label,
+		   MAX_TABLE_ROWS, (unsigned long long)s->kept.refused);
 	view_note(v, buf_cstr(&json), buf_cstr(&text));
 }
 

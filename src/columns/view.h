@@ -9,8 +9,8 @@
  * schema, view_start(), then rows, then view_flush() and view_free().
  *
  * Kinds of source. A stream (trace) prints each row as it comes; view_row()'s answer is final. A
- * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and prints,
- * redrawing in place on a terminal for a table that repeats.
+ * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and
+ * prints, redrawing in place on a terminal for a table that repeats.
  */
 #pragma once
 
@@ -24,19 +24,19 @@
 enum output { OUTPUT_COLUMNS, OUTPUT_JSON, OUTPUT_JSONPRETTY, OUTPUT_YAML, OUTPUT_NONE };
 
 struct view_options {
-	const char *output;	 /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
-	const char *fields;	 /* "a,b" or "+d,-c" on top of the defaults; "source:a,b;source2:c"; NULL: defaults */
-	const char **filters;	 /* n_filters expressions, all must hold; see columns/filter.h */
+	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
+	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
+	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
 	size_t n_filters;
-	const char *sort;	 /* "-bytes,comm"; tables only for repeating sources; NULL: as they come */
-	uint64_t max_entries;	 /* 0: no limit. Tables: rows shown of each. Streams: rows in all, then view_full() */
+	const char *sort; /* "-bytes,comm"; tables only for repeating sources; NULL: as they come */
+	uint64_t max_entries; /* tables: rows of each; streams: in all, then view_full(). 0: any */
 	bool no_headers;
-	bool color;		 /* the caller found a terminal and no NO_COLOR */
-	bool redraw;		 /* clear the screen before a repeating table */
-	unsigned int columns;	 /* width of the terminal; 0: no limit, columns are as wide as their default */
+	bool color;	      /* the caller found a terminal and no NO_COLOR */
+	bool redraw;	      /* clear the screen before a repeating table */
+	unsigned int columns; /* of the terminal; 0: default widths, and longer texts are not cut */
 	struct clock_base clock;
-	int fd;			 /* where to write; stays the caller's */
-	int err_fd;		 /* loss lines of columns and YAML; -1: none */
+	int fd;	    /* where to write; stays the caller's */
+	int err_fd; /* loss lines of columns and YAML; -1: none */
 };
 
 struct view;
@@ -54,13 +54,17 @@ enum view_source_kind { VIEW_STREAM, VIEW_TABLE, VIEW_TABLE_ONCE };
 int view_add(struct view *v, struct schema *s, enum view_source_kind kind, unsigned int *ret,
 	     struct err *err);
 
-/* After the last view_add: resolves fields, filters and sort keys against the schemas; unknown names are errors here. */
+/*
+ * After the last view_add: resolves fields, filters and sort keys against the schemas; unknown
+ * names are errors here.
+ */
 int view_start(struct view *v, struct err *err);
 
 /*
  * One row; it is read during the call only (tables copy it). True: delivered (printed or kept for
  * the table), false: discarded by filter or limit, or because nobody reads any more. `late` marks a
- * row that came after newer ones of a sorted stream were printed: "late":true, or "(late)" at the line's end.
+ * row that came after newer ones of a sorted stream were printed: "late":true, or "(late)" at the
+ * line's end.
  */
 bool view_row(struct view *v, unsigned int source, const struct row *row, bool late);
 
@@ -77,7 +81,7 @@ uint64_t view_table_end(struct view *v, unsigned int source);
  */
 void view_note(struct view *v, const char *json, const char *text);
 
-bool view_full(const struct view *v);  /* a stream's max_entries is reached */
+bool view_full(const struct view *v); /* a stream's max_entries is reached */
 
 /*
  * What was printed stays in a buffer until view_flush or until 64 KiB wait. -EPIPE where the

@@ -20,11 +20,11 @@ struct view_source {
 	struct sort_key *sort;
 	size_t n_sort;
 	struct selection selection;
-	struct json_plan *plan;	   /* JSON and YAML */
-	struct layout *layout;	   /* columns; of mixed streams: the same columns for each */
+	struct json_plan *plan;		  /* JSON and YAML */
+	struct layout *layout;		  /* columns; of mixed streams: the same columns for each */
 	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
 	size_t n_rest;
-	struct kept_rows kept;	   /* tables */
+	struct kept_rows kept; /* tables */
 };
 
 struct view {
@@ -55,6 +55,7 @@ static inline void view_freep(struct view **v)
 
 /* print.c */
 void print_start(struct view *v);
-bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late); /* false: not printed */
+/* False: not printed. */
+bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late);
 void print_table_start(struct view *v, struct view_source *s);
 void print_table_end(struct view *v);

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct schema *s = open_schema();
 	struct bound_filter *b = NULL;
 	struct filter *f = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t known;
 
 	if (filter_parse(text, &f, &err)) {
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort(); /* an error that says nothing */
 	} else {
 		for (int strict = 0; strict < 2; strict++) {
-			err = (struct err){ 0 };
+			err = (struct err){0};
 			if (filter_bind(f, s, strict, &b, &known, &err)) {
 				if (!err.text[0])
 					abort();

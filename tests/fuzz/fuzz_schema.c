@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_round_trip(const struct schema *s)
 {
-	_cleanup_(buf_done) struct buf first = { .max = 64u << 20 };
-	_cleanup_(buf_done) struct buf second = { .max = 64u << 20 };
+	_cleanup_(buf_done) struct buf first = {.max = 64u << 20};
+	_cleanup_(buf_done) struct buf second = {.max = 64u << 20};
 	struct schema *copy = NULL;
 
 	schema_to_json(s, &first);
@@ -36,7 +36,7 @@ static void check_round_trip(const struct schema *s)
 
 static void check_json(const struct schema *s, const struct row *row)
 {
-	_cleanup_(buf_done) struct buf out = { .max = 64u << 20 };
+	_cleanup_(buf_done) struct buf out = {.max = 64u << 20};
 	struct json_plan *plan = json_plan_new(s, NULL, "", NULL);
 
 	for (int again = 0; again < 2; again++) { /* the second time from what it remembers */
@@ -55,13 +55,14 @@ static void check_json(const struct schema *s, const struct row *row)
 
 static void show(struct schema *s, const struct row *row)
 {
-	static const char *const outputs[] = { "columns", "json", "jsonpretty", "yaml" };
+	static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml"};
 	static int fd = -1;
 
 	if (fd < 0)
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	for (size_t i = 0; i < array_size(outputs); i++) {
-		struct view_options o = { .output = outputs[i], .fd = fd, .err_fd = -1, .columns = 80 };
+		struct view_options o = {
+			.output = outputs[i], .fd = fd, .err_fd = -1, .columns = 80};
 		unsigned int source;
 		struct view *v;
 
@@ -81,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = memchr(data, '\0', size);
 	size_t json_len = end ? (size_t)(end - data) : size;
 	struct schema *s = NULL;
-	struct err err = { 0 };
-	struct row row = { 0 };
+	struct err err = {0};
+	struct row row = {0};
 	unsigned char *record;
 
 	if (schema_from_json((const char *)data, json_len, &s, &err)) {

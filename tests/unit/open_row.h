@@ -41,16 +41,17 @@ struct test_container {
 	uint32_t pid;
 };
 
-#define OPEN_FIELD(member, name_, kind_, type_, ...)                                             \
-	{                                                                                        \
-		.name = name_, .type = type_, .kind = kind_, .offset = offsetof(struct open_event, member), \
-		.size = sizeof(((struct open_event *)0)->member), __VA_ARGS__                    \
+#define OPEN_FIELD(member, name_, kind_, type_, ...)                          \
+	{                                                                     \
+		.name = name_, .type = type_, .kind = kind_,                  \
+		.offset = offsetof(struct open_event, member),                \
+		.size = sizeof(((struct open_event *)0)->member), __VA_ARGS__ \
 	}
-#define CONTAINER_FIELD(member, name_, kind_, ...)                                                    \
-	{                                                                                             \
-		.name = name_, .kind = kind_, .part = PART_CONTAINER,                                 \
-		.offset = offsetof(struct test_container, member),                                    \
-		.size = sizeof(((struct test_container *)0)->member), __VA_ARGS__                     \
+#define CONTAINER_FIELD(member, name_, kind_, ...)                                \
+	{                                                                         \
+		.name = name_, .kind = kind_, .part = PART_CONTAINER,             \
+		.offset = offsetof(struct test_container, member),                \
+		.size = sizeof(((struct test_container *)0)->member), __VA_ARGS__ \
 	}
 
 static inline struct schema *open_schema(void)
@@ -74,22 +75,25 @@ static inline struct schema *open_schema(void)
 		OPEN_FIELD(flags, "flags", KIND_UINT, "g_open_flags", .flags = FIELD_HIDDEN),
 		OPEN_FIELD(mode, "mode", KIND_UINT, "g_file_mode", .flags = FIELD_HIDDEN),
 		OPEN_FIELD(latency, "latency", KIND_UINT, "g_duration", .flags = FIELD_HIDDEN),
-		OPEN_FIELD(size, "size", KIND_UINT, "g_bytes", .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY),
+		OPEN_FIELD(size, "size", KIND_UINT, "g_bytes",
+			   .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY),
 		OPEN_FIELD(peer, "peer", KIND_NONE, "g_endpoint", .flags = FIELD_HIDDEN),
 		OPEN_FIELD(peer.addr, "peer.addr", KIND_BYTES, "g_addr"),
 		OPEN_FIELD(peer.port, "peer.port", KIND_UINT, "g_port"),
 		OPEN_FIELD(peer.proto, "peer.proto", KIND_UINT, "g_ipproto"),
 		OPEN_FIELD(peer.version, "peer.version", KIND_UINT, "__u8"),
 		OPEN_FIELD(path, "path", KIND_TEXT, "g_text", .width = 32),
-		OPEN_FIELD(args, "args", KIND_LIST, "g_args", .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY),
+		OPEN_FIELD(args, "args", KIND_LIST, "g_args",
+			   .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY),
 		CONTAINER_FIELD(name, "runtime.containerName", KIND_CSTR),
 		CONTAINER_FIELD(id, "runtime.containerId", KIND_CSTR, .flags = FIELD_HIDDEN),
-		CONTAINER_FIELD(image, "runtime.containerImageName", KIND_CSTR, .flags = FIELD_HIDDEN),
+		CONTAINER_FIELD(image, "runtime.containerImageName", KIND_CSTR,
+				.flags = FIELD_HIDDEN),
 		CONTAINER_FIELD(pid, "runtime.containerPid", KIND_UINT, .flags = FIELD_HIDDEN),
 		CONTAINER_FIELD(cgroup_id, "runtime.cgroupId", KIND_UINT, .flags = FIELD_HIDDEN),
 	};
 	struct schema *s = schema_new("trace_open", "open", sizeof(struct open_event));
-	struct err err = { 0 };
+	struct err err = {0};
 
 	if (schema_add_table(s, fields, sizeof(fields) / sizeof(*fields), &err) ||
 	    schema_finish(s, &err)) {
@@ -101,8 +105,8 @@ static inline struct schema *open_schema(void)
 
 static inline void open_text(struct open_record *r, g_text *to, const char *bytes, size_t len)
 {
-	*to = (g_text){ .offset = (uint32_t)(offsetof(struct open_record, tail) + r->used),
-			.length = (uint32_t)len };
+	*to = (g_text){.offset = (uint32_t)(offsetof(struct open_record, tail) + r->used),
+		       .length = (uint32_t)len};
 	memcpy(r->tail + r->used, bytes, len);
 	r->used += (uint32_t)len;
 }
@@ -122,24 +126,30 @@ static inline void open_fill(struct open_record *r)
 {
 	static const char path[] = "/usr/lib/x86_64-linux-gnu/libc.so.6";
 
-	*r = (struct open_record){ .event = {
-		.timestamp = 1000000000123456789,
-		.container = 1,
-		.proc = { .comm = "nginx", .pid = 1234, .tid = 1235, .creds = { 33, 33 },
-			  .parent = { .comm = "containerd-shim", .pid = 1000 }, .mntns_id = 4026532567 },
-		.fd = 5,
-		.flags = 02000000,
-		.mode = 0644,
-		.latency = 1234567,
-		.size = 4096,
-	} };
+	*r = (struct open_record){
+		.event = {
+			.timestamp = 1000000000123456789,
+			.container = 1,
+			.proc = {.comm = "nginx",
+				 .pid = 1234,
+				 .tid = 1235,
+				 .creds = {33, 33},
+				 .parent = {.comm = "containerd-shim", .pid = 1000},
+				 .mntns_id = 4026532567},
+			.fd = 5,
+			.flags = 02000000,
+			.mode = 0644,
+			.latency = 1234567,
+			.size = 4096,
+		}};
 	open_text(r, &r->event.path, path, sizeof(path) - 1);
 }
 
 static inline struct row open_row(const struct open_record *r, const struct test_container *c)
 {
 	return (struct row){
-		.part = { &r->event, c },
-		.size = { (uint32_t)offsetof(struct open_record, tail) + r->used, c ? sizeof(*c) : 0 },
+		.part = {&r->event, c},
+		.size = {(uint32_t)offsetof(struct open_record, tail) + r->used,
+			 c ? sizeof(*c) : 0},
 	};
 }

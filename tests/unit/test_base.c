@@ -79,7 +79,7 @@ static void buf_reads_files(void **state)
 
 static void errors_wrap(void **state)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	char longer[600];
 
 	assert_int_equal(err_set(&err, -ENOENT, "no '%s'", "x"), -ENOENT);
@@ -87,7 +87,7 @@ static void errors_wrap(void **state)
 	assert_string_equal(err.text, "file 3: no 'x'");
 	assert_int_equal(err.code, -EINVAL);
 
-	err = (struct err){ 0 };
+	err = (struct err){0};
 	err_wrap(&err, -ENOENT, "open");
 	assert_string_equal(err.text, "open: No such file or directory");
 
@@ -106,14 +106,27 @@ static void utf8_strict(void **state)
 		size_t len;
 		uint32_t c;
 	} good[] = {
-		{ "a", 1, 'a' },	    { "\xc2\x80", 2, 0x80 },	    { "\xdf\xbf", 2, 0x7ff },
-		{ "\xe0\xa0\x80", 3, 0x800 }, { "\xef\xbf\xbf", 3, 0xffff },
-		{ "\xf0\x90\x80\x80", 4, 0x10000 }, { "\xf4\x8f\xbf\xbf", 4, 0x10ffff },
+		{"a", 1, 'a'},
+		{"\xc2\x80", 2, 0x80},
+		{"\xdf\xbf", 2, 0x7ff},
+		{"\xe0\xa0\x80", 3, 0x800},
+		{"\xef\xbf\xbf", 3, 0xffff},
+		{"\xf0\x90\x80\x80", 4, 0x10000},
+		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
 	};
 	static const char *const bad[] = {
-		"\x80",		 "\xc0\x80",	     "\xc1\xbf",	 "\xc2",	"\xc2,",
-		"\xe0\x9f\xbf", "\xed\xa0\x80" /* surrogate */, "\xe2\x82", "\xf0\x8f\xbf\xbf",
-		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+		"\x80",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc2",
+		"\xc2,",
+		"\xe0\x9f\xbf",
+		"\xed\xa0\x80" /* surrogate */,
+		"\xe2\x82",
+		"\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xff",
 	};
 	uint32_t c;
 	char back[4];
@@ -146,17 +159,23 @@ static void escapes(void **state)
 	static const struct {
 		const char *bytes, *shown;
 	} cases[] = {
-		{ "plain/path with spaces", "plain/path with spaces" },
-		{ "\033[2J", "\\x1b[2J" },
-		{ "a\nb\tc\rd", "a\\nb\\tc\\rd" },
-		{ "\x7f", "\\x7f" },
-		{ "\xc2\x9b" "31m", "\\x9b31m" },		/* C1 CSI in UTF-8 */
-		{ "\x9b" "31m", "\\x9b31m" },			/* and as a bare byte */
-		{ "\xe2\x80\xae" "gpj.exe", "\\u202egpj.exe" }, /* right-to-left override */
-		{ "\xff\xfe", "\\xff\\xfe" },
-		{ "日本", "日本" },
-		{ "back\\slash", "back\\slash" },
-		{ "\xf3\xa0\x80\x81", "\\U000e0001" },
+		{"plain/path with spaces", "plain/path with spaces"},
+		{"\033[2J", "\\x1b[2J"},
+		{"a\nb\tc\rd", "a\\nb\\tc\\rd"},
+		{"\x7f", "\\x7f"},
+		{"\xc2\x9b"
+		 "31m",
+		 "\\x9b31m"}, /* C1 CSI in UTF-8 */
+		{"\x9b"
+		 "31m",
+		 "\\x9b31m"}, /* and as a bare byte */
+		{"\xe2\x80\xae"
+		 "gpj.exe",
+		 "\\u202egpj.exe"}, /* right-to-left override */
+		{"\xff\xfe", "\\xff\\xfe"},
+		{"日本", "日本"},
+		{"back\\slash", "back\\slash"},
+		{"\xf3\xa0\x80\x81", "\\U000e0001"},
 	};
 	struct buf b;
 
@@ -190,7 +209,8 @@ static void log_lines(void **state)
 	expect_log(LOG_WARN, "hello", "level=warn msg=hello\n");
 	expect_log(LOG_ERROR, "two words", "level=error msg=\"two words\"\n");
 	expect_log(LOG_ERROR, "say \"a=b\"", "level=error msg=\"say \\\"a=b\\\"\"\n");
-	expect_log(LOG_ERROR, "evil \033]0;x\a\nlevel=error", "level=error msg=\"evil \\x1b]0;x\\x07\\nlevel=error\"\n");
+	expect_log(LOG_ERROR, "evil \033]0;x\a\nlevel=error",
+		   "level=error msg=\"evil \\x1b]0;x\\x07\\nlevel=error\"\n");
 	expect_log(LOG_ERROR, "", "level=error msg=\"\"\n");
 	expect_log(LOG_INFO, "too low", "");
 	assert_int_equal(log_level_parse("debug", &log_level), 0);
@@ -202,10 +222,14 @@ static void log_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(buf_keeps_its_maximum), cmocka_unit_test(buf_numbers),
-		cmocka_unit_test(buf_reads_files),	 cmocka_unit_test(errors_wrap),
-		cmocka_unit_test(utf8_strict),		 cmocka_unit_test(widths),
-		cmocka_unit_test(escapes),		 cmocka_unit_test(log_lines),
+		cmocka_unit_test(buf_keeps_its_maximum),
+		cmocka_unit_test(buf_numbers),
+		cmocka_unit_test(buf_reads_files),
+		cmocka_unit_test(errors_wrap),
+		cmocka_unit_test(utf8_strict),
+		cmocka_unit_test(widths),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(log_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,9 +25,10 @@ static int setup(void **state)
 	open_fill(&record);
 	record.event.error = 2;
 	record.event.latency = 10000000;
-	record.event.peer = (struct g_endpoint){
-		.addr = { [10] = 255, [11] = 255, 10, 0, 0, 1 }, .port = 80, .proto = 6, .version = 4
-	};
+	record.event.peer = (struct g_endpoint){.addr = {[10] = 255, [11] = 255, 10, 0, 0, 1},
+						.port = 80,
+						.proto = 6,
+						.version = 4};
 	open_text(&record, &record.event.args, "sh\0-c\0a, b\\c\0", 13);
 	return 0;
 }
@@ -43,7 +44,7 @@ static bool matches(const char *text, const struct test_container *c)
 	struct row row = open_row(&record, c);
 	struct bound_filter *b = NULL;
 	struct filter *f = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t known;
 	bool result;
 
@@ -61,53 +62,53 @@ static void conditions(void **state)
 		const char *text;
 		bool match;
 	} cases[] = {
-		{ "error==ENOENT", true },
-		{ "error!=ENOENT", false },
-		{ "error==2", true },
-		{ "error==enoent", true },
-		{ "error!=", true }, /* not "no error" */
-		{ "latency>=10ms", true },
-		{ "latency>10ms", false },
-		{ "latency<0.0101s", true },
-		{ "size>=4KiB", true },
-		{ "size==4096", true },
-		{ "size>1MiB", false },
-		{ "proc.comm==nginx", true },
-		{ "proc.comm==ngin", false },
-		{ "proc.comm>ngin", true },
-		{ "comm==nginx", true }, /* the name's last part */
-		{ " comm == nginx ", true },
-		{ "proc.parent.comm~shim$", true },
-		{ "proc.comm!~^n", false },
-		{ "path~\\.so\\.[0-9]+$", true },
-		{ "path~^/etc", false },
-		{ "flags==O_CLOEXEC", true },
-		{ "flags~O_CLOEXEC", true },
-		{ "flags==O_RDONLY|O_CLOEXEC", true },
-		{ "mode==0644", true },
-		{ "fd<0", false },
-		{ "fd>-1", true },
-		{ "peer.addr==10.0.0.1", true },
-		{ "peer.addr==::ffff:10.0.0.1", true },
-		{ "peer.addr>10.0.0.0", true },
-		{ "peer.port==80", true },
-		{ "peer.proto==tcp", true },
-		{ "peer==10.0.0.1:80", true },
-		{ "peer~:80$", true },
-		{ "args==sh -c a\\, b\\\\c", true },
-		{ "args~a\\, b", true },
-		{ "runtime.containerName==web", true },
-		{ "containerName==db", false },
-		{ "runtime.cgroupId==8123", true },
-		{ "error==ENOENT,comm==nginx", true },
-		{ "error==ENOENT,comm==bash", false },
-		{ "open:error==ENOENT", true },
-		{ "trace_open:error!=ENOENT", false },
-		{ "trace_exec:error!=ENOENT", true }, /* says nothing about these rows */
-		{ "timestamp>=1000000000123456789", true },
-		{ "path!=,fd==5", true },
-		{ "path~^(/[[:alnum:]_-]+){3}/lib[a-z]+\\.so(\\.[0-9]+)*$", true },
-		{ "path~[]]|[^]/]*libc", true },
+		{"error==ENOENT", true},
+		{"error!=ENOENT", false},
+		{"error==2", true},
+		{"error==enoent", true},
+		{"error!=", true}, /* not "no error" */
+		{"latency>=10ms", true},
+		{"latency>10ms", false},
+		{"latency<0.0101s", true},
+		{"size>=4KiB", true},
+		{"size==4096", true},
+		{"size>1MiB", false},
+		{"proc.comm==nginx", true},
+		{"proc.comm==ngin", false},
+		{"proc.comm>ngin", true},
+		{"comm==nginx", true}, /* the name's last part */
+		{" comm == nginx ", true},
+		{"proc.parent.comm~shim$", true},
+		{"proc.comm!~^n", false},
+		{"path~\\.so\\.[0-9]+$", true},
+		{"path~^/etc", false},
+		{"flags==O_CLOEXEC", true},
+		{"flags~O_CLOEXEC", true},
+		{"flags==O_RDONLY|O_CLOEXEC", true},
+		{"mode==0644", true},
+		{"fd<0", false},
+		{"fd>-1", true},
+		{"peer.addr==10.0.0.1", true},
+		{"peer.addr==::ffff:10.0.0.1", true},
+		{"peer.addr>10.0.0.0", true},
+		{"peer.port==80", true},
+		{"peer.proto==tcp", true},
+		{"peer==10.0.0.1:80", true},
+		{"peer~:80$", true},
+		{"args==sh -c a\\, b\\\\c", true},
+		{"args~a\\, b", true},
+		{"runtime.containerName==web", true},
+		{"containerName==db", false},
+		{"runtime.cgroupId==8123", true},
+		{"error==ENOENT,comm==nginx", true},
+		{"error==ENOENT,comm==bash", false},
+		{"open:error==ENOENT", true},
+		{"trace_open:error!=ENOENT", false},
+		{"trace_exec:error!=ENOENT", true}, /* says nothing about these rows */
+		{"timestamp>=1000000000123456789", true},
+		{"path!=,fd==5", true},
+		{"path~^(/[[:alnum:]_-]+){3}/lib[a-z]+\\.so(\\.[0-9]+)*$", true},
+		{"path~[]]|[^]/]*libc", true},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
@@ -117,7 +118,7 @@ static void conditions(void **state)
 
 static void absent_values(void **state)
 {
-	struct test_container nameless = { 0 };
+	struct test_container nameless = {0};
 
 	assert_false(matches("runtime.containerName==web", NULL));
 	assert_true(matches("runtime.containerName!=web", NULL));
@@ -130,7 +131,7 @@ static void expect_error(const char *text, int result, const char *why)
 {
 	struct bound_filter *b = NULL;
 	struct filter *f = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	size_t known;
 	int r = filter_parse(text, &f, &err);
 
@@ -169,13 +170,16 @@ static void hostile_texts(void **state)
 {
 	struct open_record saved = record;
 
-	/* bytes that are not UTF-8, a NUL within, no NUL at the end: nothing is read beyond the text */
+	/*
+	 * bytes that are not UTF-8, a NUL within, no NUL at the end: nothing is read beyond the
+	 * text
+	 */
 	record.used = 0;
 	open_text(&record, &record.event.path, "\xff\0tail", 6);
 	assert_true(matches("path~tail$", &container));
 	assert_false(matches("path==\xff", &container));
 	assert_true(matches("path>\xff", &container));
-	record.event.path = (g_text){ .offset = 0xfffffff0, .length = 0x7fffffff };
+	record.event.path = (g_text){.offset = 0xfffffff0, .length = 0x7fffffff};
 	assert_true(matches("path==", &container));
 	assert_false(matches("path~.", &container));
 	record = saved;
@@ -196,12 +200,12 @@ static void schemas_that_lack_a_field(void **state)
 {
 	struct schema *other = schema_new("trace_exec", "exec", 8);
 	static const uint64_t pid = 7;
-	struct row row = { .part = { &pid }, .size = { 8 } };
+	struct row row = {.part = {&pid}, .size = {8}};
 	struct bound_filter *b = NULL;
 	struct filter *f = NULL;
 	size_t known = 99;
 
-	schema_add(other, &(struct field){ .name = "proc.pid", .kind = KIND_UINT, .size = 4 }, NULL);
+	schema_add(other, &(struct field){.name = "proc.pid", .kind = KIND_UINT, .size = 4}, NULL);
 	schema_finish(other, NULL);
 	assert_int_equal(filter_parse("pid==7,path~x", &f, NULL), 0);
 	assert_true(filter_knows(f, 0, other));

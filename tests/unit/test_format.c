@@ -21,11 +21,11 @@
 #include "columns/json.h"
 #include "columns/types.h"
 
-static const struct clock_base clock_base = { .boot_to_real_ns = 1700000000000000000 };
+static const struct clock_base clock_base = {.boot_to_real_ns = 1700000000000000000};
 
 static struct field make_field(const char *type, enum kind kind, uint32_t size)
 {
-	struct field f = { .name = "f", .type = type, .kind = kind, .size = size };
+	struct field f = {.name = "f", .type = type, .kind = kind, .size = size};
 
 	f.format = format_find(type, kind, size);
 	return f;
@@ -33,7 +33,7 @@ static struct field make_field(const char *type, enum kind kind, uint32_t size)
 
 static void expect_text(struct field *f, const void *bytes, const char *text)
 {
-	struct row row = { .part = { bytes }, .size = { f->size } };
+	struct row row = {.part = {bytes}, .size = {f->size}};
 	struct buf out;
 
 	buf_init(&out, 4096);
@@ -55,55 +55,57 @@ struct number_case {
 static void named_numbers(void **state)
 {
 	static const struct number_case cases[] = {
-		{ "g_errno", KIND_INT, 4, 0, "", false },
-		{ "g_errno", KIND_INT, 4, 2, "ENOENT", false },
-		{ "g_errno", KIND_INT, 4, 11, "EAGAIN", false },
-		{ "g_errno", KIND_INT, 4, 512, "512", false },
-		{ "g_errno", KIND_INT, 4, -5, "-5", false },
-		{ "g_signal", KIND_UINT, 4, 9, "SIGKILL", false },
-		{ "g_signal", KIND_UINT, 4, 0, "", false },
-		{ "g_signal", KIND_UINT, 4, 35, "SIGRTMIN+1", false },
-		{ "g_signal", KIND_UINT, 4, 99, "99", false },
-		{ "g_open_flags", KIND_UINT, 4, 0, "O_RDONLY", false },
-		{ "g_open_flags", KIND_UINT, 4, O_RDWR | O_CREAT | O_EXCL, "O_RDWR|O_CREAT|O_EXCL", false },
-		{ "g_open_flags", KIND_UINT, 4, O_WRONLY | O_SYNC | O_CLOEXEC, "O_WRONLY|O_SYNC|O_CLOEXEC", false },
-		{ "g_open_flags", KIND_UINT, 4, O_DSYNC, "O_RDONLY|O_DSYNC", false },
-		{ "g_open_flags", KIND_UINT, 4, O_RDWR | O_TMPFILE, "O_RDWR|O_TMPFILE", false },
-		{ "g_open_flags", KIND_UINT, 4, O_DIRECTORY, "O_RDONLY|O_DIRECTORY", false },
-		{ "g_open_flags", KIND_UINT, 4, 3, "0x3", false },
-		{ "g_open_flags", KIND_UINT, 4, 0x40000000, "O_RDONLY|0x40000000", false },
-		{ "g_file_mode", KIND_UINT, 4, 0644, "0644", false },
-		{ "g_file_mode", KIND_UINT, 4, 0, "0000", false },
-		{ "g_dev", KIND_UINT, 4, 8 << 20 | 1, "8:1", false },
-		{ "g_tty", KIND_UINT, 4, 0, "", false },
-		{ "g_tty", KIND_UINT, 4, 136 << 8 | 3, "pts/3", false },
-		{ "g_tty", KIND_UINT, 4, 137 << 8 | 1, "pts/257", false },
-		{ "g_tty", KIND_UINT, 4, 4 << 8 | 1, "tty1", false },
-		{ "g_tty", KIND_UINT, 4, 4 << 8 | 64, "ttyS0", false },
-		{ "g_tty", KIND_UINT, 4, 5 << 8 | 1, "console", false },
-		{ "g_tty", KIND_UINT, 4, 200 << 8 | 7, "200:7", false },
-		{ "g_ipproto", KIND_UINT, 1, 6, "TCP", false },
-		{ "g_ipproto", KIND_UINT, 1, 200, "200", false },
-		{ "g_tcp_state", KIND_UINT, 1, 1, "ESTABLISHED", false },
-		{ "g_tcp_state", KIND_UINT, 1, 10, "LISTEN", false },
-		{ "g_bool", KIND_UINT, 1, 1, "true", false },
-		{ "g_bool", KIND_UINT, 1, 0, "false", false },
-		{ "g_bool", KIND_BOOL, 1, 1, "true", false },
-		{ "g_fd", KIND_INT, 4, -1, "-1", false },
-		{ "g_pid", KIND_UINT, 4, 4294967295, "4294967295", false },
-		{ "g_cgroup", KIND_UINT, 8, -1, "18446744073709551615", true },
-		{ "g_duration", KIND_UINT, 8, 0, "0ns", false },
-		{ "g_duration", KIND_UINT, 8, 999, "999ns", false },
-		{ "g_duration", KIND_UINT, 8, 10000000, "10ms", false },
-		{ "g_duration", KIND_UINT, 8, 1234567, "1.234ms", true },
-		{ "g_duration", KIND_UINT, 8, 90500000000, "90.5s", false },
-		{ "g_bytes", KIND_UINT, 8, 0, "0B", false },
-		{ "g_bytes", KIND_UINT, 8, 1023, "1023B", false },
-		{ "g_bytes", KIND_UINT, 8, 1536, "1.5KiB", false },
-		{ "g_bytes", KIND_UINT, 8, 1 << 20, "1MiB", false },
-		{ "g_bytes", KIND_UINT, 8, -1, "16777215.9TiB", true },
-		{ NULL, KIND_INT, 8, INT64_MIN, "-9223372036854775808", false },
-		{ "unknown_t", KIND_UINT, 2, 65535, "65535", false },
+		{"g_errno", KIND_INT, 4, 0, "", false},
+		{"g_errno", KIND_INT, 4, 2, "ENOENT", false},
+		{"g_errno", KIND_INT, 4, 11, "EAGAIN", false},
+		{"g_errno", KIND_INT, 4, 512, "512", false},
+		{"g_errno", KIND_INT, 4, -5, "-5", false},
+		{"g_signal", KIND_UINT, 4, 9, "SIGKILL", false},
+		{"g_signal", KIND_UINT, 4, 0, "", false},
+		{"g_signal", KIND_UINT, 4, 35, "SIGRTMIN+1", false},
+		{"g_signal", KIND_UINT, 4, 99, "99", false},
+		{"g_open_flags", KIND_UINT, 4, 0, "O_RDONLY", false},
+		{"g_open_flags", KIND_UINT, 4, O_RDWR | O_CREAT | O_EXCL, "O_RDWR|O_CREAT|O_EXCL",
+		 false},
+		{"g_open_flags", KIND_UINT, 4, O_WRONLY | O_SYNC | O_CLOEXEC,
+		 "O_WRONLY|O_SYNC|O_CLOEXEC", false},
+		{"g_open_flags", KIND_UINT, 4, O_DSYNC, "O_RDONLY|O_DSYNC", false},
+		{"g_open_flags", KIND_UINT, 4, O_RDWR | O_TMPFILE, "O_RDWR|O_TMPFILE", false},
+		{"g_open_flags", KIND_UINT, 4, O_DIRECTORY, "O_RDONLY|O_DIRECTORY", false},
+		{"g_open_flags", KIND_UINT, 4, 3, "0x3", false},
+		{"g_open_flags", KIND_UINT, 4, 0x40000000, "O_RDONLY|0x40000000", false},
+		{"g_file_mode", KIND_UINT, 4, 0644, "0644", false},
+		{"g_file_mode", KIND_UINT, 4, 0, "0000", false},
+		{"g_dev", KIND_UINT, 4, 8 << 20 | 1, "8:1", false},
+		{"g_tty", KIND_UINT, 4, 0, "", false},
+		{"g_tty", KIND_UINT, 4, 136 << 8 | 3, "pts/3", false},
+		{"g_tty", KIND_UINT, 4, 137 << 8 | 1, "pts/257", false},
+		{"g_tty", KIND_UINT, 4, 4 << 8 | 1, "tty1", false},
+		{"g_tty", KIND_UINT, 4, 4 << 8 | 64, "ttyS0", false},
+		{"g_tty", KIND_UINT, 4, 5 << 8 | 1, "console", false},
+		{"g_tty", KIND_UINT, 4, 200 << 8 | 7, "200:7", false},
+		{"g_ipproto", KIND_UINT, 1, 6, "TCP", false},
+		{"g_ipproto", KIND_UINT, 1, 200, "200", false},
+		{"g_tcp_state", KIND_UINT, 1, 1, "ESTABLISHED", false},
+		{"g_tcp_state", KIND_UINT, 1, 10, "LISTEN", false},
+		{"g_bool", KIND_UINT, 1, 1, "true", false},
+		{"g_bool", KIND_UINT, 1, 0, "false", false},
+		{"g_bool", KIND_BOOL, 1, 1, "true", false},
+		{"g_fd", KIND_INT, 4, -1, "-1", false},
+		{"g_pid", KIND_UINT, 4, 4294967295, "4294967295", false},
+		{"g_cgroup", KIND_UINT, 8, -1, "18446744073709551615", true},
+		{"g_duration", KIND_UINT, 8, 0, "0ns", false},
+		{"g_duration", KIND_UINT, 8, 999, "999ns", false},
+		{"g_duration", KIND_UINT, 8, 10000000, "10ms", false},
+		{"g_duration", KIND_UINT, 8, 1234567, "1.234ms", true},
+		{"g_duration", KIND_UINT, 8, 90500000000, "90.5s", false},
+		{"g_bytes", KIND_UINT, 8, 0, "0B", false},
+		{"g_bytes", KIND_UINT, 8, 1023, "1023B", false},
+		{"g_bytes", KIND_UINT, 8, 1536, "1.5KiB", false},
+		{"g_bytes", KIND_UINT, 8, 1 << 20, "1MiB", false},
+		{"g_bytes", KIND_UINT, 8, -1, "16777215.9TiB", true},
+		{NULL, KIND_INT, 8, INT64_MIN, "-9223372036854775808", false},
+		{"unknown_t", KIND_UINT, 2, 65535, "65535", false},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
@@ -114,8 +116,9 @@ static void named_numbers(void **state)
 		expect_text(&f, &c->value, c->text);
 		if (c->one_way)
 			continue;
-		if (f.format->parse ? f.format->parse(&f, c->text, &value) && parse_i64(c->text, &value) :
-				      parse_i64(c->text, &value))
+		if (f.format->parse
+			    ? f.format->parse(&f, c->text, &value) && parse_i64(c->text, &value)
+			    : parse_i64(c->text, &value))
 			fail_msg("%s: '%s' is not read", c->type, c->text);
 		assert_true(value == c->value);
 	}
@@ -127,13 +130,13 @@ static void times(void **state)
 		int64_t boot;
 		const char *text;
 	} cases[] = {
-		{ 0, "" },
-		{ 1, "2023-11-14T22:13:20.000000001Z" },
-		{ 8985600000000000, "2024-02-26T22:13:20.000000000Z" },
-		{ 9244800999999999, "2024-02-29T22:13:20.999999999Z" }, /* leap day */
-		{ 2592000000000000, "2023-12-14T22:13:20.000000000Z" },
-		{ 4153599000000000, "2024-01-01T23:59:59.000000000Z" },
-		{ -1700000000000000001, "1969-12-31T23:59:59.999999999Z" },
+		{0, ""},
+		{1, "2023-11-14T22:13:20.000000001Z"},
+		{8985600000000000, "2024-02-26T22:13:20.000000000Z"},
+		{9244800999999999, "2024-02-29T22:13:20.999999999Z"}, /* leap day */
+		{2592000000000000, "2023-12-14T22:13:20.000000000Z"},
+		{4153599000000000, "2024-01-01T23:59:59.000000000Z"},
+		{-1700000000000000001, "1969-12-31T23:59:59.999999999Z"},
 	};
 	struct field f = make_field("g_time", KIND_UINT, 8);
 
@@ -145,9 +148,10 @@ static void addresses(void **state)
 {
 	struct field f = make_field("g_addr", KIND_BYTES, 16);
 	struct field e = make_field("g_endpoint", KIND_NONE, 20);
-	struct g_endpoint v4 = { .addr = { [10] = 255, [11] = 255, 127, 0, 0, 1 }, .port = 65535, .version = 4 };
-	struct g_endpoint v6 = { .addr = { [0] = 0xfe, 0x80, [15] = 1 }, .port = 53, .version = 6 };
-	struct g_endpoint none = { .port = 1 };
+	struct g_endpoint v4 = {
+		.addr = {[10] = 255, [11] = 255, 127, 0, 0, 1}, .port = 65535, .version = 4};
+	struct g_endpoint v6 = {.addr = {[0] = 0xfe, 0x80, [15] = 1}, .port = 53, .version = 6};
+	struct g_endpoint none = {.port = 1};
 	unsigned char parsed[16];
 
 	expect_text(&f, &v4, "127.0.0.1");
@@ -166,19 +170,19 @@ static void addresses(void **state)
 
 static void enums(void **state)
 {
-	static const struct enum_value values[] = { { "READ", 1 }, { "WRITE", 2 }, { "MINUS", -1 } };
+	static const struct enum_value values[] = {{"READ", 1}, {"WRITE", 2}, {"MINUS", -1}};
 	struct field f = make_field("enum", KIND_INT, 4);
 	int64_t value;
 
 	f.enum_values = values;
 	f.n_enum_values = array_size(values);
-	expect_text(&f, &(int32_t){ 2 }, "WRITE");
-	expect_text(&f, &(int32_t){ -1 }, "MINUS");
-	expect_text(&f, &(int32_t){ 3 }, "3");
+	expect_text(&f, &(int32_t){2}, "WRITE");
+	expect_text(&f, &(int32_t){-1}, "MINUS");
+	expect_text(&f, &(int32_t){3}, "3");
 	f.type = "access_set";
-	expect_text(&f, &(int32_t){ 3 }, "READ|WRITE");
-	expect_text(&f, &(int32_t){ 5 }, "READ|4");
-	expect_text(&f, &(int32_t){ 0 }, "0");
+	expect_text(&f, &(int32_t){3}, "READ|WRITE");
+	expect_text(&f, &(int32_t){5}, "READ|4");
+	expect_text(&f, &(int32_t){0}, "0");
 	assert_int_equal(f.format->parse(&f, "READ|WRITE", &value), 0);
 	assert_int_equal(value, 3);
 	assert_int_not_equal(f.format->parse(&f, "READ|NOTHING", &value), 0);
@@ -186,7 +190,8 @@ static void enums(void **state)
 
 static void other_kinds(void **state)
 {
-	struct field hex = make_field("digest", KIND_BYTES, 4), chars = make_field("char", KIND_CHARS, 4);
+	struct field hex = make_field("digest", KIND_BYTES, 4),
+		     chars = make_field("char", KIND_CHARS, 4);
 
 	expect_text(&hex, "\x00\xff\x10\x0a", "00ff100a");
 	expect_text(&chars, "abcd", "abcd"); /* no NUL: ends at its size */
@@ -204,8 +209,8 @@ struct list_record {
 static void expect_list(const char *bytes, uint32_t len, const char *text, const char *json)
 {
 	struct field f = make_field("g_args", KIND_LIST, 8);
-	struct list_record r = { .args = { .offset = 8, .length = len } };
-	struct row row = { .part = { &r }, .size = { 8 + len } };
+	struct list_record r = {.args = {.offset = 8, .length = len}};
+	struct row row = {.part = {&r}, .size = {8 + len}};
 	struct buf out;
 
 	if (len)
@@ -230,13 +235,26 @@ static void lists(void **state)
 
 static void digits(void **state)
 {
-	static const uint64_t values[] = { 0, 9, 10, 99, 100, 101, 999999999, 4294967295, 4294967296,
-					   9999999999, 10000000000, 10000000001, 1000000000000000000,
-					   100000000000000000, UINT64_MAX };
+	static const uint64_t values[] = {0,
+					  9,
+					  10,
+					  99,
+					  100,
+					  101,
+					  999999999,
+					  4294967295,
+					  4294967296,
+					  9999999999,
+					  10000000000,
+					  10000000001,
+					  1000000000000000000,
+					  100000000000000000,
+					  UINT64_MAX};
 	char ours[32], theirs[32];
 
 	for (size_t i = 0; i < array_size(values) + 100000; i++) {
-		uint64_t value = i < array_size(values) ? values[i] : i * i * i * 1009 * (i & 7 ? 1 : 977777);
+		uint64_t value = i < array_size(values) ? values[i]
+							: i * i * i * 1009 * (i & 7 ? 1 : 977777);
 
 		*put_u64(ours, value) = '\0';
 		snprintf(theirs, sizeof(theirs), "%llu", (unsigned long long)value);
@@ -268,7 +286,8 @@ static void json_strings_of_any_bytes(void **state)
 					assert_int_equal(json_string_length(j), len);
 					assert_memory_equal(json_string_value(j), text, len);
 				} else {
-					assert_memory_equal(json_string_value(j) + at, "\xef\xbf\xbd", 3);
+					assert_memory_equal(json_string_value(j) + at,
+							    "\xef\xbf\xbd", 3);
 				}
 				json_decref(j);
 			}
@@ -280,15 +299,17 @@ static void json_strings(void **state)
 	static const struct {
 		const char *bytes, *json;
 	} cases[] = {
-		{ "", "\"\"" },
-		{ "say \"hi\"\\", "\"say \\\"hi\\\"\\\\\"" },
-		{ "\b\t\n\f\r\x01\x1f\x7f", "\"\\b\\t\\n\\f\\r\\u0001\\u001f\\u007f\"" },
-		{ "日本 é 🦆", "\"日本 é 🦆\"" },
-		{ "\xc2\x9b" "2J", "\"\\u009b2J\"" },
-		{ "\xe2\x80\xae", "\"\\u202e\"" },
-		{ "\xf3\xa0\x80\x81", "\"\\udb40\\udc01\"" },
-		{ "\xe6\x97", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ "12345678901234567890\xff", "\"12345678901234567890\xef\xbf\xbd\"" },
+		{"", "\"\""},
+		{"say \"hi\"\\", "\"say \\\"hi\\\"\\\\\""},
+		{"\b\t\n\f\r\x01\x1f\x7f", "\"\\b\\t\\n\\f\\r\\u0001\\u001f\\u007f\""},
+		{"日本 é 🦆", "\"日本 é 🦆\""},
+		{"\xc2\x9b"
+		 "2J",
+		 "\"\\u009b2J\""},
+		{"\xe2\x80\xae", "\"\\u202e\""},
+		{"\xf3\xa0\x80\x81", "\"\\udb40\\udc01\""},
+		{"\xe6\x97", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+		{"12345678901234567890\xff", "\"12345678901234567890\xef\xbf\xbd\""},
 	};
 	struct buf out;
 

@@ -19,8 +19,8 @@ struct number_case {
 	uint64_t value;
 };
 
-static void check_numbers(int (*parse)(const char *s, uint64_t *ret), const struct number_case *cases,
-			  size_t n)
+static void check_numbers(int (*parse)(const char *s, uint64_t *ret),
+			  const struct number_case *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value = 77;
@@ -34,19 +34,19 @@ static void check_numbers(int (*parse)(const char *s, uint64_t *ret), const stru
 static void unsigned_numbers(void **state)
 {
 	static const struct number_case cases[] = {
-		{ "0", 0, 0 },
-		{ "18446744073709551615", 0, UINT64_MAX },
-		{ "18446744073709551616", -ERANGE, 0 },
-		{ "0x10", 0, 16 },
-		{ "0644", 0, 0644 },
-		{ "", -EINVAL, 0 },
-		{ "-1", -EINVAL, 0 },
-		{ "+1", -EINVAL, 0 },
-		{ " 1", -EINVAL, 0 },
-		{ "1 ", -EINVAL, 0 },
-		{ "12x", -EINVAL, 0 },
-		{ "0x", -EINVAL, 0 },
-		{ "089", -EINVAL, 0 },
+		{"0", 0, 0},
+		{"18446744073709551615", 0, UINT64_MAX},
+		{"18446744073709551616", -ERANGE, 0},
+		{"0x10", 0, 16},
+		{"0644", 0, 0644},
+		{"", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"+1", -EINVAL, 0},
+		{" 1", -EINVAL, 0},
+		{"1 ", -EINVAL, 0},
+		{"12x", -EINVAL, 0},
+		{"0x", -EINVAL, 0},
+		{"089", -EINVAL, 0},
 	};
 
 	check_numbers(parse_u64, cases, array_size(cases));
@@ -83,24 +83,24 @@ static void booleans(void **state)
 static void sizes(void **state)
 {
 	static const struct number_case cases[] = {
-		{ "4096", 0, 4096 },
-		{ "64k", 0, 65536 },
-		{ "1MiB", 0, 1048576 },
-		{ "1.5MiB", 0, 1572864 },
-		{ "2GB", 0, 2000000000 },
-		{ "1kB", 0, 1000 },
-		{ "0.5K", 0, 512 },
-		{ "3B", 0, 3 },
-		{ "0x100", 0, 256 },
-		{ "17179869184G", -ERANGE, 0 },
-		{ "16777215T", 0, 16777215ull << 40 },
-		{ "1.", -EINVAL, 0 },
-		{ ".5M", -EINVAL, 0 },
-		{ "1Mi", -EINVAL, 0 },
-		{ "1 M", -EINVAL, 0 },
-		{ "-1M", -EINVAL, 0 },
-		{ "", -EINVAL, 0 },
-		{ "99999999999999999999999999999999999999999", -ERANGE, 0 },
+		{"4096", 0, 4096},
+		{"64k", 0, 65536},
+		{"1MiB", 0, 1048576},
+		{"1.5MiB", 0, 1572864},
+		{"2GB", 0, 2000000000},
+		{"1kB", 0, 1000},
+		{"0.5K", 0, 512},
+		{"3B", 0, 3},
+		{"0x100", 0, 256},
+		{"17179869184G", -ERANGE, 0},
+		{"16777215T", 0, 16777215ull << 40},
+		{"1.", -EINVAL, 0},
+		{".5M", -EINVAL, 0},
+		{"1Mi", -EINVAL, 0},
+		{"1 M", -EINVAL, 0},
+		{"-1M", -EINVAL, 0},
+		{"", -EINVAL, 0},
+		{"99999999999999999999999999999999999999999", -ERANGE, 0},
 	};
 
 	check_numbers(parse_bytes, cases, array_size(cases));
@@ -109,19 +109,19 @@ static void sizes(void **state)
 static void durations(void **state)
 {
 	static const struct number_case cases[] = {
-		{ "10ms", 0, 10000000 },
-		{ "1.5s", 0, 1500000000 },
-		{ "2m", 0, 120000000000 },
-		{ "1h", 0, 3600000000000 },
-		{ "250us", 0, 250000 },
-		{ "7ns", 0, 7 },
-		{ "42", 0, 42 },
-		{ "0.0000000009s", 0, 0 },
-		{ "0.000000001s", 0, 1 },
-		{ "1.000000000000000000000000000001s", 0, 1000000000 },
-		{ "10sec", -EINVAL, 0 },
-		{ "s", -EINVAL, 0 },
-		{ "99999999999h", -ERANGE, 0 },
+		{"10ms", 0, 10000000},
+		{"1.5s", 0, 1500000000},
+		{"2m", 0, 120000000000},
+		{"1h", 0, 3600000000000},
+		{"250us", 0, 250000},
+		{"7ns", 0, 7},
+		{"42", 0, 42},
+		{"0.0000000009s", 0, 0},
+		{"0.000000001s", 0, 1},
+		{"1.000000000000000000000000000001s", 0, 1000000000},
+		{"10sec", -EINVAL, 0},
+		{"s", -EINVAL, 0},
+		{"99999999999h", -ERANGE, 0},
 	};
 
 	check_numbers(parse_duration, cases, array_size(cases));
@@ -133,14 +133,28 @@ static void globs(void **state)
 		const char *pattern, *text;
 		bool match;
 	} cases[] = {
-		{ "", "", true },	   { "", "a", false },		 { "*", "", true },
-		{ "*", "any/thing", true }, { "web-*", "web-1", true },	 { "web-*", "xweb-1", false },
-		{ "*-1", "a-1-1", true },  { "a*b*c", "aXbYbZc", true }, { "a*b*c", "aXbYbZ", false },
-		{ "a?c", "abc", true },	   { "a?c", "ac", false },	 { "[a-c]x", "bx", true },
-		{ "[a-c]x", "dx", false }, { "[!a-c]x", "dx", true },	 { "[^a]", "a", false },
-		{ "[]]", "]", true },	   { "[a", "[a", true },	 { "\\*", "*", true },
-		{ "\\*", "x", false },	   { "[\\]]", "]", true },	 { "a\\", "a\\", true },
-		{ "*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"*", "any/thing", true},
+		{"web-*", "web-1", true},
+		{"web-*", "xweb-1", false},
+		{"*-1", "a-1-1", true},
+		{"a*b*c", "aXbYbZc", true},
+		{"a*b*c", "aXbYbZ", false},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"[a-c]x", "bx", true},
+		{"[a-c]x", "dx", false},
+		{"[!a-c]x", "dx", true},
+		{"[^a]", "a", false},
+		{"[]]", "]", true},
+		{"[a", "[a", true},
+		{"\\*", "*", true},
+		{"\\*", "x", false},
+		{"[\\]]", "]", true},
+		{"a\\", "a\\", true},
+		{"*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
@@ -161,11 +175,11 @@ static void expect_split(const char *text, bool escapes, size_t n, const char *c
 static void splitting(void **state)
 {
 	expect_split("", false, 0, NULL);
-	expect_split("a", false, 1, (const char *[]){ "a" });
-	expect_split("a,,b,", false, 4, (const char *[]){ "a", "", "b", "" });
-	expect_split("a\\,b,c\\\\,d\\x", true, 3, (const char *[]){ "a,b", "c\\", "d\\x" });
-	expect_split("a\\,b", false, 2, (const char *[]){ "a\\", "b" });
-	expect_split("end\\", true, 1, (const char *[]){ "end\\" });
+	expect_split("a", false, 1, (const char *[]){"a"});
+	expect_split("a,,b,", false, 4, (const char *[]){"a", "", "b", ""});
+	expect_split("a\\,b,c\\\\,d\\x", true, 3, (const char *[]){"a,b", "c\\", "d\\x"});
+	expect_split("a\\,b", false, 2, (const char *[]){"a\\", "b"});
+	expect_split("end\\", true, 1, (const char *[]){"end\\"});
 }
 
 static const char *nth(const void *ctx, size_t i)
@@ -175,14 +189,15 @@ static const char *nth(const void *ctx, size_t i)
 
 static void suggestions(void **state)
 {
-	static const char *const gadgets[] = { "trace_exec", "trace_open", "trace_tcp", "top_tcp", NULL };
+	static const char *const gadgets[] = {"trace_exec", "trace_open", "trace_tcp", "top_tcp",
+					      NULL};
 
 	assert_string_equal(nearest("trace_opne", nth, gadgets), "trace_open");
 	assert_string_equal(nearest("tracetcp", nth, gadgets), "trace_tcp");
 	assert_string_equal(nearest("TOP_TCP", nth, gadgets), "top_tcp");
 	assert_null(nearest("flamegraph", nth, gadgets));
 	assert_null(nearest("", nth, gadgets));
-	assert_null(nearest("xy", nth, (const char *const[]){ "ab", NULL })); /* nothing in common */
+	assert_null(nearest("xy", nth, (const char *const[]){"ab", NULL})); /* nothing in common */
 }
 
 int main(void)

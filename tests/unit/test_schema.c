@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Schemas: building, refusing, ordering, finding, reading rows with hostile places, JSON and back. */
+/*
+ * Schemas: building, refusing, ordering, finding, reading rows with hostile places, JSON and back.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,9 +20,11 @@
 static void expect_refused(struct field f, int result, const char *why)
 {
 	struct schema *s = schema_new(NULL, "test", 16);
-	struct err err = { 0 };
+	struct err err = {0};
 
-	assert_int_equal(schema_add(s, &(struct field){ .name = "there", .kind = KIND_UINT, .size = 4 }, NULL), 0);
+	assert_int_equal(
+		schema_add(s, &(struct field){.name = "there", .kind = KIND_UINT, .size = 4}, NULL),
+		0);
 	assert_int_equal(schema_add(s, &f, &err), result);
 	assert_non_null(strstr(err.text, why));
 	schema_unref(s);
@@ -28,23 +32,38 @@ static void expect_refused(struct field f, int result, const char *why)
 
 static void malformed_fields(void **state)
 {
-	expect_refused((struct field){ .name = "a", .kind = KIND_UINT, .size = 3 }, -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "a", .kind = KIND_UINT, .offset = 16, .size = 1 }, -EINVAL, "outside");
-	expect_refused((struct field){ .name = "a", .kind = KIND_UINT, .offset = UINT32_MAX, .size = 4 },
+	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 3}, -EINVAL,
+		       "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .offset = 16, .size = 1},
+		       -EINVAL, "outside");
+	expect_refused(
+		(struct field){.name = "a", .kind = KIND_UINT, .offset = UINT32_MAX, .size = 4},
+		-EINVAL, "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_TEXT, .size = 4}, -EINVAL,
+		       "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_CHARS, .size = 0}, -EINVAL,
+		       "malformed");
+	expect_refused((struct field){.name = "a", .kind = 99, .size = 4}, -EINVAL, "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 4, .part = 2},
 		       -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "a", .kind = KIND_TEXT, .size = 4 }, -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "a", .kind = KIND_CHARS, .size = 0 }, -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "a", .kind = 99, .size = 4 }, -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "a", .kind = KIND_UINT, .size = 4, .part = 2 }, -EINVAL, "malformed");
-	expect_refused((struct field){ .name = "there", .kind = KIND_UINT, .size = 4 }, -EEXIST, "two fields");
-	expect_refused((struct field){ .name = "there.below", .kind = KIND_UINT, .size = 4 }, -EINVAL, "not a group");
-	expect_refused((struct field){ .name = "a..b", .kind = KIND_UINT, .size = 4 }, -EINVAL, "empty part");
-	expect_refused((struct field){ .name = ".a", .kind = KIND_UINT, .size = 4 }, -EINVAL, "empty part");
-	expect_refused((struct field){ .name = "a.", .kind = KIND_UINT, .size = 4 }, -EINVAL, "empty part");
-	expect_refused((struct field){ .name = "", .kind = KIND_UINT, .size = 4 }, -EINVAL, "empty");
-	expect_refused((struct field){ .name = "a\033b", .kind = KIND_UINT, .size = 4 }, -EINVAL, "character");
-	expect_refused((struct field){ .name = "a,b", .kind = KIND_UINT, .size = 4 }, -EINVAL, "character");
-	expect_refused((struct field){ .name = "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q", .kind = KIND_UINT, .size = 4 },
+	expect_refused((struct field){.name = "there", .kind = KIND_UINT, .size = 4}, -EEXIST,
+		       "two fields");
+	expect_refused((struct field){.name = "there.below", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "not a group");
+	expect_refused((struct field){.name = "a..b", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "empty part");
+	expect_refused((struct field){.name = ".a", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "empty part");
+	expect_refused((struct field){.name = "a.", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "empty part");
+	expect_refused((struct field){.name = "", .kind = KIND_UINT, .size = 4}, -EINVAL, "empty");
+	expect_refused((struct field){.name = "a\033b", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "character");
+	expect_refused((struct field){.name = "a,b", .kind = KIND_UINT, .size = 4}, -EINVAL,
+		       "character");
+	expect_refused((struct field){.name = "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q",
+				      .kind = KIND_UINT,
+				      .size = 4},
 		       -E2BIG, "nested");
 }
 
@@ -56,7 +75,8 @@ static void number_of_fields_is_limited(void **state)
 
 	for (; !r; n++) {
 		snprintf(name, sizeof(name), "group%d.field", n); /* two fields each */
-		r = schema_add(s, &(struct field){ .name = name, .kind = KIND_UINT, .size = 8 }, NULL);
+		r = schema_add(s, &(struct field){.name = name, .kind = KIND_UINT, .size = 8},
+			       NULL);
 	}
 	assert_int_equal(r, -E2BIG);
 	assert_true(s->n_fields <= MAX_FIELDS);
@@ -82,7 +102,9 @@ static void order_and_defaults(void **state)
 
 		assert_non_null(s->fields[i].format);
 		if (strchr(name, '.'))
-			assert_int_equal(strncmp(name, s->fields[parent].name, strlen(s->fields[parent].name)), 0);
+			assert_int_equal(strncmp(name, s->fields[parent].name,
+						 strlen(s->fields[parent].name)),
+					 0);
 		else
 			assert_int_equal(parent, -1);
 	}
@@ -100,17 +122,21 @@ static void order_and_defaults(void **state)
 static void members_come_together(void **state)
 {
 	static const struct field fields[] = {
-		{ .name = "a.x", .kind = KIND_UINT, .size = 4 },
-		{ .name = "b", .kind = KIND_UINT, .size = 4 },
-		{ .name = "a.y", .kind = KIND_UINT, .size = 4 },
+		{.name = "a.x", .kind = KIND_UINT, .size = 4},
+		{.name = "b", .kind = KIND_UINT, .size = 4},
+		{.name = "a.y", .kind = KIND_UINT, .size = 4},
 	};
-	static const char *const order[] = { "c", "c.z", "a", "a.x", "a.y", "b" };
+	static const char *const order[] = {"c", "c.z", "a", "a.x", "a.y", "b"};
 	struct schema *s = schema_new(NULL, "test", 8);
 
 	assert_int_equal(schema_add_table(s, fields, array_size(fields), NULL), 0);
 	assert_int_equal(schema_finish(s, NULL), 0);
 	/* a container's fields are added later, and the schema is finished again */
-	assert_int_equal(schema_add(s, &(struct field){ .name = "c.z", .part = 1, .kind = KIND_CSTR, .size = 8 }, NULL), 0);
+	assert_int_equal(
+		schema_add(s,
+			   &(struct field){.name = "c.z", .part = 1, .kind = KIND_CSTR, .size = 8},
+			   NULL),
+		0);
 	assert_int_equal(schema_finish(s, NULL), 0);
 	for (size_t i = 0; i < array_size(order); i++)
 		assert_string_equal(s->fields[i].name, order[i]);
@@ -118,9 +144,10 @@ static void members_come_together(void **state)
 	schema_unref(s);
 }
 
-static void expect_found(const struct schema *s, const char *name, const char *path, const char *message)
+static void expect_found(const struct schema *s, const char *name, const char *path,
+			 const char *message)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	const struct field *f = schema_require(s, name, &err);
 
 	if (path) {
@@ -146,7 +173,8 @@ static void finding(void **state)
 	expect_found(s, "paht", NULL, "no field 'paht'; did you mean 'path'?");
 	expect_found(s, "comn", NULL, "no field 'comn'; did you mean 'comm'?");
 	expect_found(s, "blockdevice", NULL, "no field 'blockdevice'");
-	expect_found(s, "container", NULL, "no field 'container'; did you mean 'containerId'?"); /* internal */
+	expect_found(s, "container", NULL,
+		     "no field 'container'; did you mean 'containerId'?"); /* internal */
 	schema_unref(s);
 }
 
@@ -154,8 +182,8 @@ static void names_of_two_fields(void **state)
 {
 	struct schema *s = schema_new(NULL, "test", 8);
 
-	schema_add(s, &(struct field){ .name = "a.name", .kind = KIND_UINT, .size = 4 }, NULL);
-	schema_add(s, &(struct field){ .name = "b.name", .kind = KIND_UINT, .size = 4 }, NULL);
+	schema_add(s, &(struct field){.name = "a.name", .kind = KIND_UINT, .size = 4}, NULL);
+	schema_add(s, &(struct field){.name = "b.name", .kind = KIND_UINT, .size = 4}, NULL);
 	schema_finish(s, NULL);
 	expect_found(s, "name", NULL, "'name' may be 'a.name' or 'b.name'");
 	expect_found(s, "b.name", "b.name", NULL);
@@ -180,16 +208,16 @@ static void rows_with_hostile_places(void **state)
 	assert_false(truncated);
 
 	static const g_text places[] = {
-		{ .offset = UINT32_MAX, .length = 1 },
-		{ .offset = 0, .length = 0x7fffffff },
-		{ .offset = 0xffffff00, .length = 0x7fffffff },
-		{ .offset = sizeof(struct open_event), .length = 1000 },
+		{.offset = UINT32_MAX, .length = 1},
+		{.offset = 0, .length = 0x7fffffff},
+		{.offset = 0xffffff00, .length = 0x7fffffff},
+		{.offset = sizeof(struct open_event), .length = 1000},
 	};
 	for (size_t i = 0; i < array_size(places); i++) {
 		r.event.path = places[i];
 		assert_false(row_text(&row, path, &text, &len, &truncated));
 	}
-	r.event.path = (g_text){ .offset = row.size[0], .length = G_TRUNCATED };
+	r.event.path = (g_text){.offset = row.size[0], .length = G_TRUNCATED};
 	assert_true(row_text(&row, path, &text, &len, &truncated));
 	assert_int_equal(len, 0);
 	assert_true(truncated);
@@ -207,22 +235,22 @@ static void rows_with_hostile_places(void **state)
 
 static void numbers_of_all_sizes(void **state)
 {
-	static const unsigned char bytes[8] = { 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x80 };
-	struct row row = { .part = { bytes }, .size = { 8 } };
+	static const unsigned char bytes[8] = {0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x80};
+	struct row row = {.part = {bytes}, .size = {8}};
 	static const struct {
 		enum kind kind;
 		uint32_t offset, size;
 		int64_t value;
 	} cases[] = {
-		{ KIND_UINT, 0, 1, 0xff },	 { KIND_INT, 0, 1, -1 },
-		{ KIND_UINT, 1, 2, 0xfffe },	 { KIND_INT, 1, 2, -2 }, /* unaligned */
-		{ KIND_UINT, 1, 4, 0xfffffffe }, { KIND_INT, 1, 4, -2 },
-		{ KIND_BOOL, 0, 1, 0xff },
+		{KIND_UINT, 0, 1, 0xff},       {KIND_INT, 0, 1, -1}, {KIND_UINT, 1, 2, 0xfffe},
+		{KIND_INT, 1, 2, -2}, /* unaligned */
+		{KIND_UINT, 1, 4, 0xfffffffe}, {KIND_INT, 1, 4, -2}, {KIND_BOOL, 0, 1, 0xff},
 	};
 	int64_t value;
 
 	for (size_t i = 0; i < array_size(cases); i++) {
-		struct field f = { .kind = cases[i].kind, .offset = cases[i].offset, .size = cases[i].size };
+		struct field f = {
+			.kind = cases[i].kind, .offset = cases[i].offset, .size = cases[i].size};
 
 		assert_true(row_number(&row, &f, &value));
 		assert_true(value == cases[i].value);
@@ -231,18 +259,35 @@ static void numbers_of_all_sizes(void **state)
 
 static void json_and_back(void **state)
 {
-	static const struct enum_value values[] = { { "RED", 1 }, { "say \"blue\"", -2 } };
+	static const struct enum_value values[] = {{"RED", 1}, {"say \"blue\"", -2}};
 	struct schema *s = open_schema(), *copy;
 	struct buf json, again;
-	struct err err = { 0 };
+	struct err err = {0};
 
 	s = schema_unref(s);
 	s = schema_new("trace_open", "open", 64);
-	schema_add(s, &(struct field){ .name = "hue", .kind = KIND_INT, .size = 4, .type = "enum colour", .doc = "é \n",
-				       .enum_values = values, .n_enum_values = 2, .width = 7,
-				       .flags = FIELD_HIDDEN, .ellipsis = ELLIPSIS_MIDDLE }, NULL);
-	schema_add(s, &(struct field){ .name = "proc.comm", .kind = KIND_CHARS, .offset = 8, .size = 16, .type = "g_comm" }, NULL);
-	schema_add(s, &(struct field){ .name = "runtime.name", .kind = KIND_CSTR, .part = 1, .size = 8 }, NULL);
+	schema_add(s,
+		   &(struct field){.name = "hue",
+				   .kind = KIND_INT,
+				   .size = 4,
+				   .type = "enum colour",
+				   .doc = "é \n",
+				   .enum_values = values,
+				   .n_enum_values = 2,
+				   .width = 7,
+				   .flags = FIELD_HIDDEN,
+				   .ellipsis = ELLIPSIS_MIDDLE},
+		   NULL);
+	schema_add(s,
+		   &(struct field){.name = "proc.comm",
+				   .kind = KIND_CHARS,
+				   .offset = 8,
+				   .size = 16,
+				   .type = "g_comm"},
+		   NULL);
+	schema_add(s,
+		   &(struct field){.name = "runtime.name", .kind = KIND_CSTR, .part = 1, .size = 8},
+		   NULL);
 	schema_finish(s, NULL);
 
 	buf_init(&json, 65536);
@@ -254,7 +299,8 @@ static void json_and_back(void **state)
 	assert_string_equal(schema_field(copy, "hue")->enum_values[1].name, "say \"blue\"");
 	assert_int_equal(schema_field(copy, "hue")->enum_values[1].value, -2);
 	assert_int_equal(schema_field(copy, "hue")->ellipsis, ELLIPSIS_MIDDLE);
-	assert_ptr_equal(schema_field(copy, "proc.comm")->format, schema_field(s, "proc.comm")->format);
+	assert_ptr_equal(schema_field(copy, "proc.comm")->format,
+			 schema_field(s, "proc.comm")->format);
 	schema_to_json(copy, &again);
 	assert_string_equal(buf_cstr(&json), buf_cstr(&again));
 	schema_unref(copy);
@@ -266,20 +312,31 @@ static void json_and_back(void **state)
 static void broken_json(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "[]", "null", "{}", "{\"name\":\"a\",\"size\":8,\"fields\":[]}",
+		"",
+		"{",
+		"[]",
+		"null",
+		"{}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[{}]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[7]}",
-		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"offset\":8,\"size\":4}]}",
-		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"pointer\",\"size\":8}]}",
-		"{\"name\":\"a\",\"size\":99999999,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":4}]}",
-		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":-4}]}",
-		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":4,\"enum\":[[1,2]]}]}",
-		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":4},{\"name\":\"x\",\"kind\":\"uint\",\"size\":4}]}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\","
+		"\"offset\":8,\"size\":4}]}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"pointer\","
+		"\"size\":8}]}",
+		"{\"name\":\"a\",\"size\":99999999,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\","
+		"\"size\":4}]}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":"
+		"-4}]}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":"
+		"4,\"enum\":[[1,2]]}]}",
+		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":"
+		"4},{\"name\":\"x\",\"kind\":\"uint\",\"size\":4}]}",
 	};
 	struct schema *s = NULL;
 
 	for (size_t i = 0; i < array_size(texts); i++) {
-		struct err err = { 0 };
+		struct err err = {0};
 
 		if (schema_from_json(texts[i], strlen(texts[i]), &s, &err) >= 0 || !err.text[0])
 			fail_msg("taken: %s", texts[i]);
@@ -290,11 +347,15 @@ static void broken_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(malformed_fields),	cmocka_unit_test(number_of_fields_is_limited),
-		cmocka_unit_test(order_and_defaults),	cmocka_unit_test(members_come_together),
-		cmocka_unit_test(finding),		cmocka_unit_test(names_of_two_fields),
-			cmocka_unit_test(rows_with_hostile_places),
-		cmocka_unit_test(numbers_of_all_sizes), cmocka_unit_test(json_and_back),
+		cmocka_unit_test(malformed_fields),
+		cmocka_unit_test(number_of_fields_is_limited),
+		cmocka_unit_test(order_and_defaults),
+		cmocka_unit_test(members_come_together),
+		cmocka_unit_test(finding),
+		cmocka_unit_test(names_of_two_fields),
+		cmocka_unit_test(rows_with_hostile_places),
+		cmocka_unit_test(numbers_of_all_sizes),
+		cmocka_unit_test(json_and_back),
 		cmocka_unit_test(broken_json),
 	};
 

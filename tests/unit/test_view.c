@@ -38,12 +38,12 @@ struct fixture {
 static struct view_options options(const char *output)
 {
 	/* 2023-11-14T22:13:20Z at boot */
-	return (struct view_options){ .output = output, .clock = { 1700000000000000000 } };
+	return (struct view_options){.output = output, .clock = {1700000000000000000}};
 }
 
 static void open_view(struct fixture *x, struct view_options o, enum view_source_kind kind)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	memset(x, 0, sizeof(*x));
 	x->fd = memfd_create("out", MFD_CLOEXEC);
@@ -136,7 +136,7 @@ static void json_types_and_nesting(void **state)
 
 static void json_leaves_out_what_is_not_there(void **state)
 {
-	struct test_container nameless = { .pid = 1 };
+	struct test_container nameless = {.pid = 1};
 	struct fixture x;
 	struct row row;
 	json_t *j;
@@ -199,12 +199,15 @@ static void json_of_random_records(void **state)
 		x.r.event.path.length %= 200;
 		x.r.event.args.offset %= sizeof(x.r);
 		x.r.event.args.length = (x.r.event.args.length % 300) | (i % 2 ? G_TRUNCATED : 0);
-		row = (struct row){ .part = { &x.r, &x.c }, .size = { (uint32_t)(seed % sizeof(x.r)), sizeof(x.c) } };
+		row = (struct row){.part = {&x.r, &x.c},
+				   .size = {(uint32_t)(seed % sizeof(x.r)), sizeof(x.c)}};
 		assert_int_equal(ftruncate(x.fd, 0), 0);
 		lseek(x.fd, 0, SEEK_SET);
 		assert_true(view_row(x.v, x.source, &row, false));
 		printed(&x);
-		j = json_loads(x.text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+		j = json_loads(x.text,
+			       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+			       NULL);
 		if (!j)
 			fail_msg("%s", x.text);
 		json_decref(j);
@@ -218,7 +221,8 @@ static void json_remembers_containers_by_version(void **state)
 	struct fixture x;
 	struct row row;
 
-	open_view(&x, (struct view_options){ .output = "json", .fields = "containerName" }, VIEW_STREAM);
+	open_view(&x, (struct view_options){.output = "json", .fields = "containerName"},
+		  VIEW_STREAM);
 	for (uint64_t version = 1; version < 2000; version++) { /* more than it remembers */
 		char name[16];
 
@@ -232,7 +236,8 @@ static void json_remembers_containers_by_version(void **state)
 	printed(&x);
 	for (unsigned int version = 1, at = 0; version < 2000; version++) {
 		char line[64];
-		int n = snprintf(line, sizeof(line), "{\"runtime\":{\"containerName\":\"c%u\"}}\n", version % 1000);
+		int n = snprintf(line, sizeof(line), "{\"runtime\":{\"containerName\":\"c%u\"}}\n",
+				 version % 1000);
 
 		for (int twice = 0; twice < 2; twice++, at += (unsigned int)n)
 			assert_memory_equal(x.text + at, line, (size_t)n);
@@ -265,24 +270,32 @@ static void expect_fields(const char *fields, const char *titles, const char *js
 
 static void fields(void **state)
 {
-	expect_fields("comm,fd", "COMM               FD", "{\"proc\":{\"comm\":\"nginx\"},\"fd\":5}\n");
+	expect_fields("comm,fd", "COMM               FD",
+		      "{\"proc\":{\"comm\":\"nginx\"},\"fd\":5}\n");
 	expect_fields("fd,proc.comm", "  FD COMM", "{\"proc\":{\"comm\":\"nginx\"},\"fd\":5}\n");
 	expect_fields("comm,proc.parent.comm", "COMM             PARENT.COMM", NULL);
-	expect_fields("proc.creds", "   UID    GID", "{\"proc\":{\"creds\":{\"uid\":33,\"gid\":33}}}\n");
+	expect_fields("proc.creds", "   UID    GID",
+		      "{\"proc\":{\"creds\":{\"uid\":33,\"gid\":33}}}\n");
 	expect_fields("peer,fd", "PEER                       FD", "{\"fd\":5}\n");
 	expect_fields("peer.port", " PORT", NULL);
 	expect_fields("fd,-fd,comm", "COMM", NULL);
 	expect_fields("open:fd;trace_open:comm", "  FD COMM", NULL);
 	expect_fields("-runtime,-comm,-pid,-tid,-error,-path", "  FD", NULL);
-	expect_fields(NULL, "RUNTIME.CONTAINERNAME    COMM                 PID     TID ERROR          FD PATH", NULL);
-	expect_fields("+flags,-tid,-path", "RUNTIME.CONTAINERNAME    COMM                 PID ERROR          FD FLAGS", NULL);
+	expect_fields(
+		NULL,
+		"RUNTIME.CONTAINERNAME    COMM                 PID     TID ERROR          FD PATH",
+		NULL);
+	expect_fields("+flags,-tid,-path",
+		      "RUNTIME.CONTAINERNAME    COMM                 PID ERROR          FD FLAGS",
+		      NULL);
 }
 
-static void expect_start_error(struct view_options o, enum view_source_kind kind, int result, const char *why)
+static void expect_start_error(struct view_options o, enum view_source_kind kind, int result,
+			       const char *why)
 {
 	struct schema *s = open_schema();
 	struct view *v = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	unsigned int source;
 	int r = view_new(&o, &v, &err);
 
@@ -299,17 +312,26 @@ static void expect_start_error(struct view_options o, enum view_source_kind kind
 
 static void unknown_names(void **state)
 {
-	const char *bad_filter[] = { "comn==x" }, *bad_source[] = { "trace_exec:comm==x" };
+	const char *bad_filter[] = {"comn==x"}, *bad_source[] = {"trace_exec:comm==x"};
 
-	expect_start_error((struct view_options){ .output = "jsn" }, VIEW_STREAM, -EINVAL, "did you mean 'json'");
-	expect_start_error((struct view_options){ .output = "graph" }, VIEW_STREAM, -EINVAL, "there are");
-	expect_start_error((struct view_options){ .fields = "comm,paht" }, VIEW_STREAM, -ENOENT, "--fields: no field 'paht'; did you mean 'path'");
-	expect_start_error((struct view_options){ .fields = "exec:comm" }, VIEW_STREAM, -ENOENT, "no data source 'exec'");
-	expect_start_error((struct view_options){ .fields = "comm,,fd" }, VIEW_STREAM, -EINVAL, "name is missing");
-	expect_start_error((struct view_options){ .filters = bad_filter, .n_filters = 1 }, VIEW_STREAM, -ENOENT, "did you mean 'comm'");
-	expect_start_error((struct view_options){ .filters = bad_source, .n_filters = 1 }, VIEW_STREAM, -ENOENT, "no data source");
-	expect_start_error((struct view_options){ .sort = "-comm" }, VIEW_STREAM, -EINVAL, "only tables");
-	expect_start_error((struct view_options){ .sort = "-latensy" }, VIEW_TABLE, -ENOENT, "did you mean 'latency'");
+	expect_start_error((struct view_options){.output = "jsn"}, VIEW_STREAM, -EINVAL,
+			   "did you mean 'json'");
+	expect_start_error((struct view_options){.output = "graph"}, VIEW_STREAM, -EINVAL,
+			   "there are");
+	expect_start_error((struct view_options){.fields = "comm,paht"}, VIEW_STREAM, -ENOENT,
+			   "--fields: no field 'paht'; did you mean 'path'");
+	expect_start_error((struct view_options){.fields = "exec:comm"}, VIEW_STREAM, -ENOENT,
+			   "no data source 'exec'");
+	expect_start_error((struct view_options){.fields = "comm,,fd"}, VIEW_STREAM, -EINVAL,
+			   "name is missing");
+	expect_start_error((struct view_options){.filters = bad_filter, .n_filters = 1},
+			   VIEW_STREAM, -ENOENT, "did you mean 'comm'");
+	expect_start_error((struct view_options){.filters = bad_source, .n_filters = 1},
+			   VIEW_STREAM, -ENOENT, "no data source");
+	expect_start_error((struct view_options){.sort = "-comm"}, VIEW_STREAM, -EINVAL,
+			   "only tables");
+	expect_start_error((struct view_options){.sort = "-latensy"}, VIEW_TABLE, -ENOENT,
+			   "did you mean 'latency'");
 }
 
 /* ---- columns ------------------------------------------------------------------------------- */
@@ -322,7 +344,8 @@ static void columns_never_let_escapes_through(void **state)
 	x.r.used = 0;
 	open_text(&x.r, &x.r.event.path, HOSTILE, sizeof(HOSTILE) - 1);
 	memcpy(x.r.event.proc.comm, "\033]0;x\a\n", 8);
-	x.c.name = "\x9b" "31m";
+	x.c.name = "\x9b"
+		   "31m";
 	give(&x);
 	printed(&x);
 	assert_null(strchr(x.text, '\033'));
@@ -434,8 +457,10 @@ static void yaml(void **state)
 	give(&x);
 	give(&x);
 	printed(&x);
-	static const char one[] = "---\nruntime:\n  containerName: \"true\"\nproc:\n  comm: nginx\nerror: \"\"\nfd: 5\n"
-				  "path: \"evil\\u001b[2J\xef\xbf\xbd\\\"\\\\\\n\\u202e\"\nargs:\n  - sh\n  - \"-c\"\n  - \"no\"\n";
+	static const char one[] = "---\nruntime:\n  containerName: \"true\"\nproc:\n  comm: "
+				  "nginx\nerror: \"\"\nfd: 5\n"
+				  "path: \"evil\\u001b[2J\xef\xbf\xbd\\\"\\\\\\n\\u202e\"\nargs:\n "
+				  " - sh\n  - \"-c\"\n  - \"no\"\n";
 	assert_memory_equal(x.text, one, sizeof(one) - 1);
 	assert_string_equal(x.text + sizeof(one) - 1, one);
 	close_view(&x);
@@ -449,7 +474,8 @@ static void indented_json(void **state)
 	o.fields = "comm,fd";
 	open_view(&x, o, VIEW_STREAM);
 	give(&x);
-	assert_string_equal(printed(&x), "{\n  \"proc\": {\n    \"comm\": \"nginx\"\n  },\n  \"fd\": 5\n}\n");
+	assert_string_equal(printed(&x),
+			    "{\n  \"proc\": {\n    \"comm\": \"nginx\"\n  },\n  \"fd\": 5\n}\n");
 	close_view(&x);
 }
 
@@ -457,7 +483,7 @@ static void indented_json(void **state)
 
 static void filters_and_limits(void **state)
 {
-	const char *filters[] = { "fd>=5", NULL, "", "comm==nginx" };
+	const char *filters[] = {"fd>=5", NULL, "", "comm==nginx"};
 	struct view_options o = options("json");
 	struct fixture x;
 
@@ -499,9 +525,11 @@ static void tables_are_sorted_and_cut(void **state)
 	strcpy(name, "gone");
 	assert_string_equal(printed(&x), "");
 	assert_int_equal(view_table_end(x.v, x.source), 3);
-	assert_string_equal(printed(&x), "{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"EPERM\",\"fd\":4}\n"
-					 "{\"runtime\":{\"containerName\":\"c1\"},\"error\":\"EPERM\",\"fd\":5}\n"
-					 "{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"\",\"fd\":0}\n");
+	assert_string_equal(
+		printed(&x),
+		"{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"EPERM\",\"fd\":4}\n"
+		"{\"runtime\":{\"containerName\":\"c1\"},\"error\":\"EPERM\",\"fd\":5}\n"
+		"{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"\",\"fd\":0}\n");
 	assert_int_equal(view_table_end(x.v, x.source), 0); /* an empty one */
 	close_view(&x);
 }
@@ -511,14 +539,16 @@ static void tables_have_a_limit(void **state)
 	struct fixture x;
 	char note[256] = "";
 
-	open_view(&x, (struct view_options){ .output = "columns", .fields = "fd", .max_entries = 1 }, VIEW_TABLE_ONCE);
+	open_view(&x, (struct view_options){.output = "columns", .fields = "fd", .max_entries = 1},
+		  VIEW_TABLE_ONCE);
 	for (int i = 0; i < 65536; i++)
 		assert_true(give(&x));
 	assert_false(give(&x));
 	assert_false(give(&x));
 	assert_int_equal(view_table_end(x.v, x.source), 65535);
 	assert_true(pread(x.err_fd, note, sizeof(note) - 1, 0) > 0);
-	assert_string_equal(note, "trace_open: a table holds at most 65536 rows; 2 were left out\n");
+	assert_string_equal(note,
+			    "trace_open: a table holds at most 65536 rows; 2 were left out\n");
 	close_view(&x);
 }
 
@@ -556,25 +586,41 @@ struct exec_event {
 
 static void mixed(const char *output, const char *expected)
 {
-	struct schema *exec = schema_new("trace_exec", "exec", sizeof(struct exec_event)), *s = open_schema();
+	struct schema *exec = schema_new("trace_exec", "exec", sizeof(struct exec_event)),
+		      *s = open_schema();
 	struct {
 		struct exec_event e;
 		char tail[8];
-	} r = { .e = { .proc = { .comm = "sh", .pid = 7 }, .file = { sizeof(r.e), 8 } }, .tail = "/bin/ s\"" };
+	} r = {.e = {.proc = {.comm = "sh", .pid = 7}, .file = {sizeof(r.e), 8}},
+	       .tail = "/bin/ s\""};
 	struct view_options o = options(output);
 	int fd = memfd_create("out", MFD_CLOEXEC);
 	struct test_container c = test_container();
-	const char *filter[] = { "trace_open:fd==5" };
+	const char *filter[] = {"trace_open:fd==5"};
 	struct open_record open;
 	struct row exec_row, row;
 	unsigned int a = 0, b = 0;
-	struct err err = { 0 };
+	struct err err = {0};
 	char text[4096] = "";
 	struct view *v;
 
-	schema_add(exec, &(struct field){ .name = "proc.comm", .kind = KIND_CHARS, .size = 16, .type = "g_comm" }, NULL);
-	schema_add(exec, &(struct field){ .name = "proc.pid", .kind = KIND_UINT, .offset = 16, .size = 4, .type = "g_pid" }, NULL);
-	schema_add(exec, &(struct field){ .name = "file", .kind = KIND_TEXT, .size = 8, .offset = offsetof(struct exec_event, file) }, NULL);
+	schema_add(exec,
+		   &(struct field){
+			   .name = "proc.comm", .kind = KIND_CHARS, .size = 16, .type = "g_comm"},
+		   NULL);
+	schema_add(exec,
+		   &(struct field){.name = "proc.pid",
+				   .kind = KIND_UINT,
+				   .offset = 16,
+				   .size = 4,
+				   .type = "g_pid"},
+		   NULL);
+	schema_add(exec,
+		   &(struct field){.name = "file",
+				   .kind = KIND_TEXT,
+				   .size = 8,
+				   .offset = offsetof(struct exec_event, file)},
+		   NULL);
 	assert_int_equal(schema_finish(exec, NULL), 0);
 	o.fd = fd;
 	o.err_fd = -1;
@@ -586,7 +632,7 @@ static void mixed(const char *output, const char *expected)
 		fail_msg("%s", err.text);
 	open_fill(&open);
 	row = open_row(&open, &c);
-	exec_row = (struct row){ .part = { &r }, .size = { sizeof(r) } };
+	exec_row = (struct row){.part = {&r}, .size = {sizeof(r)}};
 	assert_true(view_row(v, a, &row, false));
 	assert_true(view_row(v, b, &exec_row, false));
 	open.event.fd = 6;
@@ -605,8 +651,10 @@ static void mixtures(void **state)
 	mixed("columns", "GADGET     COMM                 PID\n"
 			 "trace_open nginx               1234 fd=5\n"
 			 "trace_exec sh                     7 file=\"/bin/ s\\\"\"\n");
-	mixed("json", "{\"gadget\":\"trace_open\",\"proc\":{\"comm\":\"nginx\",\"pid\":1234},\"fd\":5}\n"
-		      "{\"gadget\":\"trace_exec\",\"proc\":{\"comm\":\"sh\",\"pid\":7},\"file\":\"/bin/ s\\\"\"}\n");
+	mixed("json",
+	      "{\"gadget\":\"trace_open\",\"proc\":{\"comm\":\"nginx\",\"pid\":1234},\"fd\":5}\n"
+	      "{\"gadget\":\"trace_exec\",\"proc\":{\"comm\":\"sh\",\"pid\":7},\"file\":\"/bin/ "
+	      "s\\\"\"}\n");
 }
 
 static void notes(void **state)
@@ -668,11 +716,13 @@ static void *read_slowly(void *arg)
 	return NULL;
 }
 
-/* A pipe that is full most of the time, and non-blocking because its other end's owner made it so. */
+/*
+ * A pipe that is full most of the time, and non-blocking because its other end's owner made it so.
+ */
 static void slow_pipe(void **state)
 {
 	struct view_options o = options("json");
-	struct reader reader = { 0 };
+	struct reader reader = {0};
 	struct fixture x;
 	pthread_t thread;
 	int ends[2];
