@@ -139,8 +139,8 @@ int gadget_open_bytes(const char *name, const void *elf, size_t size,
 	r = gadget_describe(g, err);
 	if (!r)
 		r = finish_schemas(g, o, err);
-	if (r < 0)
-		return err_wrap(err, r, "%s", name);
+	if (r < 0) /* whatever it is (a field's name twice, too many fields), it is the object's fault */
+		return err_wrap(err, -EINVAL, "%s", name);
 	*ret = take(g);
 	return 0;
 }

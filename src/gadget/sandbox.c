@@ -92,8 +92,9 @@ static int drop_privileges(void)
 	cap_t none = cap_init();
 	int r;
 
-	if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0)
-		(void)!setresuid(NOBODY, NOBODY, NOBODY);
+	(void)!setgroups(0, NULL);
+	(void)!setresgid(NOBODY, NOBODY, NOBODY);
+	(void)!setresuid(NOBODY, NOBODY, NOBODY);
 	r = none && cap_set_proc(none) == 0 ? 0 : -EPERM;
 	cap_free(none);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -159,7 +160,6 @@ __attribute__((noreturn)) static void child(int report_fd, const void *elf, size
 	struct bpf_object *o;
 
 	reset_signals();
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	alarm(DEADLINE_S + 1);
 	if (report_fd != REPORT_FD && dup2(report_fd, REPORT_FD) < 0)
 		_exit(CHILD_NOT_CONFINED);
@@ -167,6 +167,7 @@ __attribute__((noreturn)) static void child(int report_fd, const void *elf, size
 		_exit(CHILD_NOT_CONFINED);
 	if (limit() < 0 || drop_privileges() < 0)
 		_exit(CHILD_NOT_CONFINED);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a change of user forgets it */
 	for (int fd = 0; fd < REPORT_FD; fd++)
 		close(fd);
 	if (filter_calls() < 0)
