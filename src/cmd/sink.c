@@ -57,6 +57,8 @@ int sink_add(struct sink *s, const struct gadget_source *source, struct err *err
 	to->schema = schema_ref(source->schema);
 	to->gadget = source->schema->gadget ?: source->schema->name;
 	r = view_add(s->view, source->schema, view_kind(source->kind), &to->view, err);
+	if (!r)
+		view_default_sort(s->view, to->view, source->sort);
 	if (!r && s->file)
 		r = record_writer_source(s->file, source->schema, source->kind, &to->file, err);
 	return r;

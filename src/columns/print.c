@@ -105,6 +105,27 @@ static void start_mixed(struct view *v)
 	}
 }
 
+/* The titles of streams stand there before the first record: a person sees that ig listens. */
+static void start_columns(struct view *v, size_t n_streams)
+{
+	v->mixed = n_streams > 1;
+	if (v->mixed)
+		start_mixed(v);
+	for (size_t i = 0; i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		if (!s->layout)
+			s->layout = layout_new(s->schema, s->selection.columns, s->selection.n,
+					       NULL, 0, v->terminal);
+	}
+	for (size_t i = 0; v->headers && i < v->n_sources; i++)
+		if (v->sources[i].kind == VIEW_STREAM) {
+			layout_header(v->sources[i].layout, v->color, &v->out.buf);
+			break;
+		}
+	out_flush(&v->out);
+}
+
 void print_start(struct view *v)
 {
 	size_t streams = 0;
@@ -112,16 +133,7 @@ void print_start(struct view *v)
 	for (size_t i = 0; i < v->n_sources; i++)
 		streams += v->sources[i].kind == VIEW_STREAM;
 	if (v->output == OUTPUT_COLUMNS) {
-		v->mixed = streams > 1;
-		if (v->mixed)
-			start_mixed(v);
-		for (size_t i = 0; i < v->n_sources; i++) {
-			struct view_source *s = &v->sources[i];
-
-			if (!s->layout)
-				s->layout = layout_new(s->schema, s->selection.columns,
-						       s->selection.n, NULL, 0, v->terminal);
-		}
+		start_columns(v, streams);
 	} else if (v->output != OUTPUT_NONE) {
 		for (size_t i = 0; i < v->n_sources; i++)
 			start_json(v, &v->sources[i]);
@@ -184,11 +196,6 @@ static void print_columns(struct view *v, struct view_source *s, const struct ro
 	bool in_mixed = v->mixed && s->kind == VIEW_STREAM;
 	const char *rest = in_mixed ? make_rest(v, s, row) : "";
 
-	if (s->kind == VIEW_STREAM && !v->header_done) {
-		if (v->headers)
-			layout_header(s->layout, v->color, &v->out.buf);
-		v->header_done = true;
-	}
 	if (late && in_mixed) {
 		buf_str(&v->rest, v->rest.len ? " (late)" : "(late)");
 		rest = buf_cstr(&v->rest);

@@ -79,6 +79,7 @@ static void source_done(struct view_source *s)
 		bound_filter_free(s->filters[i]);
 	free(s->filters);
 	free(s->sort);
+	free(s->default_sort);
 	free(s->label);
 	free(s->rest_fields);
 	selection_done(&s->selection);
@@ -122,6 +123,12 @@ int view_add(struct view *v, struct schema *s, enum view_source_kind kind, unsig
 	return 0;
 }
 
+void view_default_sort(struct view *v, unsigned int source, const char *sort)
+{
+	free(v->sources[source].default_sort);
+	v->sources[source].default_sort = xstrdup(sort && *sort ? sort : NULL);
+}
+
 /* ---- starting ------------------------------------------------------------------------------ */
 
 /* Each condition of each filter must mean something to some source. */
@@ -161,20 +168,23 @@ static int bind_filters(struct view *v, struct view_source *s, struct err *err)
 	return 0;
 }
 
-/* Sort keys hold for tables; a name must be known to one of them. */
+/* The keys of --sort hold for tables; each must be known to one of them. */
 static int bind_sort(struct view *v, struct err *err)
 {
 	size_t tables = 0, known = 0;
 
-	for (size_t i = 0; v->sort && i < v->n_sources; i++) {
+	for (size_t i = 0; i < v->n_sources; i++) {
 		struct view_source *s = &v->sources[i];
+		const char *spec = v->sort ? v->sort : s->default_sort;
 		int r;
 
 		if (s->kind == VIEW_STREAM)
 			continue;
 		tables++;
-		r = sort_keys_parse(v->sort, s->schema, &s->sort, &s->n_sort, err);
-		if (r && r != -ENOENT)
+		if (!spec)
+			continue;
+		r = sort_keys_parse(spec, s->schema, &s->sort, &s->n_sort, err);
+		if (r && (r != -ENOENT || !v->sort))
 			return r;
 		known += !r;
 	}

@@ -54,6 +54,9 @@ enum view_source_kind { VIEW_STREAM, VIEW_TABLE, VIEW_TABLE_ONCE };
 int view_add(struct view *v, struct schema *s, enum view_source_kind kind, unsigned int *ret,
 	     struct err *err);
 
+/* Order of a table's rows where the options name none: "-sent,pid". Copied; NULL: as they come. */
+void view_default_sort(struct view *v, unsigned int source, const char *sort);
+
 /*
  * After the last view_add: resolves fields, filters and sort keys against the schemas; unknown
  * names are errors here.

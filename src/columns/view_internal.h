@@ -17,6 +17,7 @@ struct view_source {
 	char *label; /* "trace_open" */
 	struct bound_filter **filters;
 	size_t n_filters;
+	char *default_sort;
 	struct sort_key *sort;
 	size_t n_sort;
 	struct selection selection;
@@ -34,10 +35,9 @@ struct view {
 	struct clock_base clock;
 	uint64_t max_entries, n_printed;
 	bool headers, color, redraw, started;
-	bool mixed;	  /* rows of several streams in one table */
-	bool header_done; /* streams: printed once, before the first row */
-	bool drawn;	  /* redraw: the screen was cleared before */
-	bool redrawing;	  /* between a redrawn table's start and end */
+	bool mixed;	/* rows of several streams in one table */
+	bool drawn;	/* redraw: the screen was cleared before */
+	bool redrawing; /* between a redrawn table's start and end */
 	unsigned int terminal;
 	char *sort;
 	struct field_choice *choice;

@@ -534,6 +534,34 @@ static void tables_are_sorted_and_cut(void **state)
 	close_view(&x);
 }
 
+static void tables_have_a_default_order(void **state)
+{
+	static const char *const asked[] = {NULL, "fd"};
+	static const char *const expected[] = {"{\"fd\":2}\n{\"fd\":1}\n",
+					       "{\"fd\":1}\n{\"fd\":2}\n"};
+
+	for (int i = 0; i < 2; i++) {
+		struct view_options o = options("json");
+		struct err err = {0};
+		struct fixture x = {
+			.s = open_schema(), .fd = memfd_create("out", MFD_CLOEXEC), .err_fd = -1};
+
+		o.fd = x.fd;
+		o.fields = "fd";
+		o.sort = asked[i];
+		if (view_new(&o, &x.v, &err) || view_add(x.v, x.s, VIEW_TABLE, &x.source, &err))
+			fail_msg("%s", err.text);
+		view_default_sort(x.v, x.source, "-fd");
+		assert_int_equal(view_start(x.v, &err), 0);
+		open_fill(&x.r);
+		for (x.r.event.fd = 1; x.r.event.fd < 3; x.r.event.fd++)
+			assert_true(give(&x));
+		assert_int_equal(view_table_end(x.v, x.source), 0);
+		assert_string_equal(printed(&x), expected[i]);
+		close_view(&x);
+	}
+}
+
 static void tables_have_a_limit(void **state)
 {
 	struct fixture x;
@@ -762,6 +790,7 @@ int main(void)
 		cmocka_unit_test(indented_json),
 		cmocka_unit_test(filters_and_limits),
 		cmocka_unit_test(tables_are_sorted_and_cut),
+		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),
 		cmocka_unit_test(mixtures),
