@@ -51,31 +51,49 @@ static __always_inline struct tcp_value *entry(const struct sock *sk)
 	return top_entry(tcp, &key);
 }
 
-/* args: struct sock, result, flags */
-SEC("raw_tp/sock_send_length")
-int sent(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline void count_sent(const struct sock *sk, __s64 bytes)
 {
-	__s32 bytes = ctx->args[1];
-	struct tcp_value *v;
+	struct tcp_value *v = bytes > 0 ? entry(sk) : NULL;
 
-	if (bytes <= 0)
-		return 0;
-	v = entry((const struct sock *)ctx->args[0]);
 	if (v)
 		__sync_fetch_and_add(&v->sent, bytes);
+}
+
+static __always_inline void count_received(const struct sock *sk, __s64 bytes)
+{
+	struct tcp_value *v = bytes > 0 ? entry(sk) : NULL;
+
+	if (v)
+		__sync_fetch_and_add(&v->received, bytes);
+}
+
+/* args: struct sock, result, flags. Since 6.3. */
+SEC("raw_tp/sock_send_length")
+RUNG(transfer, 1) int sent(struct bpf_raw_tracepoint_args *ctx)
+{
+	count_sent((const struct sock *)ctx->args[0], (__s32)ctx->args[1]);
 	return 0;
 }
 
 SEC("raw_tp/sock_recv_length")
-int received(struct bpf_raw_tracepoint_args *ctx)
+RUNG(transfer, 1) int received(struct bpf_raw_tracepoint_args *ctx)
 {
-	__s32 bytes = ctx->args[1];
-	struct tcp_value *v;
+	if (!((__u32)ctx->args[2] & MSG_PEEK))
+		count_received((const struct sock *)ctx->args[0], (__s32)ctx->args[1]);
+	return 0;
+}
 
-	if (bytes <= 0 || (__u32)ctx->args[2] & MSG_PEEK)
-		return 0;
-	v = entry((const struct sock *)ctx->args[0]);
-	if (v)
-		__sync_fetch_and_add(&v->received, bytes);
+/* Older kernels have nothing but their functions: what a call is to send, and what a call took. */
+SEC("kprobe/tcp_sendmsg")
+RUNG(transfer, 2) int BPF_KPROBE(sending, const struct sock *sk, const void *message, __u64 bytes)
+{
+	count_sent(sk, bytes);
+	return 0;
+}
+
+SEC("kprobe/tcp_cleanup_rbuf")
+RUNG(transfer, 2) int BPF_KPROBE(taken, const struct sock *sk, int bytes)
+{
+	count_received(sk, bytes);
 	return 0;
 }

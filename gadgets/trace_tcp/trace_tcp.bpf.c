@@ -113,7 +113,7 @@ static __always_inline void connect_begins(const struct sock *sk)
 	struct tcp_call *call;
 	g_container c;
 
-	if (accept_only || !sock_is_tcp(sk) || !wanted(&c))
+	if (accept_only || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !wanted(&c))
 		return;
 	call = pending_peek(calls);
 	begin(&n.event, c, call ? call->fd : -1);
@@ -177,7 +177,7 @@ static __always_inline void owner_closes(const struct sock *sk)
 	struct connection n = {};
 	g_container c;
 
-	if (connect_only || accept_only || !sock_is_tcp(sk) || !wanted(&c))
+	if (connect_only || accept_only || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !wanted(&c))
 		return;
 	begin(&n.event, c, -1);
 	remember(sk, &n);
@@ -248,9 +248,9 @@ int enter_connect(struct syscall_enter *ctx)
 
 	if (accept_only)
 		return 0;
-	/* Asking how the connect before went; its socket's state tells that. */
+	/* Asking how the connect before went: the state tells that. What is no socket shows at the exit. */
 	socket = socket_of_file(file_of_fd(ctx->args[0]));
-	if (!socket || BPF_CORE_READ(socket, state) == SS_CONNECTING)
+	if (BPF_CORE_READ(socket, state) == SS_CONNECTING)
 		return 0;
 	return call_begins(ctx->args[0], (const void *)ctx->args[1]);
 }
@@ -298,6 +298,7 @@ static __noinline int accepted(__s64 ret)
 {
 	struct connection n = {};
 	struct g_sock_copy copy;
+	struct socket *socket;
 	struct sock *sk;
 	g_container c;
 
@@ -307,7 +308,8 @@ static __noinline int accepted(__s64 ret)
 		return accept_failed(ret);
 	if (!wanted(&c))
 		return 0;
-	sk = sock_of_fd(ret);
+	socket = socket_of_file(file_of_fd(ret));
+	sk = BPF_CORE_READ(socket, sk);
 	sock_copy(&copy, sk);
 	if (!sock_is_ip(&copy) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;

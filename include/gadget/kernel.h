@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#define __VMLINUX_H__ /* bpf/bpf_tracing.h asks this to know how registers are named here */
+
 typedef unsigned char __u8;
 typedef unsigned short __u16;
 typedef unsigned int __u32;

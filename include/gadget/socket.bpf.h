@@ -7,18 +7,21 @@
 
 #include <gadget/gadget.bpf.h>
 
+/* Of a file that is a socket for certain. */
 static __always_inline struct socket *socket_of_file(const struct file *file)
 {
-	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
 	return BPF_CORE_READ(file, private_data);
 }
 
 /* The socket behind the current process's descriptor; NULL: none such, or not a socket. */
 static __always_inline struct sock *sock_of_fd(int fd)
 {
-	struct socket *socket = socket_of_file(file_of_fd(fd));
+	struct file *file = file_of_fd(fd);
+	struct socket *socket;
 
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = socket_of_file(file);
 	return BPF_CORE_READ(socket, sk);
 }
 
