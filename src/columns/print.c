@@ -251,10 +251,12 @@ static bool redraws(const struct view *v, const struct view_source *s)
 	return v->redraw && s->kind == VIEW_TABLE && v->n_sources == 1;
 }
 
-void print_table_start(struct view *v, struct view_source *s)
+void print_table_start(struct view *v, struct view_source *s, size_t n_shown)
 {
 	if (v->output != OUTPUT_COLUMNS)
 		return;
+	for (size_t i = 0; i < n_shown; i++)
+		layout_widen(s->layout, s->selection.columns, &s->kept.rows[i].row, &v->clock);
 	v->redrawing = redraws(v, s);
 	if (v->redrawing) {
 		buf_str(&v->out.buf, v->drawn ? "\033[H" : "\033[2J\033[H");

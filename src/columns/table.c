@@ -156,6 +156,22 @@ struct layout *layout_new(const struct schema *s, const struct field *const *fie
 	return l;
 }
 
+void layout_widen(struct layout *l, const struct field *const *fields, const struct row *row,
+		  const struct clock_base *clock)
+{
+	if (l->terminal)
+		return;
+	for (size_t i = l->has_first; i < l->n; i++) {
+		size_t width;
+
+		buf_clear(&l->cell);
+		field_text(fields[i - l->has_first], row, clock, &l->cell);
+		width = text_width(buf_cstr(&l->cell), l->cell.len);
+		if (width > l->columns[i].width)
+			l->columns[i].width = width;
+	}
+}
+
 struct layout *layout_free(struct layout *l)
 {
 	if (!l)

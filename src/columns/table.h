@@ -22,6 +22,10 @@ struct layout *layout_new(const struct schema *s, const struct field *const *fie
 			  const char *first, size_t first_width, unsigned int terminal);
 struct layout *layout_free(struct layout *l);
 
+/* Where lines have no limit: makes columns as wide as the row's cells, before it is printed. */
+void layout_widen(struct layout *l, const struct field *const *fields, const struct row *row,
+		  const struct clock_base *clock);
+
 void layout_header(const struct layout *l, bool color, struct buf *out);
 
 /*

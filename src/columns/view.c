@@ -287,7 +287,7 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	shown = v->max_entries && v->max_entries < s->kept.n ? (size_t)v->max_entries : s->kept.n;
 	cut = s->kept.n - shown;
 	if (v->output != OUTPUT_NONE && !v->out.error) {
-		print_table_start(v, s);
+		print_table_start(v, s, shown);
 		for (size_t i = 0; i < shown; i++)
 			print_row(v, s, &s->kept.rows[i].row, false);
 		print_table_end(v);

@@ -57,5 +57,5 @@ static inline void view_freep(struct view **v)
 void print_start(struct view *v);
 /* False: not printed. */
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late);
-void print_table_start(struct view *v, struct view_source *s);
+void print_table_start(struct view *v, struct view_source *s, size_t n_shown);
 void print_table_end(struct view *v);

@@ -604,6 +604,25 @@ static void repeating_tables(void **state)
 	close_view(&x);
 }
 
+/* All rows are known before the first is printed: nothing is cut and all is aligned. */
+static void tables_are_as_wide_as_their_rows(void **state)
+{
+	struct view_options o = options("columns");
+	struct fixture x;
+
+	o.fields = "containerName,fd";
+	open_view(&x, o, VIEW_TABLE_ONCE);
+	x.c.name = "a-container-with-a-long-name";
+	give(&x);
+	x.c.name = "b";
+	give(&x);
+	view_table_end(x.v, x.source);
+	assert_string_equal(printed(&x), "RUNTIME.CONTAINERNAME          FD\n"
+					 "a-container-with-a-long-name    5\n"
+					 "b                               5\n");
+	close_view(&x);
+}
+
 /* ---- mixtures ------------------------------------------------------------------------------ */
 
 struct exec_event {
@@ -793,6 +812,7 @@ int main(void)
 		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),
+		cmocka_unit_test(tables_are_as_wide_as_their_rows),
 		cmocka_unit_test(mixtures),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(closed_pipe),
