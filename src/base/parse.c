@@ -197,7 +197,7 @@ static bool glob_one(const char **pattern, unsigned char c)
 	return match;
 }
 
-bool glob_match(const char *pattern, const char *s)
+bool glob_matches(const char *pattern, const char *s)
 {
 	const char *star = NULL, *resume = NULL; /* last '*', and where it is tried to end */
 

@@ -23,7 +23,7 @@ bool str_starts(const char *s, const char *prefix);
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 
 /* Shell-like glob on whole strings: * and ? and [a-z]; `\` escapes. */
-bool glob_match(const char *pattern, const char *s);
+bool glob_matches(const char *pattern, const char *s);
 
 /*
  * A list of words cut at `separator`; "\separator" stands for the separator itself and "\\" for a

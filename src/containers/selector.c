@@ -76,7 +76,7 @@ typedef bool word_fn(const char *word, const char *text);
 static bool id_matches(const char *word, const char *id)
 {
 	/* Runtimes print 12 digits of an id: that, too, names it. */
-	return glob_match(word, id) || (strlen(word) >= 12 && str_starts(id, word));
+	return glob_matches(word, id) || (strlen(word) >= 12 && str_starts(id, word));
 }
 
 /* One of the words that include, if there are any, and none of those that exclude. */
@@ -102,7 +102,7 @@ static bool pair_holds(const char *word, const struct container_label *labels, s
 
 	for (size_t i = 0; i < n; i++)
 		if (!strncmp(labels[i].key, word, key_len) && !labels[i].key[key_len])
-			return !word[key_len] || glob_match(word + key_len + 1, labels[i].value);
+			return !word[key_len] || glob_matches(word + key_len + 1, labels[i].value);
 	return false;
 }
 
@@ -122,11 +122,11 @@ static bool pairs_match(const struct list *l, const struct container_label *labe
 bool selector_matches(const struct selector *s, const struct container *c)
 {
 	/* Labels are a pod's; containers that are in none have none. */
-	return list_matches(&s->name, c->name, glob_match) &&
+	return list_matches(&s->name, c->name, glob_matches) &&
 	       list_matches(&s->id, c->id, id_matches) &&
-	       list_matches(&s->image, c->image_name, glob_match) &&
-	       list_matches(&s->namespace_, c->k8s_namespace, glob_match) &&
-	       list_matches(&s->pod, c->k8s_pod, glob_match) &&
+	       list_matches(&s->image, c->image_name, glob_matches) &&
+	       list_matches(&s->namespace_, c->k8s_namespace, glob_matches) &&
+	       list_matches(&s->pod, c->k8s_pod, glob_matches) &&
 	       pairs_match(&s->annotations, c->annotations, c->n_annotations) &&
 	       pairs_match(&s->labels, NULL, 0);
 }

@@ -24,7 +24,7 @@ static bool inside(uint64_t offset, uint64_t bytes, uint64_t total)
 	return offset <= total && bytes <= total - offset;
 }
 
-/* A string of a string table, which elf_open() saw to end with NUL. NULL: outside. */
+/* A string of a string table, which elf_file_open() saw to end with NUL. NULL: outside. */
 static const char *string_at(const struct elf_section *table, uint32_t offset)
 {
 	return offset < table->size ? (const char *)table->data + offset : NULL;
@@ -215,9 +215,9 @@ static int check_relocs(const struct elf_file *f, uint32_t index, struct err *er
 	return 0;
 }
 
-int elf_open(const void *bytes, size_t size, struct elf_file *ret, struct err *err)
+int elf_file_open(const void *bytes, size_t size, struct elf_file *ret, struct err *err)
 {
-	_cleanup_(elf_close) struct elf_file f = { .bytes = bytes, .size = size };
+	_cleanup_(elf_file_close) struct elf_file f = { .bytes = bytes, .size = size };
 	Elf64_Ehdr h;
 	int r;
 
@@ -249,7 +249,7 @@ int elf_open(const void *bytes, size_t size, struct elf_file *ret, struct err *e
 	return 0;
 }
 
-void elf_close(struct elf_file *f)
+void elf_file_close(struct elf_file *f)
 {
 	free(f->sections);
 	f->sections = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a BPF object file (ELF64, little endian, relocatable) that may be hostile. elf_open()
+ * Reading a BPF object file (ELF64, little endian, relocatable) that may be hostile. elf_file_open()
  * checks every header, name and offset once; afterwards sections, symbols and relocations may be
  * used without further checks. Nothing is copied: the caller's bytes must outlive the struct.
  *
@@ -43,9 +43,9 @@ struct elf_file {
 	uint32_t n_symbols;
 };
 
-/* *ret is plain data, released by elf_close(). -EINVAL names the fault. */
-int elf_open(const void *bytes, size_t size, struct elf_file *ret, struct err *err);
-void elf_close(struct elf_file *f);
+/* *ret is plain data, released by elf_file_close(). -EINVAL names the fault. */
+int elf_file_open(const void *bytes, size_t size, struct elf_file *ret, struct err *err);
+void elf_file_close(struct elf_file *f);
 
 /* The first section of this name; NULL where there is none. */
 const struct elf_section *elf_section(const struct elf_file *f, const char *name);

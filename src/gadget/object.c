@@ -25,7 +25,7 @@ int object_open(const void *bytes, size_t size, struct object *ret, struct err *
 	const struct elf_section *btf;
 	int r;
 
-	r = elf_open(bytes, size, &o.elf, err);
+	r = elf_file_open(bytes, size, &o.elf, err);
 	if (r < 0)
 		return r;
 	btf = elf_section(&o.elf, ".BTF");
@@ -42,7 +42,7 @@ int object_open(const void *bytes, size_t size, struct object *ret, struct err *
 void object_close(struct object *o)
 {
 	types_close(&o->types);
-	elf_close(&o->elf);
+	elf_file_close(&o->elf);
 }
 
 int object_variable(const struct object *o, const char *section, uint32_t var,

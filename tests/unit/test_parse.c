@@ -158,7 +158,7 @@ static void globs(void **state)
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
-		if (glob_match(cases[i].pattern, cases[i].text) != cases[i].match)
+		if (glob_matches(cases[i].pattern, cases[i].text) != cases[i].match)
 			fail_msg("glob '%s' on '%s'", cases[i].pattern, cases[i].text);
 }
 
