@@ -214,8 +214,9 @@ static __always_inline bool enter(struct detector_start *e)
 	__u64 by_mntns = namespace_key(e->mntns), by_netns = namespace_key(e->netns);
 	g_container shared = G_BY_NAMESPACE, key = e->event.key;
 	__u64 cgroup = e->event.cgroup;
+	__u32 pid = e->pid; /* 5.10 takes no key from within the ring */
 
-	bpf_map_update_elem(&inits, &e->pid, &key, BPF_ANY);
+	bpf_map_update_elem(&inits, &pid, &key, BPF_ANY);
 	if (!(e->event.flags & DETECTOR_SHARED)) {
 		if (bpf_map_update_elem(&containers, &cgroup, &key, BPF_NOEXIST))
 			return false;
@@ -288,6 +289,7 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 	struct detector_start *e;
 	bool shared = false;
 	g_container key;
+	__u32 pid;
 
 	if (mntns == host_mntns || !is_new(task, mntns, &shared))
 		return 0;
@@ -308,7 +310,8 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 		bpf_ringbuf_submit(e, 0);
 		return 0;
 	}
-	bpf_map_delete_elem(&inits, &e->pid);
+	pid = e->pid;
+	bpf_map_delete_elem(&inits, &pid);
 	bpf_ringbuf_discard(e, 0);
 	bpf_map_push_elem(&free_keys, &key, BPF_ANY);
 	__sync_fetch_and_add(&lost, 1);

@@ -38,14 +38,17 @@ static int explain(int r, const char *what, struct libbpf_log *log, struct err *
 	_cleanup_(buf_done) struct buf reason = { .max = 400 }, program = { .max = 64 };
 	bool verifier;
 
-	if (r == -EPERM || r == -EACCES)
-		return err_set(err, -EPERM,
-			       "%s the container detector: not allowed (root is needed)", what);
-	if (r == -ENOENT || r == -ESRCH || r == -EOPNOTSUPP)
-		return err_set(err, -ENOTSUP,
-			       "%s the container detector: the kernel lacks BTF or a tracepoint",
-			       what);
 	libbpf_log_reason(log, &reason, &program, &verifier);
+	if (verifier) /* it says EACCES, too */
+		return err_set(err, -EINVAL, "%s the container detector: %s: %s", what,
+			       buf_cstr(&program), buf_cstr(&reason));
+	if (r == -EPERM || r == -EACCES)
+		return err_set(err, -EPERM, "%s the container detector: not allowed: %s", what,
+			       geteuid() || !reason.len ? "root is needed" : buf_cstr(&reason));
+	if (r == -ENOENT || r == -ESRCH || r == -EOPNOTSUPP)
+		return err_set(
+			err, -ENOTSUP,
+			"%s the container detector: the kernel lacks BTF or a tracepoint", what);
 	return err_set(err, r, "%s the container detector: %s", what,
 		       reason.len ? buf_cstr(&reason) : strerror(-r));
 }
