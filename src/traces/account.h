@@ -29,8 +29,7 @@ struct account_entry {
 	struct container *container; /* a reference; NULL: the host, or not known */
 	bool wanted;		     /* its records go to the reader */
 	bool ended;		     /* no longer among the selected ones */
-	uint64_t
-		stray_until; /* key of no container: boot clock when it will have had its records */
+	uint64_t stray_until;	     /* of no container: boot clock when its records have come */
 	uint64_t delivered, discarded;
 	uint64_t lost_told; /* what the reader's lost() was told already */
 	size_t held;	    /* records waiting in the sort window */
@@ -88,8 +87,10 @@ uint64_t account_new_loss(struct account_entry *e, struct gadget_counters kernel
 /* The same when all its records were read: what was counted and never came is lost as well. */
 uint64_t account_last_loss(struct account_entry *e, struct gadget_counters kernel);
 
-/* No record of this entry will come any more: takes its totals over and frees the entry and its
- * slot. */
+/*
+ * No record of this entry will come any more: takes its totals over and frees the entry and its
+ * slot.
+ */
 void account_finish(struct account *a, uint32_t slot, struct gadget_counters kernel);
 
 /* At the very end: what has no entry. */

@@ -36,8 +36,10 @@ static void container_gone(struct trace *t, struct container *c)
 	finish_entry(t, container_slot(c->key));
 }
 
-/* A slot that has another container now, before the last one had its time: its records go out
- * first. */
+/*
+ * A slot that has another container now, before the last one had its time: its records go out
+ * first.
+ */
 static void clear_slot(struct trace *t, uint32_t slot)
 {
 	struct account_entry *e = account_at(&t->account, slot);
@@ -104,8 +106,10 @@ void follow_event(void *ctx, enum container_event event, struct container *c)
 					 boot_now() + END_GRACE_NS + ts->window_ns };
 }
 
-/* Rows of it may wait in the sort window for another ring's, or in a table for the end of its
- * interval. */
+/*
+ * Rows of it may wait in the sort window for another ring's, or in a table for the end of its
+ * interval.
+ */
 static bool has_rows(const struct trace *t, const struct ending *end)
 {
 	const struct account_entry *e = account_find(&t->account, end->container->key);
@@ -168,8 +172,10 @@ struct account_entry *follow_unknown(struct trace *t, uint64_t key)
 
 	if (key == G_HOST)
 		return account_find(a, key) ?: account_add(a, G_HOST, NULL, t->host);
-	/* The detector may not have been read yet; finding a container publishes it, which makes
-	 * its entry. */
+	/*
+	 * The detector may not have been read yet; finding a container publishes it, which makes
+	 * its entry.
+	 */
 	c = containers_find(t->ts->containers, key);
 	e = account_find(a, key);
 	if (e)

@@ -10,8 +10,10 @@
 #include "traces/merge.h"
 #include "traces/traces.h"
 
-/* How long records of an ended container may still be on their way: programs that were running when
- * it ended. */
+/*
+ * How long records of an ended container may still be on their way: programs that were running when
+ * it ended.
+ */
 #define END_GRACE_NS 300000000ull
 #define READ_INTERVAL_NS 25000000ull
 #define LOSS_INTERVAL_NS 1000000000ull

@@ -6,8 +6,8 @@
  * once and marked late, never reordered. Memory is bounded: past max_bytes the oldest are
  * released early.
  *
- * Times are boot-clock ns. A record that is more than the window ahead (a broken program) is held as
- * if made now.
+ * Times are boot-clock ns. A record that is more than the window ahead (a broken program) is held
+ * as if made now.
  */
 #pragma once
 

@@ -95,6 +95,7 @@ void read_rings(struct traces *ts)
 void read_table(struct trace *t, unsigned int source)
 {
 	t->sources[source].taken = t->ts->now;
+	/* Rows that a failure leaves out were counted in the kernel: in the end they are lost. */
 	gadget_collect(t->gadget, source, on_record, t, NULL);
 	if (t->reader.table_end)
 		t->reader.table_end(t->reader.ctx, t, source);

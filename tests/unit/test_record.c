@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Record files: what is written is read again, and every kind of damage is named after all that was
- * good. */
+/*
+ * Record files: what is written is read again, and every kind of damage is named after all that was
+ * good.
+ */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,8 +106,10 @@ static void put_sample(struct record_writer *w, unsigned int source, uint32_t nu
 	assert_int_equal(record_writer_row(w, source, &row), 0);
 }
 
-/* A file with one source, `rows` rows (every second one of a container), loss, a table's end,
- * totals. Returns its fd at 0. */
+/*
+ * A file with one source, `rows` rows (every second one of a container), loss, a table's end,
+ * totals. Returns its fd at 0.
+ */
 static int sample_file(uint32_t rows)
 {
 	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
