@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
-/* Bytes of TCP connections, by process. Counted where calls on sockets end, so the process is right, and io_uring's are there. */
+/*
+ * Bytes of TCP connections, by process. Counted where calls on sockets end, so the process is
+ * right, and io_uring's are there.
+ */
 #include <gadget/gadget.bpf.h>
 #include <gadget/socket.bpf.h>
 
 GADGET("Show which TCP connections move how many bytes\n"
-       "For each interval, the bytes that processes sent and received over each connection. IPv4 and IPv6.",
+       "For each interval, the bytes that processes sent and received over each connection. IPv4 "
+       "and IPv6.",
        ALIAS("tcptop"));
 
 PARAM(__s32, family, -1, "Only this version of IP: 4 or 6; -1: both");

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
  * Executions. A successful one is taken where the kernel has just built the new image, whose
- * arguments lie in one block that is in memory for certain: strings that the caller passed may lie in
- * file pages not touched yet, which cannot be read at the enter. A failed one is taken at the call's exit, when the old
- * image still stands and the kernel itself has just read the arguments.
+ * arguments lie in one block that is in memory for certain: strings that the caller passed may lie
+ * in file pages not touched yet, which cannot be read at the enter. A failed one is taken at the
+ * call's exit, when the old image still stands and the kernel itself has just read the arguments.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
 
 GADGET("Trace programs as they are executed\n"
-       "Shows each execve and execveat with all arguments, also those that fail (not those that only --ignore-failed "
+       "Shows each execve and execveat with all arguments, also those that fail (not those that "
+       "only --ignore-failed "
        "leaves out): up to 16 KiB of arguments, what is longer is cut and marked.",
        ALIAS("execsnoop"));
 
@@ -30,7 +31,8 @@ struct exec_event {
 	g_errno error DOC("Why the execution failed") COL(width=10);
 	g_args args DOC("Arguments, beginning with the program's name") COL(width=48);
 	g_text file DOC("Program, as the process passed it") COL(hidden, ellipsis=start);
-	g_text exepath DOC("Path of the program that runs now: for scripts, the interpreter") COL(hidden, ellipsis=start);
+	g_text exepath DOC("Path of the program that runs now: for scripts, the interpreter")
+		COL(hidden, ellipsis=start);
 	g_text cwd DOC("Current folder") COL(hidden, ellipsis=start);
 	g_text parent_exepath DOC("Program of the parent process") COL(hidden, ellipsis=start);
 	g_tty tty DOC("Terminal") COL(hidden);
@@ -40,7 +42,9 @@ struct exec_event {
 	g_bytes args_size DOC("Bytes of all arguments") COL(hidden);
 	g_inode inode DOC("Inode of the program") COL(hidden);
 	g_dev dev DOC("Device of the program") COL(hidden);
-	g_bool upper_layer DOC("The program was added or changed in the container: it is in the upper layer") COL(hidden);
+	g_bool upper_layer
+		DOC("The program was added or changed in the container: it is in the upper layer")
+			COL(hidden);
 };
 TRACER(exec, exec_event, ARGS_MAX + 3 * FILE_MAX + PARENT_PATH_MAX);
 
@@ -76,7 +80,8 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 		ovl = (void *)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
 		upper = BPF_CORE_READ(ovl, __upperdentry);
 	} else { /* overlayfs is a module */
-		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+		bpf_probe_read_kernel(&upper, sizeof(upper),
+				      (void *)inode + bpf_core_type_size(struct inode));
 	}
 	return upper;
 }
@@ -156,8 +161,8 @@ static __always_inline int enter(const void *file, __u64 argv)
 }
 
 /*
- * One argument more of a failed execution into the record that is being made; 0: there are no more. A
- * global function, so that the verifier sees it once and not for each argument.
+ * One argument more of a failed execution into the record that is being made; 0: there are no more.
+ * A global function, so that the verifier sees it once and not for each argument.
  */
 __noinline int add_argument(__u64 argv)
 {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
  * Opens of files. The path is copied when the call begins, so that the process cannot change it
- * under us, and is read again at the end only where that did not work (its page was not in memory) or where it is long.
- * io_uring opens files without a system call: its requests are followed from submission to completion.
+ * under us, and is read again at the end only where that did not work (its page was not in memory)
+ * or where it is long. io_uring opens files without a system call: its requests are followed from
+ * submission to completion.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
 
 GADGET("Trace files as they are opened\n"
-       "Shows each open, openat, openat2 and creat, and opens by io_uring, whether it worked or not: the path as the "
-       "process passed it, flags, mode, and the descriptor or error. --paths adds the resolved path of what was opened.",
+       "Shows each open, openat, openat2 and creat, and opens by io_uring, whether it worked or "
+       "not: the path as the "
+       "process passed it, flags, mode, and the descriptor or error. --paths adds the resolved "
+       "path of what was opened.",
        ALIAS("opensnoop"));
 
 PARAM(bool, failed, false, "Show only opens that failed");
@@ -24,7 +27,8 @@ struct open_event {
 	g_open_flags flags DOC("Flags passed to open") COL(width=20);
 	g_file_mode mode DOC("Permissions for a new file") COL(hidden);
 	g_text fname DOC("Path as the process passed it") COL(width=40, ellipsis=start);
-	g_text fpath DOC("Resolved path of the opened file, with --paths") COL(hidden, ellipsis=start);
+	g_text fpath DOC("Resolved path of the opened file, with --paths")
+		COL(hidden, ellipsis=start);
 };
 TRACER_RING(open, open_event, 2 * 4096, 4 << 20);
 
@@ -78,7 +82,8 @@ static __always_inline void fill_path(struct open_event *e, const struct open_ca
 }
 
 /* `by`: NULL is the current process. */
-static __noinline int put_out(const struct open_call *call, const struct g_process *by, __s64 error, g_fd fd)
+static __noinline int put_out(const struct open_call *call, const struct g_process *by, __s64 error,
+			      g_fd fd)
 {
 	struct open_event *e;
 	struct file *file;
@@ -215,7 +220,8 @@ static __always_inline int submitted(const struct io_kiocb *req)
 	r.call.mode = BPF_CORE_READ(open, how.mode);
 	r.slot = BPF_CORE_READ(open, file_slot);
 	process_fill(&r.proc);
-	r.call.length = bpf_probe_read_kernel_str(r.call.path, sizeof(r.call.path), request_path(open));
+	r.call.length =
+		bpf_probe_read_kernel_str(r.call.path, sizeof(r.call.path), request_path(open));
 	if (bpf_map_update_elem(&requests, &key, &r, BPF_ANY))
 		record_lost(c);
 	return 0;

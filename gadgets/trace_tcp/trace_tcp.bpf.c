@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
  * TCP connections: made, accepted, closed. The end of a connect and the close come in softirq
- * context, where `current` is whoever was interrupted. So a connection's record begins where its process is known
- * (connect, accept), waits in a map by its socket, and is completed and put out from there.
+ * context, where `current` is whoever was interrupted. So a connection's record begins where its
+ * process is known (connect, accept), waits in a map by its socket, and is completed and put out
+ * from there.
  *
- * What fails before anything is sent (no route, no free port, not allowed) changes no state and is seen only as the result of the
- * connect call.
+ * What fails before anything is sent (no route, no free port, not allowed) changes no state and is
+ * seen only as the result of the connect call.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/socket.bpf.h>
 
 GADGET("Trace TCP connections: connect, accept and close\n"
-       "A connect is shown when it succeeded or failed, with the time that it took; an accept when the process gets the "
-       "connection; a close when the connection is gone, with its bytes and how long it was open. IPv4 and IPv6.",
+       "A connect is shown when it succeeded or failed, with the time that it took; an accept when "
+       "the process gets the connection; a close when the connection is gone, with its bytes and "
+       "how long it was open. IPv4 and IPv6.",
        ALIAS("tcpconnect") ALIAS("tcpaccept") ALIAS("tcptracer"));
 
 PARAM(bool, connect_only, false, "Show only connects");
@@ -30,7 +32,8 @@ struct tcp_event {
 	struct g_endpoint dst DOC("The other end") COL(width=24);
 	g_errno error DOC("Why it failed, or why the connection broke") COL(width=12);
 	g_duration latency DOC("Time that the connect took") COL(width=9, right, skip-empty);
-	g_duration duration DOC("At the close: time since the connection was made") COL(hidden, skip-empty);
+	g_duration duration DOC("At the close: time since the connection was made")
+		COL(hidden, skip-empty);
 	g_bytes sent DOC("At the close: bytes sent") COL(hidden, skip-empty);
 	g_bytes received DOC("At the close: bytes received") COL(hidden, skip-empty);
 	g_fd fd DOC("Descriptor of the connected or accepted socket; -1: not known") COL(hidden);
@@ -82,7 +85,8 @@ static __always_inline void begin(struct tcp_event *e, g_container c, g_fd fd)
 	process_fill(&e->proc);
 }
 
-static __always_inline void fill_ends(struct tcp_event *e, const struct sock *sk, const struct g_sock_copy *copy)
+static __always_inline void fill_ends(struct tcp_event *e, const struct sock *sk,
+				      const struct g_sock_copy *copy)
 {
 	sock_endpoints(sk, copy, IPPROTO_TCP, &e->src, &e->dst);
 	e->netns_id = sock_netns(copy);
@@ -107,20 +111,21 @@ static __always_inline void remember(const struct sock *sk, const struct connect
 /* ---- what the socket's state tells --------------------------------------------------------- */
 
 /* In the connecting process. */
-static __always_inline void connect_begins(const struct sock *sk)
+static __noinline int connect_begins(const struct sock *sk)
 {
 	struct connection n = {};
 	struct tcp_call *call;
 	g_container c;
 
 	if (accept_only || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !wanted(&c))
-		return;
+		return 0;
 	call = pending_peek(calls);
 	begin(&n.event, c, call ? call->fd : -1);
 	n.begun = n.event.timestamp;
 	if (call)
 		call->begun = true;
 	remember(sk, &n);
+	return 0;
 }
 
 static __always_inline void connect_succeeded(const struct sock *sk, struct connection *n)
@@ -171,16 +176,21 @@ static __always_inline void closed(const struct sock *sk, struct connection *n)
 	put_out(e, close, BPF_CORE_READ(sk, sk_err));
 }
 
-/* A connection that is older than this tracer, or whose accept it did not see: in the closing process. */
-static __always_inline void owner_closes(const struct sock *sk)
+/*
+ * A connection that is older than this tracer, or whose accept it did not see: in the closing
+ * process.
+ */
+static __noinline int owner_closes(const struct sock *sk)
 {
 	struct connection n = {};
 	g_container c;
 
-	if (connect_only || accept_only || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !wanted(&c))
-		return;
+	if (connect_only || accept_only || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    !wanted(&c))
+		return 0;
 	begin(&n.event, c, -1);
 	remember(sk, &n);
+	return 0;
 }
 
 /* args: struct sock, old state, new state */
@@ -195,7 +205,8 @@ int set_state(struct bpf_raw_tracepoint_args *ctx)
 		connect_begins(sk);
 		return 0;
 	}
-	if (state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK && state != TCP_CLOSE)
+	if (state != TCP_ESTABLISHED && state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK &&
+	    state != TCP_CLOSE)
 		return 0;
 	n = bpf_map_lookup_elem(&connections, &key);
 	if (!n) {
@@ -237,8 +248,8 @@ static __always_inline int call_begins(int fd, const void *address)
 /* Not the result of this call, or none yet. */
 static __always_inline bool no_failure(__s64 ret)
 {
-	return ret >= 0 || ret == -EAGAIN || ret == -EINPROGRESS || ret == -EALREADY || ret == -EISCONN ||
-	       ret == -EINTR || ret == -ERESTARTSYS;
+	return ret >= 0 || ret == -EAGAIN || ret == -EINPROGRESS || ret == -EALREADY ||
+	       ret == -EISCONN || ret == -EINTR || ret == -ERESTARTSYS;
 }
 
 SEC("tp/syscalls/sys_enter_connect")
@@ -248,7 +259,10 @@ int enter_connect(struct syscall_enter *ctx)
 
 	if (accept_only)
 		return 0;
-	/* Asking how the connect before went: the state tells that. What is no socket shows at the exit. */
+	/*
+	 * Asking how the connect before went: the state tells that. What is no socket shows at the
+	 * exit.
+	 */
 	socket = socket_of_file(file_of_fd(ctx->args[0]));
 	if (BPF_CORE_READ(socket, state) == SS_CONNECTING)
 		return 0;
@@ -277,7 +291,7 @@ int exit_connect(struct syscall_exit *ctx)
 	return 0;
 }
 
-static __always_inline int accept_failed(__s64 ret)
+static __noinline int accept_failed(__s64 ret)
 {
 	struct tcp_call *call = pending_end(calls);
 	struct tcp_event e = {};
@@ -302,10 +316,6 @@ static __noinline int accepted(__s64 ret)
 	struct sock *sk;
 	g_container c;
 
-	if (connect_only)
-		return 0;
-	if (ret < 0)
-		return accept_failed(ret);
 	if (!wanted(&c))
 		return 0;
 	socket = socket_of_file(file_of_fd(ret));
@@ -324,6 +334,13 @@ static __noinline int accepted(__s64 ret)
 	return 0;
 }
 
+static __always_inline int accept_ends(__s64 ret)
+{
+	if (connect_only)
+		return 0;
+	return ret < 0 ? accept_failed(ret) : accepted(ret);
+}
+
 SEC("tp/syscalls/sys_enter_accept")
 int enter_accept(struct syscall_enter *ctx)
 {
@@ -333,7 +350,7 @@ int enter_accept(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_accept")
 int exit_accept(struct syscall_exit *ctx)
 {
-	return accepted(ctx->ret);
+	return accept_ends(ctx->ret);
 }
 
 SEC("tp/syscalls/sys_enter_accept4")
@@ -345,5 +362,5 @@ int enter_accept4(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_accept4")
 int exit_accept4(struct syscall_exit *ctx)
 {
-	return accepted(ctx->ret);
+	return accept_ends(ctx->ret);
 }

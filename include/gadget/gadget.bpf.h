@@ -5,11 +5,11 @@
  * docs/writing-a-gadget.md is the guide; this file is the reference.
  *
  *   GADGET("What it does", ALIAS("oldname"));       once
- *   PARAM(bool, failed, false, "Only failed ones"); a flag; the value is a constant in the program
- *   TRACER(open, open_event, 4096);                 records of struct open_event, texts up to 4096 bytes
- *   TOP(tcp, tcp_key, tcp_value, 10240, SORT("-sent")); a keyed table, taken at each interval
+ *   PARAM(bool, failed, false, "Only failed ones"); a flag; its value is a constant of the program
+ *   TRACER(open, open_event, 4096);                 records, each with texts of up to 4096 bytes
+ *   TOP(tcp, tcp_key, tcp_value, 10240);            a keyed table, taken at each interval
  *   SNAPSHOT(process, process_entry, 0);            rows written by iterator programs
- *   PENDING(opens, pending_open);                   a value per task, from a call's enter to its exit
+ *   PENDING(opens, open_call);                      a value per task, from enter to exit
  *
  * The way of a record in a program:
  *
@@ -23,9 +23,14 @@
  *   text_user(open, e, path, pointer, 4096);
  *   record_submit(open, e);              predicate, count, ring
  *
- * Each record has a field `g_time timestamp` and a field `g_container container`; record_begin() fills both.
+ * Each record has a field `g_time timestamp` and a field `g_container container`; record_begin()
+ * fills both.
  *
  * Further: <gadget/path.bpf.h> resolves paths, <gadget/socket.bpf.h> looks into sockets.
+ *
+ * BPF_CORE_READ() starts from a variable that points to a kernel type, not from a member of a
+ * struct of the gadget's own (`call->sk`), which it would look for in the kernel as well: copy it
+ * first.
  */
 #pragma once
 
@@ -41,7 +46,10 @@
 
 /* ---- description ------------------------------------------------------------------------- */
 
-/* On a field of a record or key. COL: hidden, right, fixed, skip-empty, width=N, ellipsis=start|middle|end|none. */
+/*
+ * On a field of a record or key. COL: hidden, right, fixed, skip-empty, width=N,
+ * ellipsis=start|middle|end|none.
+ */
 #define DOC(text) G_TAG("doc:" text)
 #define COL(...) G_TAG("col:" #__VA_ARGS__)
 
@@ -54,7 +62,10 @@
 /* On a program: the gadget works without it, where the kernel has not got the hook. */
 #define OPTIONAL G_TAG("optional")
 
-/* On a program: of the programs of one GROUP (a word) only those with the lowest n whose hooks all exist are used. */
+/*
+ * On a program: of the programs of one GROUP (a word) only those with the lowest n whose hooks all
+ * exist are used.
+ */
 #define RUNG(group, n) G_TAG("rung:" #group ":" #n)
 
 #define GADGET(text, ...) char LICENSE[] SEC("license") DOC(text) __VA_ARGS__ = "GPL"
@@ -88,12 +99,12 @@ struct {
 	__type(value, struct g_counters);
 } g_counters SEC(".maps"); /* by slot of the container */
 
-const volatile bool g_host;		   /* follow what is in no container, too */
-const volatile __u32 g_target_pid;	   /* 0: any */
-const volatile __u32 g_target_tid;	   /* 0: any */
+const volatile bool g_host;		/* follow what is in no container, too */
+const volatile __u32 g_target_pid;	/* 0: any */
+const volatile __u32 g_target_tid;	/* 0: any */
 const volatile __s64 g_target_uid = -1; /* -1: any */
 const volatile __s64 g_target_gid = -1;
-const volatile char g_target_comm[16];	   /* "": any */
+const volatile char g_target_comm[16]; /* "": any */
 
 /* ---- is this container wanted? ------------------------------------------------------------ */
 
@@ -149,7 +160,10 @@ static __always_inline __u32 task_mntns(const struct task_struct *task)
 	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 }
 
-/* From 5.11 on a program may follow its own task's pointers by plain loads, at a tenth of the price of helper calls. */
+/*
+ * From 5.11 on a program may follow its own task's pointers by plain loads, at a tenth of the price
+ * of helper calls.
+ */
 static __always_inline bool g_typed_task(void)
 {
 	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
@@ -165,7 +179,10 @@ static __always_inline __u64 current_cgroup(void)
 	return task->cgroups->dfl_cgrp->kn->id;
 }
 
-/* The current task's container, if this tracer wants it. Not for softirq context: see wanted_sock(). */
+/*
+ * The current task's container, if this tracer wants it. Not for softirq context: see
+ * wanted_sock().
+ */
 static __always_inline bool wanted(g_container *ret)
 {
 	__u64 cgroup = current_cgroup();
@@ -178,10 +195,14 @@ static __always_inline bool wanted(g_container *ret)
 	if (!c && !g_host)
 		return false;
 	return g_wanted_slow(c, cgroup, task_mntns((struct task_struct *)bpf_get_current_task()),
-			     ret) && g_process_wanted();
+			     ret) &&
+	       g_process_wanted();
 }
 
-/* Any task's container: for iterators and for targets of signals. The process filters are not applied. */
+/*
+ * Any task's container: for iterators and for targets of signals. The process filters are not
+ * applied.
+ */
 static __always_inline bool wanted_task(struct task_struct *task, g_container *ret)
 {
 	__u64 cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
@@ -212,7 +233,10 @@ static __always_inline __u64 sock_cgroup(const struct sock *sk)
 	return BPF_CORE_READ(cgroup, kn, id);
 }
 
-/* A socket's container: the only right one in softirq context, where `current` is whoever was interrupted. */
+/*
+ * A socket's container: the only right one in softirq context, where `current` is whoever was
+ * interrupted.
+ */
 static __always_inline bool wanted_sock(const struct sock *sk, g_container *ret)
 {
 	__u64 cgroup = sock_cgroup(sk);
@@ -251,74 +275,78 @@ static __always_inline void record_lost(g_container c)
 
 /* ---- tracers ------------------------------------------------------------------------------ */
 
-#define G_SCRATCH(NAME, TYPE, TAIL)                                                                \
-	struct NAME##_scratch {                                                                    \
-		__u32 used; /* bytes of the tail */                                                \
-		__u32 size; /* stands before a snapshot's row */                                   \
-		struct TYPE record;                                                                \
-		char tail[(TAIL) + 8];                                                             \
-	};                                                                                         \
-	enum { NAME##_tail = (TAIL) };                                                             \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                           \
-		__uint(max_entries, 2); /* process context, softirq */                             \
-		__type(key, __u32);                                                                \
-		__type(value, struct NAME##_scratch);                                              \
+#define G_SCRATCH(NAME, TYPE, TAIL)                                    \
+	struct NAME##_scratch {                                        \
+		__u32 used; /* bytes of the tail */                    \
+		__u32 size; /* stands before a snapshot's row */       \
+		struct TYPE record;                                    \
+		char tail[(TAIL) + 8];                                 \
+	};                                                             \
+	enum { NAME##_tail = (TAIL) };                                 \
+	struct {                                                       \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);               \
+		__uint(max_entries, 2); /* process context, softirq */ \
+		__type(key, __u32);                                    \
+		__type(value, struct NAME##_scratch);                  \
 	} NAME##_scratches SEC(".maps")
 
 /*
  * The predicate: the host may overwrite its body in the object before it is loaded, so that a
  * filter runs in the kernel. It sees the whole record. As shipped it says yes.
  */
-#define G_PREDICATE(NAME)                                                                          \
-	static __noinline int NAME##_predicate(const void *record, __u32 size)                     \
-	{                                                                                          \
-		int yes = 1;                                                                       \
-                                                                                                   \
-		asm volatile("" : "+r"(yes) : "r"(record), "r"(size));                             \
-		return yes;                                                                        \
+#define G_PREDICATE(NAME)                                                      \
+	static __noinline int NAME##_predicate(const void *record, __u32 size) \
+	{                                                                      \
+		int yes = 1;                                                   \
+                                                                               \
+		asm volatile("" : "+r"(yes) : "r"(record), "r"(size));         \
+		return yes;                                                    \
 	}
 
 /*
- * A stream of `struct TYPE`, with up to TAIL bytes of texts behind each. sizeof(struct TYPE) + TAIL is at most 32 KiB - 16
- * (a kernel limit). RING: bytes of the ring as shipped, a power of two; --buffer-size changes it.
+ * A stream of `struct TYPE`, with up to TAIL bytes of texts behind each. sizeof(struct TYPE) + TAIL
+ * is at most 32 KiB - 16 (a kernel limit). RING: bytes of the ring as shipped, a power of two;
+ * --buffer-size changes it.
  */
-#define TRACER_RING(NAME, TYPE, TAIL, RING)                                                        \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_RINGBUF);                                                \
-		__uint(max_entries, RING);                                                         \
-	} NAME##_ring SEC(".maps");                                                                \
-	G_SCRATCH(NAME, TYPE, TAIL);                                                               \
-	G_PREDICATE(NAME)                                                                          \
+#define TRACER_RING(NAME, TYPE, TAIL, RING)         \
+	struct {                                    \
+		__uint(type, BPF_MAP_TYPE_RINGBUF); \
+		__uint(max_entries, RING);          \
+	} NAME##_ring SEC(".maps");                 \
+	G_SCRATCH(NAME, TYPE, TAIL);                \
+	G_PREDICATE(NAME)                           \
 	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("tracer") = 0
 
 #define TRACER(NAME, TYPE, TAIL) TRACER_RING(NAME, TYPE, TAIL, 1 << 20)
 
 #define G_SOFTIRQ 1
 
-#define g_record_begin(NAME, c, level)                                                             \
-	({                                                                                         \
-		__u32 level_ = (level);                                                            \
-		struct NAME##_scratch *s_ = bpf_map_lookup_elem(&NAME##_scratches, &level_);       \
-		__typeof__(&s_->record) r_ = 0;                                                    \
-                                                                                                   \
-		if (s_) {                                                                          \
-			s_->used = 0;                                                              \
-			r_ = &s_->record;                                                          \
-			__builtin_memset(r_, 0, sizeof(*r_));                                      \
-			r_->timestamp = bpf_ktime_get_boot_ns();                                   \
-			r_->container = (c);                                                       \
-		}                                                                                  \
-		r_;                                                                                \
+#define g_record_begin(NAME, c, level)                                                       \
+	({                                                                                   \
+		__u32 level_ = (level);                                                      \
+		struct NAME##_scratch *s_ = bpf_map_lookup_elem(&NAME##_scratches, &level_); \
+		__typeof__(&s_->record) r_ = 0;                                              \
+                                                                                             \
+		if (s_) {                                                                    \
+			s_->used = 0;                                                        \
+			r_ = &s_->record;                                                    \
+			__builtin_memset(r_, 0, sizeof(*r_));                                \
+			r_->timestamp = bpf_ktime_get_boot_ns();                             \
+			r_->container = (c);                                                 \
+		}                                                                            \
+		r_;                                                                          \
 	})
 
-/* A zeroed record with time and container, in this CPU's scratch; NULL never happens but must be tested. */
+/*
+ * A zeroed record with time and container, in this CPU's scratch; NULL never happens but must be
+ * tested.
+ */
 #define record_begin(NAME, c) g_record_begin(NAME, c, 0)
 /* The same in programs that run in softirq context, which may interrupt the other kind. */
 #define record_begin_softirq(NAME, c) g_record_begin(NAME, c, G_SOFTIRQ)
 
-#define g_scratch_of(NAME, e)                                                                      \
-	((struct NAME##_scratch *)((char *)(e)-__builtin_offsetof(struct NAME##_scratch, record)))
+#define g_scratch_of(NAME, e) \
+	((struct NAME##_scratch *)((char *)(e) - __builtin_offsetof(struct NAME##_scratch, record)))
 
 /*
  * Wake the reader once for so many bytes (a power of two, well below the ring's size); a timer of
@@ -336,276 +364,294 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 }
 
 /*
- * Predicate, count, ring: puts out the `size` bytes at `record`, wherever they lie (a map's value, say). record_submit()
- * is the usual way.
+ * Predicate, count, ring: puts out the `size` bytes at `record`, wherever they lie (a map's value,
+ * say). record_submit() is the usual way.
  */
-#define record_output(NAME, record_, size_)                                                        \
-	do {                                                                                       \
-		if (NAME##_predicate(record_, size_)) {                                            \
-			g_container c_ = (record_)->container;                                     \
-                                                                                                   \
-			g_count(c_, false);                                                        \
-			if (bpf_ringbuf_output(&NAME##_ring, record_, size_,                       \
-					       g_wake_flags(&NAME##_ring, size_)))                 \
-				g_count(c_, true);                                                 \
-		}                                                                                  \
+#define record_output(NAME, record_, size_)                                        \
+	do {                                                                       \
+		if (NAME##_predicate(record_, size_)) {                            \
+			g_container c_ = (record_)->container;                     \
+                                                                                   \
+			g_count(c_, false);                                        \
+			if (bpf_ringbuf_output(&NAME##_ring, record_, size_,       \
+					       g_wake_flags(&NAME##_ring, size_))) \
+				g_count(c_, true);                                 \
+		}                                                                  \
 	} while (0)
 
-#define record_submit(NAME, e)                                                                     \
-	do {                                                                                       \
-		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                                 \
-		__u64 all_ = s_->used;                                                             \
-                                                                                                   \
-		if (all_ > NAME##_tail)                                                            \
-			all_ = NAME##_tail;                                                        \
-		all_ += sizeof(s_->record);                                                        \
-		barrier_var(all_);                                                                 \
-		if (all_ <= sizeof(s_->record) + NAME##_tail)                                      \
-			record_output(NAME, &s_->record, all_);                                    \
+#define record_submit(NAME, e)                                     \
+	do {                                                       \
+		struct NAME##_scratch *s_ = g_scratch_of(NAME, e); \
+		__u64 all_ = s_->used;                             \
+                                                                   \
+		if (all_ > NAME##_tail)                            \
+			all_ = NAME##_tail;                        \
+		all_ += sizeof(s_->record);                        \
+		barrier_var(all_);                                 \
+		if (all_ <= sizeof(s_->record) + NAME##_tail)      \
+			record_output(NAME, &s_->record, all_);    \
 	} while (0)
 
 /* ---- texts of a record --------------------------------------------------------------------- */
 
 /*
  * Each puts bytes into the tail of record `e` of source NAME and their place into e->field.
- * `cap` is a constant: the most bytes that this text may take; more is cut and marked. What cannot be read is
- * empty text.
+ * `cap` is a constant: the most bytes that this text may take; more is cut and marked. What cannot
+ * be read is empty text.
  */
-#define g_text_read(NAME, e, field, cap, READ)                                                     \
-	({                                                                                         \
-		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                                 \
-		__u64 at_ = s_->used;                                                              \
-		long n_ = 0;                                                                       \
-                                                                                                   \
-		_Static_assert((cap) <= NAME##_tail, "text longer than the tail");                 \
-		barrier_var(at_);                                                                  \
-		if (at_ <= NAME##_tail - (cap)) {                                                  \
-			char *to_ = s_->tail + at_;                                                \
-                                                                                                   \
-			n_ = (READ);                                                               \
-		} else {                                                                           \
-			(e)->field.length = G_TRUNCATED;                                           \
-		}                                                                                  \
-		if (n_ > 0 && n_ <= (cap)) {                                                       \
-			(e)->field.offset = sizeof(s_->record) + at_;                              \
-			(e)->field.length = n_;                                                    \
-			s_->used = at_ + n_;                                                       \
-		}                                                                                  \
-		n_;                                                                                \
+#define g_text_read(NAME, e, field, cap, READ)                                     \
+	({                                                                         \
+		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                 \
+		__u64 at_ = s_->used;                                              \
+		long n_ = 0;                                                       \
+                                                                                   \
+		_Static_assert((cap) <= NAME##_tail, "text longer than the tail"); \
+		barrier_var(at_);                                                  \
+		if (at_ <= NAME##_tail - (cap)) {                                  \
+			char *to_ = s_->tail + at_;                                \
+                                                                                   \
+			n_ = (READ);                                               \
+		} else {                                                           \
+			(e)->field.length = G_TRUNCATED;                           \
+		}                                                                  \
+		if (n_ > 0 && n_ <= (cap)) {                                       \
+			(e)->field.offset = sizeof(s_->record) + at_;              \
+			(e)->field.length = n_;                                    \
+			s_->used = at_ + n_;                                       \
+		}                                                                  \
+		n_;                                                                \
 	})
 
 /* bpf_probe_read_*_str() counts the NUL; the text does not. A full buffer means that it was cut. */
-#define g_text_string(NAME, e, field, cap, READ)                                                   \
-	({                                                                                         \
-		long got_ = g_text_read(NAME, e, field, cap, READ);                                \
-                                                                                                   \
-		if (got_ > 0) {                                                                    \
-			(e)->field.length = (got_ - 1) | (got_ == (cap) ? G_TRUNCATED : 0);        \
-			g_scratch_of(NAME, e)->used -= 1;                                          \
-		}                                                                                  \
-		got_;                                                                              \
+#define g_text_string(NAME, e, field, cap, READ)                                            \
+	({                                                                                  \
+		long got_ = g_text_read(NAME, e, field, cap, READ);                         \
+                                                                                            \
+		if (got_ > 0) {                                                             \
+			(e)->field.length = (got_ - 1) | (got_ == (cap) ? G_TRUNCATED : 0); \
+			g_scratch_of(NAME, e)->used -= 1;                                   \
+		}                                                                           \
+		got_;                                                                       \
 	})
 
-#define text_user(NAME, e, field, pointer, cap)                                                    \
+#define text_user(NAME, e, field, pointer, cap) \
 	g_text_string(NAME, e, field, cap, bpf_probe_read_user_str(to_, cap, pointer))
-#define text_kernel(NAME, e, field, pointer, cap)                                                  \
+#define text_kernel(NAME, e, field, pointer, cap) \
 	g_text_string(NAME, e, field, cap, bpf_probe_read_kernel_str(to_, cap, pointer))
 
-/* A block of `bytes` bytes (cut to cap): buffers, argv from mm->arg_start. Returns bytes taken or -errno. */
-#define g_text_block(NAME, e, field, pointer, bytes, cap, HELPER)                                  \
-	({                                                                                         \
-		__u64 want_ = (bytes);                                                             \
-		bool cut_ = want_ > (cap);                                                         \
-		__u64 take_ = cut_ ? (cap) : want_;                                                \
-		long got_ = 0;                                                                     \
-                                                                                                   \
-		barrier_var(take_);                                                                \
-		if (take_ <= (cap))                                                                \
-			got_ = g_text_read(NAME, e, field, cap,                                    \
-					   HELPER(to_, take_, pointer) ?: (long)take_);            \
-		if (got_ > 0 && cut_)                                                              \
-			(e)->field.length |= G_TRUNCATED;                                          \
-		got_;                                                                              \
+/*
+ * A block of `bytes` bytes (cut to cap): buffers, argv from mm->arg_start. Returns bytes taken or
+ * -errno.
+ */
+#define g_text_block(NAME, e, field, pointer, bytes, cap, HELPER)                       \
+	({                                                                              \
+		__u64 want_ = (bytes);                                                  \
+		bool cut_ = want_ > (cap);                                              \
+		__u64 take_ = cut_ ? (cap) : want_;                                     \
+		long got_ = 0;                                                          \
+                                                                                        \
+		barrier_var(take_);                                                     \
+		if (take_ <= (cap))                                                     \
+			got_ = g_text_read(NAME, e, field, cap,                         \
+					   HELPER(to_, take_, pointer) ?: (long)take_); \
+		if (got_ > 0 && cut_)                                                   \
+			(e)->field.length |= G_TRUNCATED;                               \
+		got_;                                                                   \
 	})
-#define text_user_bytes(NAME, e, field, pointer, bytes, cap)                                       \
+#define text_user_bytes(NAME, e, field, pointer, bytes, cap) \
 	g_text_block(NAME, e, field, pointer, bytes, cap, bpf_probe_read_user)
-#define text_kernel_bytes(NAME, e, field, pointer, bytes, cap)                                     \
+#define text_kernel_bytes(NAME, e, field, pointer, bytes, cap) \
 	g_text_block(NAME, e, field, pointer, bytes, cap, bpf_probe_read_kernel)
 
 static __always_inline void g_copy_words(void *to, const void *from, __u32 bytes)
 {
-	_Pragma("unroll") for (__u32 i = 0; i < bytes / 8; i++)
-		((__u64 *)to)[i] = ((const __u64 *)from)[i];
+	_Pragma("unroll") for (__u32 i = 0; i < bytes / 8; i++)((__u64 *)to)[i] =
+		((const __u64 *)from)[i];
 }
 
 /*
- * The first `bytes` of a block that the program can read itself (a map's value, its stack) and that is `room` bytes large, a constant
- * multiple of 8 up to 512. Faster than text_kernel_bytes().
+ * The first `bytes` of a block that the program can read itself (a map's value, its stack) and that
+ * is `room` bytes large, a constant multiple of 8 up to 512. Faster than text_kernel_bytes().
  */
-#define text_copy(NAME, e, field, block, bytes, room)                                              \
-	({                                                                                         \
-		__u64 take_ = (bytes);                                                             \
-                                                                                                   \
-		barrier_var(take_);                                                                \
-		if (take_ <= (room))                                                               \
-			g_text_read(NAME, e, field, room,                                          \
-				    (g_copy_words(to_, block, room), (long)take_));                \
+#define text_copy(NAME, e, field, block, bytes, room)                               \
+	({                                                                          \
+		__u64 take_ = (bytes);                                              \
+                                                                                    \
+		barrier_var(take_);                                                 \
+		if (take_ <= (room))                                                \
+			g_text_read(NAME, e, field, room,                           \
+				    (g_copy_words(to_, block, room), (long)take_)); \
 	})
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 /*
- * A table of `struct VALUE` by `struct KEY` (which has a field `g_container container`). The host swaps two tables at each interval, so that
- * no update is lost between two readings.
+ * A table of `struct VALUE` by `struct KEY` (which has a field `g_container container`). The host
+ * swaps two tables at each interval, so that no update is lost between two readings.
  */
-#define TOP(NAME, KEY, VALUE, MAX, ...)                                                               \
-	struct NAME##_row {                                                                        \
-		struct KEY key;                                                                    \
-		struct VALUE value;                                                                \
-	};                                                                                         \
-	struct NAME##_table {                                                                      \
-		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__uint(max_entries, MAX);                                                          \
-		__type(key, struct KEY);                                                           \
-		__type(value, struct VALUE);                                                       \
-	} NAME##_table_a SEC(".maps"), NAME##_table_b SEC(".maps");                                \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
-		__uint(max_entries, 1);                                                            \
-		__type(key, __u32);                                                                \
-		__array(values, struct NAME##_table);                                              \
-	} NAME##_now SEC(".maps") = { .values = { [0] = (void *)&NAME##_table_a } };               \
+#define TOP(NAME, KEY, VALUE, MAX, ...)                                          \
+	struct NAME##_row {                                                      \
+		struct KEY key;                                                  \
+		struct VALUE value;                                              \
+	};                                                                       \
+	struct NAME##_table {                                                    \
+		__uint(type, BPF_MAP_TYPE_HASH);                                 \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                            \
+		__uint(max_entries, MAX);                                        \
+		__type(key, struct KEY);                                         \
+		__type(value, struct VALUE);                                     \
+	} NAME##_table_a SEC(".maps"), NAME##_table_b SEC(".maps");              \
+	struct {                                                                 \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                        \
+		__uint(max_entries, 1);                                          \
+		__type(key, __u32);                                              \
+		__array(values, struct NAME##_table);                            \
+	} NAME##_now SEC(".maps") = {.values = {[0] = (void *)&NAME##_table_a}}; \
 	const struct NAME##_row *const NAME##_source SEC(".gadget") G_TAG("top") __VA_ARGS__ = 0
 
-/* The value of `key` (pointer), made zero where it is new; NULL where the table is full, which is counted as lost. */
-#define top_entry(NAME, key_)                                                                      \
-	({                                                                                         \
-		__u32 zero_ = 0;                                                                   \
-		void *table_ = bpf_map_lookup_elem(&NAME##_now, &zero_);                           \
-		__typeof__(((struct NAME##_row *)0)->value) *v_ = 0;                               \
-                                                                                                   \
-		if (table_) {                                                                      \
-			v_ = bpf_map_lookup_elem(table_, key_);                                    \
-			if (!v_) {                                                                 \
-				__typeof__(*v_) none_ = {};                                        \
-				long r_ = bpf_map_update_elem(table_, key_, &none_, BPF_NOEXIST);  \
-                                                                                                   \
-				v_ = bpf_map_lookup_elem(table_, key_);                            \
-				if (!r_)                                                           \
-					g_count((key_)->container, false);                         \
-				if (!v_)                                                           \
-					record_lost((key_)->container);                            \
-			}                                                                          \
-		}                                                                                  \
-		v_;                                                                                \
+/*
+ * The value of `key` (pointer), made zero where it is new; NULL where the table is full, which is
+ * counted as lost.
+ */
+#define top_entry(NAME, key_)                                                                     \
+	({                                                                                        \
+		__u32 zero_ = 0;                                                                  \
+		void *table_ = bpf_map_lookup_elem(&NAME##_now, &zero_);                          \
+		__typeof__(((struct NAME##_row *)0)->value) *v_ = 0;                              \
+                                                                                                  \
+		if (table_) {                                                                     \
+			v_ = bpf_map_lookup_elem(table_, key_);                                   \
+			if (!v_) {                                                                \
+				__typeof__(*v_) none_ = {};                                       \
+				long r_ = bpf_map_update_elem(table_, key_, &none_, BPF_NOEXIST); \
+                                                                                                  \
+				v_ = bpf_map_lookup_elem(table_, key_);                           \
+				if (!r_)                                                          \
+					g_count((key_)->container, false);                        \
+				if (!v_)                                                          \
+					record_lost((key_)->container);                           \
+			}                                                                         \
+		}                                                                                 \
+		v_;                                                                               \
 	})
 
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
 /* Rows of `struct TYPE` that programs of type iter/… write with snapshot_row(). */
-#define SNAPSHOT(NAME, TYPE, TAIL, ...)                                                              \
-	G_SCRATCH(NAME, TYPE, TAIL);                                                               \
-	G_PREDICATE(NAME)                                                                          \
+#define SNAPSHOT(NAME, TYPE, TAIL, ...) \
+	G_SCRATCH(NAME, TYPE, TAIL);    \
+	G_PREDICATE(NAME)               \
 	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("snapshot") __VA_ARGS__ = 0
 
 /* On a program: which snapshot it feeds, where a gadget has several. */
 #define FEEDS(NAME) G_TAG("feeds:" #NAME)
 
 /* Writes record e; seq is ctx->meta->seq. */
-#define snapshot_row(NAME, e, seq)                                                                 \
-	do {                                                                                       \
-		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);                                 \
-		__u32 size_ = s_->used;                                                            \
-                                                                                                   \
-		if (size_ > NAME##_tail)                                                           \
-			size_ = NAME##_tail;                                                       \
-		size_ += sizeof(s_->record);                                                       \
-		s_->size = size_;                                                                  \
-		barrier_var(size_);                                                                \
-		if (size_ <= sizeof(s_->record) + NAME##_tail &&                                   \
-		    NAME##_predicate(&s_->record, size_))                                          \
-			bpf_seq_write(seq, &s_->size, size_ + sizeof(s_->size));                   \
+#define snapshot_row(NAME, e, seq)                                               \
+	do {                                                                     \
+		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);               \
+		__u32 size_ = s_->used;                                          \
+                                                                                 \
+		if (size_ > NAME##_tail)                                         \
+			size_ = NAME##_tail;                                     \
+		size_ += sizeof(s_->record);                                     \
+		s_->size = size_;                                                \
+		barrier_var(size_);                                              \
+		if (size_ <= sizeof(s_->record) + NAME##_tail &&                 \
+		    NAME##_predicate(&s_->record, size_))                        \
+			bpf_seq_write(seq, &s_->size, size_ + sizeof(s_->size)); \
 	} while (0)
 
-/* ---- from a call's enter to its exit ----------------------------------------------------------- */
+/*
+ * ---- from a call's enter to its exit -----------------------------------------------------------
+ *
+ */
 
 /*
  * One `struct TYPE` per task. Kept in task storage, and in an LRU hash on kernels without it (the
  * loader leaves out the map that is not used).
  */
-#define PENDING(NAME, TYPE)                                                                        \
-	struct NAME##_pending {                                                                    \
-		__u64 set;                                                                         \
-		struct TYPE value;                                                                 \
-	};                                                                                         \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                           \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__type(key, int);                                                                  \
-		__type(value, struct NAME##_pending);                                              \
-	} NAME##_task SEC(".maps");                                                                \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_LRU_HASH);                                               \
-		__uint(max_entries, 8192);                                                         \
-		__type(key, __u64);                                                                \
-		__type(value, struct NAME##_pending);                                              \
-	} NAME##_lru SEC(".maps");                                                                 \
-	static __always_inline struct TYPE *NAME##_begin(void)                                     \
-	{                                                                                          \
-		struct NAME##_pending *p;                                                          \
-                                                                                                   \
-		if (bpf_core_enum_value_exists(enum bpf_map_type, BPF_MAP_TYPE_TASK_STORAGE)) {    \
-			p = bpf_task_storage_get(&NAME##_task, bpf_get_current_task_btf(), 0,      \
-						 BPF_LOCAL_STORAGE_GET_F_CREATE);                  \
-		} else {                                                                           \
-			__u64 id = bpf_get_current_pid_tgid();                                     \
-			struct NAME##_pending none = {};                                           \
-                                                                                                   \
-			bpf_map_update_elem(&NAME##_lru, &id, &none, BPF_ANY);                     \
-			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                 \
-		}                                                                                  \
-		if (!p)                                                                            \
-			return 0;                                                                  \
-		p->set = 1;                                                                        \
-		return &p->value;                                                                  \
-	}                                                                                          \
-	static __always_inline struct TYPE *NAME##_find(bool end)                                  \
-	{                                                                                          \
-		struct NAME##_pending *p;                                                          \
-                                                                                                   \
-		if (bpf_core_enum_value_exists(enum bpf_map_type, BPF_MAP_TYPE_TASK_STORAGE)) {    \
-			p = bpf_task_storage_get(&NAME##_task, bpf_get_current_task_btf(), 0, 0);  \
-		} else {                                                                           \
-			__u64 id = bpf_get_current_pid_tgid();                                     \
-                                                                                                   \
-			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                 \
-		}                                                                                  \
-		if (!p || !p->set)                                                                 \
-			return 0;                                                                  \
-		if (end)                                                                           \
-			p->set = 0;                                                                \
-		return &p->value;                                                                  \
-	}                                                                                          \
+#define PENDING(NAME, TYPE)                                                                       \
+	struct NAME##_pending {                                                                   \
+		__u64 set;                                                                        \
+		struct TYPE value;                                                                \
+	};                                                                                        \
+	struct {                                                                                  \
+		__uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                          \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                             \
+		__type(key, int);                                                                 \
+		__type(value, struct NAME##_pending);                                             \
+	} NAME##_task SEC(".maps");                                                               \
+	struct {                                                                                  \
+		__uint(type, BPF_MAP_TYPE_LRU_HASH);                                              \
+		__uint(max_entries, 8192);                                                        \
+		__type(key, __u64);                                                               \
+		__type(value, struct NAME##_pending);                                             \
+	} NAME##_lru SEC(".maps");                                                                \
+	static __always_inline struct TYPE *NAME##_begin(void)                                    \
+	{                                                                                         \
+		struct NAME##_pending *p;                                                         \
+                                                                                                  \
+		if (bpf_core_enum_value_exists(enum bpf_map_type, BPF_MAP_TYPE_TASK_STORAGE)) {   \
+			p = bpf_task_storage_get(&NAME##_task, bpf_get_current_task_btf(), 0,     \
+						 BPF_LOCAL_STORAGE_GET_F_CREATE);                 \
+		} else {                                                                          \
+			__u64 id = bpf_get_current_pid_tgid();                                    \
+			struct NAME##_pending none = {};                                          \
+                                                                                                  \
+			bpf_map_update_elem(&NAME##_lru, &id, &none, BPF_ANY);                    \
+			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                \
+		}                                                                                 \
+		if (!p)                                                                           \
+			return 0;                                                                 \
+		p->set = 1;                                                                       \
+		return &p->value;                                                                 \
+	}                                                                                         \
+	static __always_inline struct TYPE *NAME##_find(bool end)                                 \
+	{                                                                                         \
+		struct NAME##_pending *p;                                                         \
+                                                                                                  \
+		if (bpf_core_enum_value_exists(enum bpf_map_type, BPF_MAP_TYPE_TASK_STORAGE)) {   \
+			p = bpf_task_storage_get(&NAME##_task, bpf_get_current_task_btf(), 0, 0); \
+		} else {                                                                          \
+			__u64 id = bpf_get_current_pid_tgid();                                    \
+                                                                                                  \
+			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                \
+		}                                                                                 \
+		if (!p || !p->set)                                                                \
+			return 0;                                                                 \
+		if (end)                                                                          \
+			p->set = 0;                                                               \
+		return &p->value;                                                                 \
+	}                                                                                         \
 	struct NAME##_pending
 
-/* At the enter: the task's value, old content inside. NULL (counted as lost) where memory is out. */
-#define pending_begin(NAME, c)                                                                     \
-	({                                                                                         \
-		__typeof__(NAME##_begin()) p_ = NAME##_begin();                                    \
-                                                                                                   \
-		if (!p_)                                                                           \
-			record_lost(c);                                                            \
-		p_;                                                                                \
+/*
+ * At the enter: the task's value, old content inside. NULL (counted as lost) where memory is out.
+ *
+ */
+#define pending_begin(NAME, c)                                  \
+	({                                                      \
+		__typeof__(NAME##_begin()) p_ = NAME##_begin(); \
+                                                                \
+		if (!p_)                                        \
+			record_lost(c);                         \
+		p_;                                             \
 	})
 /* At the exit: what the enter left, once; NULL where there was none. */
 #define pending_end(NAME) NAME##_find(true)
 /* Between the two. */
 #define pending_peek(NAME) NAME##_find(false)
 
-/* ---- contexts and common fields ------------------------------------------------------------------ */
+/*
+ * ---- contexts and common fields
+ * ------------------------------------------------------------------
+ */
 
-/* Contexts of SEC("tp/syscalls/sys_enter_NAME") and sys_exit_NAME. Do not touch arguments that the call does not have. */
+/*
+ * Contexts of SEC("tp/syscalls/sys_enter_NAME") and sys_exit_NAME. Do not touch arguments that the
+ * call does not have.
+ */
 struct syscall_enter {
 	__u64 common;
 	__s64 nr;
@@ -618,7 +664,10 @@ struct syscall_exit {
 	__s64 ret;
 };
 
-/* Any task: for iterators, and where the kernel lets a program not look at its current task directly. */
+/*
+ * Any task: for iterators, and where the kernel lets a program not look at its current task
+ * directly.
+ */
 static __always_inline void process_fill_task(struct g_process *p, struct task_struct *task)
 {
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
@@ -634,10 +683,10 @@ static __always_inline void process_fill_task(struct g_process *p, struct task_s
 }
 
 /* All 16 bytes, as two numbers: the kernel's names end with a NUL. */
-#define g_comm_copy(to, from)                                                                      \
-	do {                                                                                       \
-		((__u64 *)(to))[0] = ((const __u64 *)(from))[0];                                   \
-		((__u64 *)(to))[1] = ((const __u64 *)(from))[1];                                   \
+#define g_comm_copy(to, from)                                    \
+	do {                                                     \
+		((__u64 *)(to))[0] = ((const __u64 *)(from))[0]; \
+		((__u64 *)(to))[1] = ((const __u64 *)(from))[1]; \
 	} while (0)
 
 /* The current process. */

@@ -106,14 +106,17 @@ struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
-/* ---- registers of this architecture, as bpf/bpf_tracing.h names them --------------------------- */
+/*
+ * ---- registers of this architecture, as bpf/bpf_tracing.h names them ---------------------------
+ *
+ */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax,
-		ip, cs, flags, sp, ss;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip,
+		cs, flags, sp, ss;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -135,7 +138,10 @@ struct pt_regs {
 #error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
 #endif
 
-/* ---- namespaces and cgroups -------------------------------------------------------------------- */
+/*
+ * ---- namespaces and cgroups --------------------------------------------------------------------
+ *
+ */
 
 struct ns_common {
 	unsigned int inum;
@@ -190,7 +196,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-/* ---- tasks --------------------------------------------------------------------------------------- */
+/*
+ * ---- tasks
+ * ---------------------------------------------------------------------------------------
+ */
 
 struct upid {
 	int nr;
@@ -251,7 +260,10 @@ struct task_struct {
 	unsigned int sessionid;
 };
 
-/* ---- files ----------------------------------------------------------------------------------------- */
+/*
+ * ---- files
+ * -----------------------------------------------------------------------------------------
+ */
 
 struct qstr {
 	union {
@@ -327,13 +339,19 @@ struct linux_binprm {
 	const char *filename, *interp;
 	int argc, envc;
 };
-/* Only in the kernel's BTF where overlayfs is built in; the upper dentry stands right behind vfs_inode. */
+/*
+ * Only in the kernel's BTF where overlayfs is built in; the upper dentry stands right behind
+ * vfs_inode.
+ */
 struct ovl_inode {
 	struct inode vfs_inode;
 	struct dentry *__upperdentry;
 };
 
-/* ---- sockets ------------------------------------------------------------------------------------------ */
+/*
+ * ---- sockets
+ * ------------------------------------------------------------------------------------------
+ */
 
 struct in6_addr {
 	union {
@@ -377,7 +395,8 @@ struct sock_common {
 struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
-struct sock_cgroup_data___5_14 { /* up to that release: a pointer, or other things marked by the lowest bits */
+struct sock_cgroup_data___5_14 { /* up to that release: a pointer, or other things marked by the
+				    lowest bits */
 	__u64 val;
 };
 struct sock {
@@ -424,7 +443,10 @@ enum {
 	TCP_NEW_SYN_RECV,
 };
 
-/* ---- io_uring ------------------------------------------------------------------------------------------- */
+/*
+ * ---- io_uring
+ * -------------------------------------------------------------------------------------------
+ */
 
 /* A request begins with a union of what its kinds need: struct io_open for an open. */
 struct io_cqe {
@@ -450,7 +472,10 @@ enum {
 	IORING_OP_OPENAT2 = 28,
 };
 
-/* ---- iterators ------------------------------------------------------------------------------------------ */
+/*
+ * ---- iterators
+ * ------------------------------------------------------------------------------------------
+ */
 
 struct seq_file;
 struct bpf_iter_meta {
@@ -475,7 +500,10 @@ struct bpf_iter__tcp {
 
 #pragma clang attribute pop
 
-/* ---- constants -------------------------------------------------------------------------------------------- */
+/*
+ * ---- constants
+ * --------------------------------------------------------------------------------------------
+ */
 
 #define AF_UNIX 1
 #define AF_INET 2

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
- * Paths of files as the current process would name them: from the file up to the process's root, through mounts.
+ * Paths of files as the current process would name them: from the file up to the process's root,
+ * through mounts.
  *
  *   text_path(open, e, fpath, &file->f_path, 4096);
  *
- * Of a path with more than PATH_PARTS names or 4,096 bytes the end is kept and the text marked as cut.
- * What lies outside of the process's root (a host's file that a container was handed) is shown up
- * to the top of its mounts. A file without a name of its own (a pipe, a memfd, a deleted file) has the name that its
- * dentry has.
+ * Of a path with more than PATH_PARTS names or 4,096 bytes the end is kept and the text marked as
+ * cut. What lies outside of the process's root (a host's file that a container was handed) is shown
+ * up to the top of its mounts. A file without a name of its own (a pipe, a memfd, a deleted file)
+ * has the name that its dentry has.
  */
 #pragma once
 
@@ -16,7 +17,10 @@
 #define PATH_PARTS 256
 #define G_PATH_MAX 4096
 
-/* The path grows downwards from the end. The second half is never written: it lets the verifier see that no name passes the end. */
+/*
+ * The path grows downwards from the end. The second half is never written: it lets the verifier see
+ * that no name passes the end.
+ */
 struct g_path_walk {
 	struct dentry *dentry;
 	struct mount *mount;
@@ -53,7 +57,6 @@ static __always_inline int g_path_prepend(struct g_path_walk *w, struct dentry *
 	__u64 length = BPF_CORE_READ(dentry, d_name.len), at = w->at;
 
 	length &= 255;
-	barrier_var(length);
 	if (at < length + 1)
 		return PATH_CUT;
 	at -= length + 1;
@@ -61,13 +64,16 @@ static __always_inline int g_path_prepend(struct g_path_walk *w, struct dentry *
 	at &= G_PATH_MAX - 1;
 	barrier_var(at);
 	w->text[at] = '/';
+	barrier_var(length); /* 6.12's verifier forgets its bound over the comparison */
+	length &= 255;
 	bpf_probe_read_kernel(w->text + at + 1, length, name);
 	return PATH_GO_ON;
 }
 
 /*
- * One step up. A global function is verified once and by itself, not for each call, so that a loop of hundreds
- * of steps costs the verifier little; on 5.10 as well, which has no bpf_loop() and refuses objects that name it.
+ * One step up. A global function is verified once and by itself, not for each call, so that a loop
+ * of hundreds of steps costs the verifier little; on 5.10 as well, which has no bpf_loop() and
+ * refuses objects that name it.
  */
 __noinline int g_path_step(void)
 {
@@ -94,7 +100,10 @@ __noinline int g_path_step(void)
 	return g_path_prepend(w, dentry);
 }
 
-/* Walks from a struct path in kernel memory up to the current task's root; true: not all of it went into the buffer. */
+/*
+ * Walks from a struct path in kernel memory up to the current task's root; true: not all of it went
+ * into the buffer.
+ */
 __noinline int g_path_resolve(__u64 where)
 {
 	const struct path *path = (const void *)where;
@@ -114,7 +123,8 @@ __noinline int g_path_resolve(__u64 where)
 		step = g_path_step();
 	if (step == PATH_GO_ON)
 		step = PATH_CUT;
-	if (step == PATH_NAMELESS) { /* the top of what is mounted nowhere: a pipe, a memfd, a detached file system */
+	if (step == PATH_NAMELESS) { /* the top of what is mounted nowhere: a pipe, a memfd, a
+					detached file system */
 		g_path_prepend(w, w->dentry);
 		if (w->text[(w->at + 1) & (G_PATH_MAX - 1)] == '/')
 			w->at = G_PATH_MAX - 1;
@@ -125,17 +135,17 @@ __noinline int g_path_resolve(__u64 where)
 }
 
 /* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
-#define text_path(NAME, e, field, path, cap)                                                       \
-	do {                                                                                       \
-		bool cut_path_ = g_path_resolve((__u64)(path));                                    \
-		struct g_path_walk *w_ = g_path_walk();                                            \
-                                                                                                   \
-		if (w_) {                                                                          \
-			__u32 begin_ = w_->at;                                                     \
-                                                                                                   \
-			text_kernel_bytes(NAME, e, field, (char *)w_->text + begin_,               \
-					  G_PATH_MAX - begin_, cap);                               \
-			if (cut_path_)                                                             \
-				(e)->field.length |= G_TRUNCATED;                                  \
-		}                                                                                  \
+#define text_path(NAME, e, field, path, cap)                                         \
+	do {                                                                         \
+		bool cut_path_ = g_path_resolve((__u64)(path));                      \
+		struct g_path_walk *w_ = g_path_walk();                              \
+                                                                                     \
+		if (w_) {                                                            \
+			__u32 begin_ = w_->at;                                       \
+                                                                                     \
+			text_kernel_bytes(NAME, e, field, (char *)w_->text + begin_, \
+					  G_PATH_MAX - begin_, cap);                 \
+			if (cut_path_)                                               \
+				(e)->field.length |= G_TRUNCATED;                    \
+		}                                                                    \
 	} while (0)

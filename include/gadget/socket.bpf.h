@@ -26,16 +26,17 @@ static __always_inline struct sock *sock_of_fd(int fd)
 }
 
 /*
- * A copy of what all kinds of socket have in common, so that its many fields cost one read (a read of kernel memory
- * costs 80 ns, however short). SOCK_FIELD() finds a field in the copy.
+ * A copy of what all kinds of socket have in common, so that its many fields cost one read (a read
+ * of kernel memory costs 80 ns, however short). SOCK_FIELD() finds a field in the copy.
  */
 struct g_sock_copy {
 	char bytes[136];
 } __attribute__((aligned(8)));
 
-#define SOCK_FIELD(copy, field)                                                                    \
-	(*(__typeof__(((struct sock_common *)0)->field) *)((copy)->bytes +                         \
-							   bpf_core_field_offset(struct sock_common, field)))
+#define SOCK_FIELD(copy, field)                                                   \
+	(*(__typeof__(((struct sock_common *)0)->field) *)((copy)->bytes +        \
+							   bpf_core_field_offset( \
+								   struct sock_common, field)))
 
 static __always_inline void sock_copy(struct g_sock_copy *copy, const struct sock *sk)
 {
@@ -51,7 +52,8 @@ static __always_inline bool sock_is_tcp(const struct sock *sk)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
-	return (family == AF_INET || family == AF_INET6) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	return (family == AF_INET || family == AF_INET6) &&
+	       BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
 }
 
 static __always_inline void g_endpoint_ipv4(struct g_endpoint *end, __be32 address)
@@ -78,8 +80,9 @@ static __always_inline void g_endpoint_ipv6(struct g_endpoint *end, const struct
 }
 
 /* This end and the other one. A socket that has lost its port keeps the number elsewhere. */
-static __always_inline void sock_endpoints(const struct sock *sk, const struct g_sock_copy *copy, __u8 proto,
-						   struct g_endpoint *local, struct g_endpoint *remote)
+static __always_inline void sock_endpoints(const struct sock *sk, const struct g_sock_copy *copy,
+					   __u8 proto, struct g_endpoint *local,
+					   struct g_endpoint *remote)
 {
 	if (SOCK_FIELD(copy, skc_family) == AF_INET6) {
 		g_endpoint_ipv6(local, &SOCK_FIELD(copy, skc_v6_rcv_saddr));
@@ -109,7 +112,8 @@ union g_sockaddr {
 	struct sockaddr_in6 in6;
 };
 
-static __always_inline bool sockaddr_endpoint(const union g_sockaddr *address, __u8 proto, struct g_endpoint *end)
+static __always_inline bool sockaddr_endpoint(const union g_sockaddr *address, __u8 proto,
+					      struct g_endpoint *end)
 {
 	end->proto = proto;
 	end->port = bpf_ntohs(address->in.sin_port);

@@ -13,31 +13,32 @@
 #define G_TAG(text)
 #endif
 
-typedef __u64 g_time;	   /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
-typedef __u64 g_duration;  /* ns */
-typedef __u64 g_bytes;	   /* a number of bytes */
-typedef __u64 g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */
-typedef __u64 g_cgroup;	   /* cgroup v2 id */
-typedef __u32 g_mntns;	   /* inode numbers of namespaces */
+typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
+typedef __u64 g_duration; /* ns */
+typedef __u64 g_bytes;	  /* a number of bytes */
+typedef __u64
+	g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */
+typedef __u64 g_cgroup; /* cgroup v2 id */
+typedef __u32 g_mntns;	/* inode numbers of namespaces */
 typedef __u32 g_netns;
 typedef __u32 g_pidns;
-typedef __u32 g_pid;	   /* in the host's pid namespace */
+typedef __u32 g_pid; /* in the host's pid namespace */
 typedef __u32 g_uid;
 typedef __u32 g_gid;
 typedef char g_comm[16];
-typedef __s32 g_errno;	   /* positive; 0 = no error */
+typedef __s32 g_errno; /* positive; 0 = no error */
 typedef __u32 g_signal;
-typedef __s32 g_fd;	   /* -1 = none */
+typedef __s32 g_fd;	    /* -1 = none */
 typedef __u32 g_open_flags; /* O_* of this architecture */
-typedef __u32 g_file_mode; /* S_I* */
-typedef __u32 g_dev;	   /* kernel's dev_t: major << 20 | minor */
+typedef __u32 g_file_mode;  /* S_I* */
+typedef __u32 g_dev;	    /* kernel's dev_t: major << 20 | minor */
 typedef __u64 g_inode;
-typedef __u16 g_port;	   /* host byte order */
-typedef __u8 g_ipproto;	   /* IPPROTO_* */
-typedef __u8 g_tcp_state;  /* TCP_ESTABLISHED … as in the kernel */
-typedef __u8 g_bool;	   /* 0 or 1 */
-typedef __u32 g_tty;	   /* as in /proc/PID/stat: 0 = none; JSON and text: name, such as pts/3 */
-typedef __u8 g_addr[16];   /* IPv6; IPv4 as ::ffff:a.b.c.d */
+typedef __u16 g_port;	  /* host byte order */
+typedef __u8 g_ipproto;	  /* IPPROTO_* */
+typedef __u8 g_tcp_state; /* TCP_ESTABLISHED … as in the kernel */
+typedef __u8 g_bool;	  /* 0 or 1 */
+typedef __u32 g_tty;	  /* as in /proc/PID/stat: 0 = none; JSON and text: name, such as pts/3 */
+typedef __u8 g_addr[16];  /* IPv6; IPv4 as ::ffff:a.b.c.d */
 
 /*
  * Text of any length: its bytes lie in the record's tail, at `offset` from the record's start. The

@@ -27,7 +27,7 @@ static long by_open(const char *path)
 
 static long by_openat2(const char *path)
 {
-	struct open_how how = { .flags = O_WRONLY | O_CREAT | O_CLOEXEC, .mode = 0640 };
+	struct open_how how = {.flags = O_WRONLY | O_CREAT | O_CLOEXEC, .mode = 0640};
 
 	return syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
@@ -52,12 +52,12 @@ static long ring_request(const char *path, uint8_t flags)
 
 	if (ring < 0)
 		return -1;
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(uint32_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-		  ring, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED,
-		  ring, IORING_OFF_CQ_RING);
-	request = mmap(NULL, p.sq_entries * sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-		       IORING_OFF_SQES);
+	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+		  MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(*result), PROT_READ | PROT_WRITE,
+		  MAP_SHARED, ring, IORING_OFF_CQ_RING);
+	request = mmap(NULL, p.sq_entries * sizeof(*request), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       ring, IORING_OFF_SQES);
 	if (sq == MAP_FAILED || cq == MAP_FAILED || request == MAP_FAILED)
 		return -1;
 	*request = (struct io_uring_sqe){
@@ -91,11 +91,8 @@ static const struct {
 	const char *name;
 	long (*open)(const char *path);
 } ways[] = {
-	{ "open", by_open },
-	{ "openat2", by_openat2 },
-	{ "creat", by_creat },
-	{ "uring", by_uring },
-	{ "uring-async", by_uring_async },
+	{"open", by_open},   {"openat2", by_openat2},	      {"creat", by_creat},
+	{"uring", by_uring}, {"uring-async", by_uring_async},
 };
 
 int main(int argc, char **argv)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * For tests: failures of TCP calls. A connection is there to be accepted, but no descriptor is free; a connect that is not
- * waited for is refused, and asked about again; a connect to an address that no route leads to.
+ * For tests: failures of TCP calls. A connection is there to be accepted, but no descriptor is
+ * free; a connect that is not waited for is refused, and asked about again; a connect to an address
+ * that no route leads to.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ static int must(int result, const char *what)
 
 static struct sockaddr_in address(const char *ip, int port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
 
 	inet_pton(AF_INET, ip, &a.sin_addr);
 	return a;
@@ -40,7 +41,7 @@ static void accept_without_descriptor(void)
 {
 	struct sockaddr_in a = address("127.0.0.1", 7001);
 	int listening = tcp(0), client = tcp(0);
-	struct rlimit none_free = { (rlim_t)client + 1, (rlim_t)client + 1 };
+	struct rlimit none_free = {(rlim_t)client + 1, (rlim_t)client + 1};
 
 	must(bind(listening, (struct sockaddr *)&a, sizeof(a)), "bind");
 	must(listen(listening, 1), "listen");
@@ -54,7 +55,7 @@ static void refused_later(void)
 {
 	struct sockaddr_in a = address("127.0.0.1", 7002);
 	int s = tcp(SOCK_NONBLOCK);
-	struct pollfd p = { .fd = s, .events = POLLOUT };
+	struct pollfd p = {.fd = s, .events = POLLOUT};
 
 	if (!connect(s, (struct sockaddr *)&a, sizeof(a)))
 		exit(1);
