@@ -120,14 +120,14 @@ MORE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-
 
 .PHONY: check
 check:
-	@set -e; for suite in all check-layers unit fuzz check-arm64 gadget-tests e2e; do \
+	+@set -e; for suite in all check-layers unit fuzz check-arm64 gadget-tests e2e; do \
 		echo "==== $$suite"; $(MORE) $$suite; \
 	done
 
 # Unit tests link the library's objects, always with sanitizers.
 .PHONY: unit unit-programs
 unit:
-	$(MORE) SAN=address,undefined B=$(B)/asan CFLAGS='-O1 -g' unit-programs
+	+$(MORE) SAN=address,undefined B=$(B)/asan CFLAGS='-O1 -g' unit-programs
 	@set -e; for t in $(UNIT); do echo "== $$t"; $(B)/asan/tests/unit/$$t; done
 unit-programs: $(UNIT:%=$(B)/tests/unit/%) $(TEST_GADGETS:%=$(B)/tests/gadgets/%.bpf.o)
 
@@ -138,7 +138,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB_OBJ) $(B)/objects.list
 FUZZ_SECONDS ?= 20
 .PHONY: fuzz fuzz-programs
 fuzz:
-	$(MORE) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined B=$(B)/fuzz CFLAGS='-O1 -g' fuzz-programs
+	+$(MORE) CC=$(CLANG) SAN=fuzzer-no-link,address,undefined B=$(B)/fuzz CFLAGS='-O1 -g' fuzz-programs
 	tests/fuzz/run $(FUZZ_SECONDS) $(B)/fuzz $(FUZZ)
 fuzz-programs: $(FUZZ:%=$(B)/tests/fuzz/%)
 
@@ -162,7 +162,7 @@ e2e: all examples
 .PHONY: examples
 examples: all
 	@rm -rf $(B)/stage
-	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/stage) PREFIX=/usr
+	+@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(B)/stage) PREFIX=/usr
 	@mkdir -p $(B)/examples
 	set -e; for e in $(EXAMPLES); do \
 		flags=$$(PKG_CONFIG_PATH=$(B)/stage/usr/lib/pkgconfig $(PKG_CONFIG) --static \
@@ -176,10 +176,11 @@ ARM_ROOT = $(abspath $(B))/arm64-root
 .PHONY: check-arm64
 check-arm64:
 	tests/lib/arm64-root $(ARM_ROOT) $(LIBS)
-	PKG_CONFIG_LIBDIR=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM_ROOT) \
+	+PKG_CONFIG_LIBDIR=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM_ROOT) \
 		$(MORE) B=$(B)/arm64 ARCH=aarch64 CROSS=aarch64-linux-gnu- LDFLAGS=-L$(ARM_ROOT)/usr/lib/aarch64-linux-gnu \
 		CFLAGS='-O2 -g -isystem $(ARM_ROOT)/usr/include -isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu' all
 	qemu-aarch64-static $(B)/arm64/ig version
+	qemu-aarch64-static $(B)/arm64/ig list
 
 # ---- measurements --------------------------------------------------------------------------------------
 .PHONY: bench
