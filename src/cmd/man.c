@@ -101,8 +101,6 @@ static int man_main(int argc, char **argv)
 		text(d->meaning);
 		printf("\n");
 	}
-	puts(".SH FILES\n.TP\n/run/ig/btf\nThe kernel types that the gadgets need, kept so that the next start is "
-	     "quick. May be deleted at any time.");
 	puts(".SH \"SEE ALSO\"\nThe pages of the gadgets: \\fBig docs\\fR \\fIGADGET\\fR.");
 	return EXIT_OK;
 }

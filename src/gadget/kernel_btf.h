@@ -2,8 +2,8 @@
 /*
  * The kernel's types as far as an object needs them. The whole BTF of a kernel is 5 MB, and libbpf
  * takes 40 ms and 12 MB to look through it for each object; the few types that an object's CO-RE
- * relocations name are some 20 to 100 KB. They are picked out once per boot and kept under
- * /run/ig/btf. To be given to libbpf as btf_custom_path:
+ * relocations name are some 20 to 100 KB, and are picked out in 3 ms. To be given to libbpf as
+ * btf_custom_path:
  *
  *   struct kernel_btf types;
  *   kernel_btf_open(elf, size, &types, err);
@@ -22,13 +22,12 @@ struct err;
 
 struct kernel_btf {
 	int fd;	       /* -1: libbpf must (and will) read the kernel's whole BTF, or needs none */
-	char path[32]; /* /proc/self/fd/N: what was checked is what is read */
+	char path[32]; /* /proc/self/fd/N */
 };
 
 /*
  * -ENOTSUP: the kernel has no BTF; -EINVAL: the object's own BTF cannot be read. *ret is always
- * something to be closed, also after an error. Where /run cannot be written the types are made
- * anew each time, in memory.
+ * something to be closed, also after an error.
  */
 int kernel_btf_open(const void *elf, size_t size, struct kernel_btf *ret, struct err *err);
 void kernel_btf_close(struct kernel_btf *b);
@@ -54,7 +53,3 @@ int kernel_btf_names(const void *elf, size_t size, struct buf *ret, bool *ret_wh
  * is in the set for another reason; else it is a `void *`. -EINVAL: malformed.
  */
 int btf_reduce(const void *raw, size_t size, const char *names, struct buf *ret);
-
-/* Where the cache is: made if missing; used only if it is ours and nobody else may write there. */
-int kernel_btf_open_at(const char *run_dir, const void *elf, size_t size, struct kernel_btf *ret,
-		       struct err *err);
