@@ -167,10 +167,13 @@ static void on_traces(void *ctx)
 
 static void say_if_none(struct run *run)
 {
-	if (opt.host || containers_count(run->containers))
-		return;
-	log_line(LOG_WARN, "no container found; new ones are followed as they start, and --host shows the "
-			   "host's own processes");
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->n_tracers; i++)
+		n += trace_n_containers(run->tracers[i]);
+	if (!opt.host && !n)
+		log_warn("no container found; new ones are followed as they start, and --host shows the host's "
+			 "own processes");
 }
 
 static int follow(struct run *run, struct err *err)

@@ -62,7 +62,7 @@ struct gadget_open_options {
 /*
  * Opens a built-in by name or alias (-ENOENT with a suggestion), or the object in a file. Bytes from outside
  * pass our validator and are then opened by libbpf in a short-lived unprivileged child; a broken
- * or hostile object is -EINVAL with one line.
+ * or hostile object is -EBADMSG with one line.
  */
 int gadget_open_builtin(const char *name, const struct gadget_open_options *o, struct gadget **ret,
 			struct err *err);

@@ -130,7 +130,7 @@ int gadget_open_bytes(const char *name, const void *elf, size_t size,
 	int r;
 
 	if (size > MAX_OBJECT_BYTES)
-		return err_set(err, -EINVAL, "%s: larger than %u bytes", name, MAX_OBJECT_BYTES);
+		return err_set(err, -EBADMSG, "%s: larger than %u bytes", name, MAX_OBJECT_BYTES);
 	g = xnew(struct gadget);
 	g->name = xstrdup(name);
 	g->elf = xcalloc(1, size);
@@ -140,7 +140,7 @@ int gadget_open_bytes(const char *name, const void *elf, size_t size,
 	if (!r)
 		r = finish_schemas(g, o, err);
 	if (r < 0) /* whatever it is (a field's name twice, too many fields), it is the object's fault */
-		return err_wrap(err, -EINVAL, "%s", name);
+		return err_wrap(err, -EBADMSG, "%s", name);
 	*ret = take(g);
 	return 0;
 }
@@ -187,10 +187,10 @@ static int read_object(const char *path, struct buf *ret, struct err *err)
 		return err_set(err, r, "%s: %s", path, strerror(-r));
 	}
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "%s: not a regular file", path);
+		return err_set(err, -EBADMSG, "%s: not a regular file", path);
 	r = buf_read_fd(ret, fd);
 	if (r == -EFBIG)
-		return err_set(err, -EINVAL, "%s: larger than %u bytes", path, MAX_OBJECT_BYTES);
+		return err_set(err, -EBADMSG, "%s: larger than %u bytes", path, MAX_OBJECT_BYTES);
 	return r < 0 ? err_set(err, r, "%s: %s", path, strerror(-r)) : 0;
 }
 
@@ -208,8 +208,8 @@ int gadget_open_file(const char *path, const struct gadget_open_options *o, stru
 	r = object_validate(bytes.data, bytes.len, err);
 	if (!r)
 		r = object_try_open(bytes.data, bytes.len, err);
-	if (r < 0)
-		return err_wrap(err, r, "%s", path);
+	if (r < 0) /* -EINVAL is for what a caller asked wrongly; this is the file's fault */
+		return err_wrap(err, r == -EINVAL ? -EBADMSG : r, "%s", path);
 	return gadget_open_bytes(name, bytes.data, bytes.len, o, ret, err);
 }
 

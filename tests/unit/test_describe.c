@@ -205,7 +205,7 @@ static void test_enrich(void **state)
 
 	o.enrich = refuse;
 	g = NULL;
-	assert_int_equal(gadget_open_bytes("top", b.data, b.len, &o, &g, &err), -EINVAL);
+	assert_int_equal(gadget_open_bytes("top", b.data, b.len, &o, &g, &err), -EBADMSG);
 	assert_string_equal(err.text, "top: no calls");
 	assert_null(g);
 }

@@ -455,14 +455,14 @@ static void test_file(void **state)
 
 	assert_int_equal(gadget_open("./no/such.bpf.o", NULL, &g, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "./no/such.bpf.o"));
-	assert_int_equal(gadget_open("/dev/null", NULL, &g, &err), -EINVAL);
+	assert_int_equal(gadget_open("/dev/null", NULL, &g, &err), -EBADMSG);
 	assert_non_null(strstr(err.text, "not a regular file"));
 
 	fd = mkstemp(broken);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
 	close(fd);
-	assert_int_equal(gadget_open(broken, NULL, &g, &err), -EINVAL);
+	assert_int_equal(gadget_open(broken, NULL, &g, &err), -EBADMSG);
 	unlink(broken);
 	assert_non_null(strstr(err.text, broken));
 	assert_non_null(strstr(err.text, "ELF"));
