@@ -26,17 +26,17 @@ static __always_inline struct sock *sock_of_fd(int fd)
 }
 
 /*
- * A copy of what all kinds of socket have in common, so that its many fields cost one read (a read
- * of kernel memory costs 80 ns, however short). SOCK_FIELD() finds a field in the copy.
+ * A copy of the first of what all kinds of socket have in common, so that its many fields cost one
+ * read (a read of kernel memory costs 80 ns, however short). SOCK_FIELD() finds a field in the
+ * copy.
  */
 struct g_sock_copy {
-	char bytes[136];
+	char bytes[96];
 } __attribute__((aligned(8)));
 
-#define SOCK_FIELD(copy, field)                                                   \
-	(*(__typeof__(((struct sock_common *)0)->field) *)((copy)->bytes +        \
-							   bpf_core_field_offset( \
-								   struct sock_common, field)))
+#define g_sock_offset(field) bpf_core_field_offset(struct sock_common, field)
+#define SOCK_FIELD(copy, field) \
+	(*(__typeof__(((struct sock_common *)0)->field) *)((copy)->bytes + g_sock_offset(field)))
 
 static __always_inline void sock_copy(struct g_sock_copy *copy, const struct sock *sk)
 {
