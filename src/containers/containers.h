@@ -8,8 +8,8 @@
  * Life: containers_new(), subscribers, containers_start() (finds those that run already and publishes them), then
  * containers_dispatch() whenever containers_fd() is readable; containers_free().
  *
- * A container that ends is published as removed, and stays findable by key until
- * containers_forget() – its records may not all be read yet. Keys are never used twice in a run; slots are,
+ * A container that ends is published as removed, and stays findable by key and in the maps until
+ * containers_forget() – its records may not all be read yet. (When no slot is left, the one that ended first is forgotten.) Keys are never used twice in a run; slots are,
  * after containers_forget().
  */
 #pragma once
@@ -66,7 +66,7 @@ void containers_detach_map(struct containers *cs, int wanted_fd);
 int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c);
 void containers_map_remove(struct containers *cs, int wanted_fd, const struct container *c);
 
-/* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. */
+/* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. It exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
 
 /* No record of this ended container will come any more: its slot may be used again. */

@@ -21,7 +21,6 @@ struct detector {
 	detector_fn *fn;
 	void *ctx;
 	int containers_fd; /* borrowed */
-	bool slots[MAX_TRACERS];
 };
 
 static int on_event(void *ctx, void *data, size_t size)
@@ -169,19 +168,10 @@ void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key)
 
 int detector_set_map(struct detector *d, uint32_t slot, int fd)
 {
-	int tracers = bpf_map__fd(d->bpf->maps.tracers), r;
-	uint32_t used = 0;
+	int tracers = bpf_map__fd(d->bpf->maps.tracers);
 
-	r = fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY)
-		    : bpf_map_delete_elem(tracers, &slot);
-	if (r)
-		return r;
-	d->slots[slot] = fd >= 0;
-	for (uint32_t i = 0; i < MAX_TRACERS; i++)
-		if (d->slots[i])
-			used = i + 1;
-	__atomic_store_n(&d->bpf->bss->n_tracers, used, __ATOMIC_RELEASE);
-	return 0;
+	return fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY) :
+			 bpf_map_delete_elem(tracers, &slot);
 }
 
 static uint64_t map_bytes(int fd)

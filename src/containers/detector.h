@@ -41,7 +41,10 @@ bool detector_take_key(struct detector *d, uint64_t *ret);
 int detector_watch(struct detector *d, uint32_t pid, uint64_t key);
 void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key);
 
-/* Tracers' maps that the kernel side keeps filled: slot < MAX_TRACERS; fd -1 takes it out. */
+/*
+ * Tracers' maps that the kernel side keeps filled: slot < MAX_TRACERS, without a gap before it; fd -1
+ * takes it out.
+ */
 int detector_set_map(struct detector *d, uint32_t slot, int fd);
 
 uint64_t detector_map_bytes(const struct detector *d); /* kernel memory of its maps */

@@ -143,14 +143,24 @@ int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err)
 	return err_set(err, -ENOSPC, "more than %d tracers at a time", MAX_TRACERS);
 }
 
+/* The last one takes its place: the kernel side stops at the first gap. Being there twice does no harm. */
 void containers_detach_map(struct containers *cs, int wanted_fd)
 {
-	for (uint32_t i = 0; i < MAX_TRACERS; i++)
-		if (cs->maps[i] == wanted_fd && wanted_fd >= 0) {
-			cs->maps[i] = -1;
-			if (cs->detector)
-				detector_set_map(cs->detector, i, -1);
-		}
+	uint32_t slot = 0, last = 0;
+
+	while (slot < MAX_TRACERS && cs->maps[slot] != wanted_fd)
+		slot++;
+	if (slot == MAX_TRACERS || wanted_fd < 0)
+		return;
+	while (last + 1 < MAX_TRACERS && cs->maps[last + 1] >= 0)
+		last++;
+	if (cs->detector) {
+		if (last != slot)
+			detector_set_map(cs->detector, slot, cs->maps[last]);
+		detector_set_map(cs->detector, last, -1);
+	}
+	cs->maps[slot] = cs->maps[last];
+	cs->maps[last] = -1;
 }
 
 int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c)

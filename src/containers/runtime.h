@@ -17,7 +17,11 @@ struct runtime_context {
 
 struct runtime {
 	const char *name;
-	int order; /* lower is asked first; what an earlier one filled stays */
+	/*
+	 * Each has its own; lower is asked first, and all are asked: what an earlier one filled stays,
+	 * unless a later one knows better (Podman's names over those of the runc that it uses).
+	 */
+	int order;
 
 	/* Fills what it knows of c (id, name, runtime, bundle, image …). True: c is a container of this runtime. */
 	bool (*resolve)(const struct runtime_context *ctx, struct container *c);

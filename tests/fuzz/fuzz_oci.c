@@ -13,10 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static parse_fn *const parsers[] = { oci_parse_runc, oci_parse_crun, oci_parse_config };
+	static parse_fn *const parsers[] = {oci_parse_runc, oci_parse_crun, oci_parse_config};
 	const char *text = (const char *)data + 1;
-	struct podman_container p = { 0 };
-	struct oci_state s = { 0 };
+	struct podman_container p = {0};
+	struct oci_state s = {0};
 
 	if (!size)
 		return 0;

@@ -27,7 +27,7 @@
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
-/* ---- a host's root ---------------------------------------------------------------- */
+/* ---- a host's root --------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -54,7 +54,8 @@ static void put(const char *root, const char *path, const char *text)
 	_cleanup_(freep) char *whole = xasprintf("%s%s", root, path);
 	FILE *f;
 
-	for (char *slash = strchr(whole + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(whole + strlen(root) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		mkdir(whole, 0755);
 		*slash = '/';
@@ -65,13 +66,14 @@ static void put(const char *root, const char *path, const char *text)
 	fclose(f);
 }
 
-static void put_runc(const char *root, const char *path, const char *id, unsigned int pid, unsigned int ticks,
-		     const char *cgroup, const char *bundle)
+static void put_runc(const char *root, const char *path, const char *id, unsigned int pid,
+		     unsigned int ticks, const char *cgroup, const char *bundle)
 {
-	_cleanup_(freep) char *text = xasprintf(
-		"{\"id\":\"%s\",\"init_process_pid\":%u,\"init_process_start\":%u,\"config\":{\"labels\":"
-		"[\"bundle=%s\",\"org.opencontainers.image.ref.name=img:1\"]},\"cgroup_paths\":{\"\":\"%s\"}}",
-		id, pid, ticks, bundle, cgroup);
+	_cleanup_(freep) char *text = xasprintf("{\"id\":\"%s\",\"init_process_pid\":%u,\"init_"
+						"process_start\":%u,\"config\":{\"labels\":"
+						"[\"bundle=%s\",\"org.opencontainers.image.ref."
+						"name=img:1\"]},\"cgroup_paths\":{\"\":\"%s\"}}",
+						id, pid, ticks, bundle, cgroup);
 
 	put(root, path, text);
 }
@@ -86,21 +88,21 @@ static struct container *process(unsigned int pid, unsigned int ticks, const cha
 	return c;
 }
 
-/* ---- ids -------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------- */
 
 static void test_id(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "/c1", "c1" },
-		{ "/docker/" ID, ID },
-		{ "/system.slice/docker-" ID ".scope", ID },
-		{ "/machine.slice/libpod-" ID ".scope/container", ID },
-		{ "/kubepods.slice/kubepods-podX.slice/cri-containerd-" ID ".scope", ID },
-		{ "/docker/" ID "/system.slice/a.service", ID },
-		{ "/lxc.payload.box", "box" },
-		{ "/default/c2", "c2" },
-		{ "/libpod-", "libpod-" },
-		{ "/a//", "a" },
+		{"/c1", "c1"},
+		{"/docker/" ID, ID},
+		{"/system.slice/docker-" ID ".scope", ID},
+		{"/machine.slice/libpod-" ID ".scope/container", ID},
+		{"/kubepods.slice/kubepods-podX.slice/cri-containerd-" ID ".scope", ID},
+		{"/docker/" ID "/system.slice/a.service", ID},
+		{"/lxc.payload.box", "box"},
+		{"/default/c2", "c2"},
+		{"/libpod-", "libpod-"},
+		{"/a//", "a"},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
@@ -112,7 +114,7 @@ static void test_id(void **state)
 	assert_null(identify_id(NULL));
 }
 
-/* ---- runtimes --------------------------------------------------------------------- */
+/* ---- runtimes -------------------------------------------------------------------- */
 
 static void test_runc(void **state)
 {
@@ -135,7 +137,8 @@ static void test_not_by_reused_pid(void **state)
 	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(50, 701, "/other");
 
-	put_runc(*state, "/run/runc/old/state.json", "old", 50, 700, "/sys/fs/cgroup/unified/old", "/b");
+	put_runc(*state, "/run/runc/old/state.json", "old", 50, 700, "/sys/fs/cgroup/unified/old",
+		 "/b");
 	assert_false(identify(&ctx, c)); /* the same pid, but started later */
 	assert_null(c->id);
 }
@@ -146,7 +149,8 @@ static void test_by_cgroup(void **state)
 	_cleanup_(container_unrefp) struct container *c = process(60, 900, "/x/c1/init.scope");
 	_cleanup_(container_unrefp) struct container *other = process(61, 900, "/c1/y");
 
-	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/sys/fs/cgroup/unified/x/c1", "/b");
+	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/sys/fs/cgroup/unified/x/c1",
+		 "/b");
 	assert_true(identify(&ctx, c));
 	assert_string_equal(c->id, "c1");
 	assert_int_equal(c->pid, 50); /* the runtime knows its first process */
@@ -156,7 +160,7 @@ static void test_by_cgroup(void **state)
 
 static void test_extra_root(void **state)
 {
-	static const char *const roots[] = { "/srv/runc", NULL };
+	static const char *const roots[] = {"/srv/runc", NULL};
 	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/whatever");
 
@@ -173,7 +177,8 @@ static void test_crun(void **state)
 	_cleanup_(container_unrefp) struct container *c = process(70, 800, "/c3");
 
 	put(*state, "/run/crun/c3/status",
-	    "{\"pid\":70,\"process-start-time\":800,\"cgroup-path\":\"/c3\",\"bundle\":\"/srv/c3\"}");
+	    "{\"pid\":70,\"process-start-time\":800,\"cgroup-path\":\"/c3\",\"bundle\":\"/srv/"
+	    "c3\"}");
 	put(*state, "/srv/c3/config.json", "{\"annotations\":{\"team\":\"blue\"}}");
 	assert_true(identify(&ctx, c));
 	assert_string_equal(c->runtime, "crun");
@@ -184,10 +189,12 @@ static void test_crun(void **state)
 static void test_podman(void **state)
 {
 	struct runtime_context ctx = { .host_root = *state };
-	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/libpod_parent/libpod-" ID);
+	_cleanup_(container_unrefp) struct container *c =
+		process(50, 700, "/libpod_parent/libpod-" ID);
 	_cleanup_(container_unrefp) struct container *late = process(51, 900, "/libpod-" ID2);
 
-	put_runc(*state, "/run/runc/" ID "/state.json", ID, 50, 700, "/sys/fs/cgroup/libpod_parent/libpod-" ID,
+	put_runc(*state, "/run/runc/" ID "/state.json", ID, 50, 700,
+		 "/sys/fs/cgroup/libpod_parent/libpod-" ID,
 		 "/home/u/st/overlay-containers/" ID "/userdata");
 	put(*state, "/home/u/st/overlay-containers/containers.json", "[]");
 	put(*state, "/home/u/st/overlay-containers/volatile-containers.json",
@@ -227,7 +234,7 @@ static void test_list(void **state)
 	assert_int_equal(pid, 51); /* 50 is another process by now */
 }
 
-/* ---- the host's files ------------------------------------------------------------- */
+/* ---- the host's files ------------------------------------------------------------ */
 
 static void test_stays_in_root(void **state)
 {
@@ -252,12 +259,12 @@ static void test_pipe_in_place_of_file(void **state)
 	assert_int_equal(host_read(*state, "/state.json", &b), -EINVAL); /* and it did not wait */
 }
 
-/* ---- keys ------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------ */
 
 static void test_slots(void **state)
 {
-	struct entry e = { 0 };
-	struct slots s = { 0 };
+	struct entry e = {0};
+	struct slots s = {0};
 	uint64_t first = 0, key;
 
 	slots_init(&s);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The detector and the collection against processes that this test makes as a runtime would: a
- * cgroup of their own, new namespaces, exec. Needs root, BPF and a cgroup v2 mount, and fails without.
+ * cgroup of their own, new namespaces, exec. Needs root, BPF and a cgroup v2 mount, and fails
+ * without.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,7 @@
 
 #define QUICK 200 /* containers that end at once, one after another */
 
-/* ---- cgroups ---------------------------------------------------------------------- */
+/* ---- cgroups --------------------------------------------------------------------- */
 
 static char *cgroup_root; /* where cgroup v2 is mounted */
 
@@ -68,7 +69,8 @@ static void remove_cgroup(const char *path)
 {
 	_cleanup_(freep) char *dir = xasprintf("%s%s", cgroup_root, path);
 
-	for (int i = 0; rmdir(dir) && i < 200; i++) /* its last process may still be on its way out */
+	for (int i = 0; rmdir(dir) && i < 200;
+	     i++) /* its last process may still be on its way out */
 		usleep(5000);
 	assert_int_equal(access(dir, F_OK), -1);
 }
@@ -82,7 +84,7 @@ static void move(pid_t pid, const char *path)
 		_exit(97);
 }
 
-/* ---- a runtime -------------------------------------------------------------------- */
+/* ---- a runtime ------------------------------------------------------------------- */
 
 struct made {
 	const char *cgroup;	    /* of the first process; "" is the root */
@@ -90,7 +92,8 @@ struct made {
 	int namespaces;		    /* CLONE_NEW… */
 	const char *program;	    /* NULL: this one, which waits until it is told to end */
 	pid_t runtime, pid;
-	int to, from; /* the first process ends when `to` is closed, and has started when `from` gives a byte */
+	int to, from; /* the first process ends when `to` is closed, and has started when `from`
+			 gives a byte */
 };
 
 #define CONTAINER (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET)
@@ -151,7 +154,8 @@ static void start(struct made *m)
 		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
 		dup2(pid_pipe[1], 3);
-		close_range(4, ~0u, 0); /* who holds the other ends would keep them from being closed */
+		close_range(4, ~0u,
+			    0); /* who holds the other ends would keep them from being closed */
 		run_runtime(m, 3);
 	}
 	close(to[0]);
@@ -175,7 +179,7 @@ static void end(struct made *m)
 	assert_int_equal(status, 0);
 }
 
-/* ---- what the collection tells ----------------------------------------------------- */
+/* ---- what the collection tells --------------------------------------------------- */
 
 struct seen {
 	unsigned int added, removed;
@@ -196,8 +200,8 @@ static void on_event(void *ctx, enum container_event event, struct container *c)
 	struct seen *s = &f->seen;
 
 	/* There may be others on this machine. */
-	if (s->prefix ? !c->cgroup_path || strncmp(c->cgroup_path, s->prefix, strlen(s->prefix)) :
-			c->pid != s->pid)
+	if (s->prefix ? !c->cgroup_path || strncmp(c->cgroup_path, s->prefix, strlen(s->prefix))
+		      : c->pid != s->pid)
 		return;
 	if (event == CONTAINER_REMOVED) {
 		s->removed++;
@@ -214,7 +218,7 @@ static struct fixture *fixture_new(const char *const *runc_roots, const char *pr
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
 	struct containers_options co = { .runc_roots = runc_roots };
 	struct fixture *f = xnew(struct fixture);
-	struct err err = { 0 };
+	struct err err = {0};
 
 	f->seen.prefix = prefix;
 	if (containers_new(&co, &f->cs, &err))
@@ -253,7 +257,7 @@ static uint64_t namespace_of(pid_t pid, const char *name)
 	return inum | G_NAMESPACE_KEY;
 }
 
-/* ---- tests ------------------------------------------------------------------------ */
+/* ---- tests ----------------------------------------------------------------------- */
 
 static void test_life(void **state)
 {
@@ -299,8 +303,10 @@ static void test_life(void **state)
 
 static void test_children(void **state)
 {
-	_cleanup_(freep) char *name = cgroup_name("children"), *before = xasprintf("%s/before", name);
-	_cleanup_(freep) char *child = xasprintf("%s/child", name), *below = xasprintf("%s/below", child);
+	_cleanup_(freep) char *name = cgroup_name("children"),
+			      *before = xasprintf("%s/before", name);
+	_cleanup_(freep) char *child = xasprintf("%s/child", name),
+			      *below = xasprintf("%s/below", child);
 	uint64_t id = make_cgroup(name), id_before, id_child, id_below;
 	struct made m = { .cgroup = name, .namespaces = CONTAINER };
 	struct fixture *f;
@@ -314,7 +320,7 @@ static void test_children(void **state)
 	id_child = make_cgroup(child);
 	id_below = make_cgroup(below);
 	assert_true(has(f->wanted, id_child) && has(f->wanted, id_below)); /* by the kernel side */
-	containers_map_remove(f->cs, f->wanted, f->seen.container); /* which tells us late */
+	containers_map_remove(f->cs, f->wanted, f->seen.container);	   /* which tells us late */
 	containers_dispatch(f->cs);
 	assert_false(has(f->wanted, id) || has(f->wanted, id_child) || has(f->wanted, id_below));
 	containers_map_add(f->cs, f->wanted, f->seen.container);
@@ -378,7 +384,8 @@ static void test_no_cgroup(void **state)
 static void write_state(const char *root, const char *id, pid_t pid)
 {
 	_cleanup_(closep) int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(freep) char *dir = xasprintf("%s/%s", root, id), *path = xasprintf("%s/state.json", dir);
+	_cleanup_(freep) char *dir = xasprintf("%s/%s", root, id),
+			      *path = xasprintf("%s/state.json", dir);
 	struct proc_stat stat;
 	FILE *f;
 
@@ -391,11 +398,12 @@ static void write_state(const char *root, const char *id, pid_t pid)
 	fclose(f);
 }
 
-/* Without a pid namespace of its own: a container if a runtime says so, else a service with private mounts. */
+/* Without a pid namespace of its own: a container if a runtime says so, else a service with private
+ * mounts. */
 static void test_host_pid(void **state)
 {
 	char root[] = "/tmp/ig-test-XXXXXX";
-	const char *const roots[] = { mkdtemp(root), NULL };
+	const char *const roots[] = {mkdtemp(root), NULL};
 	_cleanup_(freep) char *name = cgroup_name("hostpid"), *dir = xasprintf("%s/named", root),
 			      *file = xasprintf("%s/state.json", dir);
 	struct fixture *f = fixture_new(roots, name);
@@ -456,6 +464,35 @@ static void test_no_keys(void **state)
 	fixture_free(f);
 }
 
+/* A tracer that leaves does not cut off those that came after it. */
+static void test_tracers_leave(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
+	_cleanup_(freep) char *name = cgroup_name("leave");
+	struct fixture *f = fixture_new(NULL, name);
+	uint64_t id = make_cgroup(name);
+	struct made m = { .cgroup = name, .namespaces = CLONE_NEWNS | CLONE_NEWPID };
+	int more[MAX_TRACERS];
+
+	for (size_t i = 0; i < MAX_TRACERS; i++) {
+		more[i] = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", 8, 8, MAX_CGROUPS, &o);
+		assert_int_equal(containers_attach_map(f->cs, more[i], NULL),
+				 i + 1 < MAX_TRACERS ? 0 : -ENOSPC); /* the fixture has one */
+	}
+	containers_detach_map(f->cs, f->wanted);
+	for (size_t i = 0; i < MAX_TRACERS; i += 2)
+		containers_detach_map(f->cs, more[i]);
+	start(&m);
+	for (size_t i = 0; i < MAX_TRACERS; i++) {
+		assert_int_equal(has(more[i], id), i % 2 && i + 1 < MAX_TRACERS);
+		containers_detach_map(f->cs, more[i]);
+		close(more[i]);
+	}
+	end(&m);
+	remove_cgroup(name);
+	fixture_free(f);
+}
+
 static void test_quick(void **state)
 {
 	_cleanup_(freep) char *name = cgroup_name("quick");
@@ -465,8 +502,9 @@ static void test_quick(void **state)
 	for (unsigned int i = 0; i < QUICK; i++) {
 		_cleanup_(freep) char *own = xasprintf("%s-%u", name, i);
 		uint64_t id = make_cgroup(own);
-		struct made m = { .cgroup = own, .namespaces = CLONE_NEWNS | CLONE_NEWPID,
-				  .program = "/bin/true" };
+		struct made m = { .cgroup = own,
+				 .namespaces = CLONE_NEWNS | CLONE_NEWPID,
+				 .program = "/bin/true"};
 
 		start(&m);
 		end(&m);
@@ -490,10 +528,10 @@ static void test_quick(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_life),	 cmocka_unit_test(test_children),
+		cmocka_unit_test(test_life),	      cmocka_unit_test(test_children),
 		cmocka_unit_test(test_shared_cgroup), cmocka_unit_test(test_no_cgroup),
-		cmocka_unit_test(test_host_pid), cmocka_unit_test(test_no_keys),
-		cmocka_unit_test(test_quick),
+		cmocka_unit_test(test_host_pid),      cmocka_unit_test(test_no_keys),
+		cmocka_unit_test(test_tracers_leave), cmocka_unit_test(test_quick),
 	};
 
 	if (argc > 1)

@@ -18,8 +18,10 @@
 static const char runc_state[] =
 	"{\"id\":\"c1\",\"init_process_pid\":17850,\"init_process_start\":181963,"
 	"\"created\":\"2026-11-22T10:58:01.828988069Z\",\"rootless\":false,"
-	"\"config\":{\"labels\":[\"io.container.manager=libpod\",\"a=b=c\",\"broken\",7,\"bundle=/b/c1\"]},"
-	"\"cgroup_paths\":{\"\":\"/sys/fs/cgroup/unified/c1\",\"pids\":\"/sys/fs/cgroup/pids/c1\",\"x\":1}}";
+	"\"config\":{\"labels\":[\"io.container.manager=libpod\",\"a=b=c\",\"broken\",7,\"bundle=/"
+	"b/c1\"]},"
+	"\"cgroup_paths\":{\"\":\"/sys/fs/cgroup/unified/c1\",\"pids\":\"/sys/fs/cgroup/pids/"
+	"c1\",\"x\":1}}";
 
 /* As crun 1.8.1. */
 static const char crun_status[] =
@@ -74,10 +76,12 @@ static void test_config(void **state)
 static void test_podman(void **state)
 {
 	static const char text[] =
-		"[{\"id\":\"aa\",\"names\":[\"other\"]},{\"id\":\"bb\",\"names\":[\"n\"],\"image\":\"84c8\","
-		"\"metadata\":\"{\\\"image-name\\\":\\\"localhost/busybox:lab\\\",\\\"name\\\":\\\"c1\\\"}\"},"
+		"[{\"id\":\"aa\",\"names\":[\"other\"]},{\"id\":\"bb\",\"names\":[\"n\"],\"image\":"
+		"\"84c8\","
+		"\"metadata\":\"{\\\"image-name\\\":\\\"localhost/"
+		"busybox:lab\\\",\\\"name\\\":\\\"c1\\\"}\"},"
 		"{\"id\":\"cc\",\"names\":[\"plain\"],\"metadata\":\"{broken\"}]";
-	struct podman_container p = { 0 };
+	struct podman_container p = {0};
 
 	assert_int_equal(oci_parse_podman(text, sizeof(text) - 1, "bb", &p), 0);
 	assert_string_equal(p.name, "c1");
@@ -95,8 +99,15 @@ static void test_podman(void **state)
 static void test_malformed(void **state)
 {
 	static const char *const bad[] = {
-		"", "{", "null", "[]", "{}", "{\"id\":\"x\"}", "{\"id\":7,\"init_process_pid\":1}",
-		"{\"id\":\"x\",\"init_process_pid\":-1}", "{\"id\":\"x\",\"init_process_pid\":4294967297}",
+		"",
+		"{",
+		"null",
+		"[]",
+		"{}",
+		"{\"id\":\"x\"}",
+		"{\"id\":7,\"init_process_pid\":1}",
+		"{\"id\":\"x\",\"init_process_pid\":-1}",
+		"{\"id\":\"x\",\"init_process_pid\":4294967297}",
 		"{\"id\":\"x\",\"init_process_pid\":1} trailing",
 	};
 	struct oci_state s = { .pid = 7 };
@@ -138,17 +149,17 @@ static void test_time(void **state)
 		const char *text;
 		uint64_t ns; /* 0: malformed */
 	} cases[] = {
-		{ "2026-11-22T10:58:02.119552Z", 1795345082119552000 },
-		{ "2026-11-22T12:58:02+02:00", 1795345082000000000 },
-		{ "2026-11-22T05:28:02.5-05:30", 1795345082500000000 },
-		{ "1970-01-01T00:00:01Z", 1000000000 },
-		{ "2026-11-22T10:58:02.1234567891234Z", 1795345082123456789 },
-		{ "2026-11-22 10:58:02Z", 0 },
-		{ "2026-11-22T10:58:02", 0 },
-		{ "2026-11-22T10:58:02+0200", 0 },
-		{ "1969-01-01T00:00:00Z", 0 },
-		{ "9999-01-01T00:00:00Z", 0 },
-		{ "", 0 },
+		{"2026-11-22T10:58:02.119552Z", 1795345082119552000},
+		{"2026-11-22T12:58:02+02:00", 1795345082000000000},
+		{"2026-11-22T05:28:02.5-05:30", 1795345082500000000},
+		{"1970-01-01T00:00:01Z", 1000000000},
+		{"2026-11-22T10:58:02.1234567891234Z", 1795345082123456789},
+		{"2026-11-22 10:58:02Z", 0},
+		{"2026-11-22T10:58:02", 0},
+		{"2026-11-22T10:58:02+0200", 0},
+		{"1969-01-01T00:00:00Z", 0},
+		{"9999-01-01T00:00:00Z", 0},
+		{"", 0},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
@@ -162,8 +173,9 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_runc),	  cmocka_unit_test(test_crun),	cmocka_unit_test(test_config),
-		cmocka_unit_test(test_podman),	  cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_runc),	  cmocka_unit_test(test_crun),
+		cmocka_unit_test(test_config),	  cmocka_unit_test(test_podman),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_time),
 	};
 

@@ -26,15 +26,20 @@ static void test_stat(void **state)
 	struct proc_stat s;
 
 	/* A name may hold what looks like the rest of the line. */
-	assert_int_equal(stat_of("17 (a) R 1 (b c) S 42 17 17 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 18196 1 2\n", &s),
+	assert_int_equal(stat_of("17 (a) R 1 (b c) S 42 17 17 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 "
+				 "0 18196 1 2\n",
+				 &s),
 			 0);
 	assert_int_equal(s.ppid, 42);
 	assert_int_equal(s.start_ticks, 18196);
 	assert_int_equal(stat_of("", &s), -EINVAL);
 	assert_int_equal(stat_of("17 (a)", &s), -EINVAL);
-	assert_int_equal(stat_of("17 (a) S x 17 17 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 18196", &s), -EINVAL);
+	assert_int_equal(stat_of("17 (a) S x 17 17 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 18196", &s),
+			 -EINVAL);
 	assert_int_equal(stat_of("17 (a) S 4 17 17 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0", &s), -EINVAL);
-	assert_int_equal(stat_of("17 (a) S 99999999999 17 17 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 5", &s), -EINVAL);
+	assert_int_equal(
+		stat_of("17 (a) S 99999999999 17 17 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 5", &s),
+		-EINVAL);
 }
 
 static void test_nspid(void **state)
@@ -119,8 +124,9 @@ static void test_self(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stat),  cmocka_unit_test(test_nspid),	cmocka_unit_test(test_cgroups),
-		cmocka_unit_test(test_mount), cmocka_unit_test(test_namespace), cmocka_unit_test(test_self),
+		cmocka_unit_test(test_stat),	  cmocka_unit_test(test_nspid),
+		cmocka_unit_test(test_cgroups),	  cmocka_unit_test(test_mount),
+		cmocka_unit_test(test_namespace), cmocka_unit_test(test_self),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,9 +12,9 @@
 #include "containers/selector.h"
 
 static struct container_label labels[] = {
-	{ "app", "web" },
-	{ "tier", "front" },
-	{ "empty", "" },
+	{"app", "web"},
+	{"tier", "front"},
+	{"empty", ""},
 };
 
 static const struct container web = {
@@ -94,7 +94,8 @@ static void test_annotations(void **state)
 
 static void test_together(void **state)
 {
-	struct selector_options o = { .container_name = "web-*", .image = "*nginx*", .annotations = "app" };
+	struct selector_options o = {
+		.container_name = "web-*", .image = "*nginx*", .annotations = "app"};
 
 	assert_true(matches(o, &web));
 	o.image = "*mysql*";
@@ -104,13 +105,13 @@ static void test_together(void **state)
 static void test_malformed(void **state)
 {
 	static const struct selector_options bad[] = {
-		{ .container_name = "a,,b" }, { .container_id = "," },	   { .image = "!" },
-		{ .annotations = "=x" },      { .annotations = "a=b,!=x" }, { .labels = "a," },
+		{ .container_name = "a,,b" }, { .container_id = "," },	{ .image = "!" },
+		{ .annotations = "=x" },	    { .annotations = "a=b,!=x" }, { .labels = "a," },
 	};
 
 	for (size_t i = 0; i < array_size(bad); i++) {
 		struct selector *s = NULL;
-		struct err err = { 0 };
+		struct err err = {0};
 
 		assert_int_equal(selector_new(&bad[i], &s, &err), -EINVAL);
 		assert_null(s);
@@ -121,8 +122,9 @@ static void test_malformed(void **state)
 static void test_is_all(void **state)
 {
 	static const struct selector_options some[] = {
-		{ .container_name = "a" }, { .container_id = "a" }, { .image = "a" },  { .annotations = "a" },
-		{ .namespace_ = "a" },	   { .pod = "a" },	    { .labels = "a" },
+		{ .container_name = "a" }, { .container_id = "a" }, { .image = "a" },
+		{ .annotations = "a" },	 { .namespace_ = "a" },	{ .pod = "a" },
+		{ .labels = "a" },
 	};
 	struct selector *s;
 
@@ -139,9 +141,9 @@ static void test_is_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	    cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_unknown_text), cmocka_unit_test(test_annotations),
-		cmocka_unit_test(test_together),    cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_together),     cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_is_all),
 	};
 
