@@ -66,7 +66,7 @@ static int list_all(struct err *err)
 		r = show(v, source, gadget_builtin(i)->name, err);
 	if (!r) {
 		view_table_end(v, source);
-		view_flush(v);
+		r = view_flags_finish(v, err);
 	}
 	view_free(v);
 	schema_unref(s);

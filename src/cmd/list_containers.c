@@ -101,8 +101,7 @@ static int watch(struct list *l, struct err *err)
 	containers_subscribe(l->containers, on_event, l);
 	if (!view_flush(l->view))
 		loop_run(&l->loop);
-	view_flush(l->view);
-	return 0;
+	return view_flags_finish(l->view, err);
 }
 
 static int list_all(struct list *l, struct err *err)
@@ -122,8 +121,7 @@ static int list_all(struct list *l, struct err *err)
 		return watch(l, err);
 	containers_each(l->containers, on_each, l);
 	view_table_end(l->view, l->source);
-	view_flush(l->view);
-	return 0;
+	return view_flags_finish(l->view, err);
 }
 
 static int list_main(int argc, char **argv)

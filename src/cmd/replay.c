@@ -150,7 +150,7 @@ static int replay_main(int argc, char **argv)
 	r = p.path ? selector_flags_new(&selector, &err) : err_set(&err, -EINVAL, "name a record file");
 	p.selector = selector;
 	r = r ?: replay_file(&p, &err);
-	sink_done(&p.sink, NULL);
+	r = sink_done(&p.sink, r ? NULL : &err) ?: r;
 	record_reader_free(p.reader);
 	selector_free(selector);
 	free(p.shown);

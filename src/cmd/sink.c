@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/view_flags.h"
 #include "containers/container.h"
 
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err)
@@ -28,8 +29,9 @@ int sink_init(struct sink *s, const struct view_options *o, const char *record, 
 
 int sink_done(struct sink *s, struct err *err)
 {
-	int r = record_writer_close(s->file, err);
+	int r = view_flags_finish(s->view, err);
 
+	r = record_writer_close(s->file, r ? NULL : err) ?: r;
 	view_free(s->view);
 	for (size_t i = 0; i < s->n_sources; i++)
 		schema_unref(s->sources[i].schema);

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -66,4 +67,11 @@ void view_flags_options(struct view_options *ret)
 		ret->columns = size.ws_col;
 	else if (terminal && columns && !parse_u64(columns, &width) && width < 10000)
 		ret->columns = (unsigned int)width;
+}
+
+int view_flags_finish(struct view *v, struct err *err)
+{
+	int r = v ? view_flush(v) : 0;
+
+	return r && r != -EPIPE ? err_set(err, r, "cannot write the output: %s", strerror(-r)) : 0;
 }

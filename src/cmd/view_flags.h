@@ -9,3 +9,9 @@ extern const struct flag_table view_flags;
 
 /* What the flags said, with the terminal's width and colours looked up. Filters stay owned by the command line. */
 void view_flags_options(struct view_options *ret);
+
+/*
+ * The last flush of a command: 0 also where the reader went away, which is the reader's wish; -errno and words where
+ * the output could not be written. NULL is fine.
+ */
+int view_flags_finish(struct view *v, struct err *err);
