@@ -28,6 +28,7 @@
 #define DEADLINE_S 5
 #define MEMORY_BYTES (256u << 20) /* beyond what the process had at the fork */
 #define MAX_REPORT_BYTES 4096
+#define MAX_PLACEHOLDERS 1024 /* descriptors of empty memory files: libbpf 1.4 and later take one for each map */
 #define NOBODY 65534
 
 /* In the child: where libbpf's words go, and the only descriptor that it has. */
@@ -71,7 +72,7 @@ static int limit(void)
 		{ RLIMIT_CPU, DEADLINE_S },
 		{ RLIMIT_CORE, 0 },
 		{ RLIMIT_FSIZE, 0 },
-		{ RLIMIT_NOFILE, 0 },
+		{ RLIMIT_NOFILE, MAX_PLACEHOLDERS },
 		{ RLIMIT_NPROC, 0 },
 	};
 
@@ -123,6 +124,8 @@ static int filter_calls(void)
 		SCMP_SYS(sched_yield),
 		SCMP_SYS(clock_gettime),
 		SCMP_SYS(sigaltstack),
+		SCMP_SYS(memfd_create), /* stays empty: RLIMIT_FSIZE */
+		SCMP_SYS(close),
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = f ? 0 : -ENOMEM;
@@ -138,6 +141,9 @@ static int filter_calls(void)
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
 				     SCMP_A0(SCMP_CMP_EQ, REPORT_FD, 0));
+	if (!r) /* a placeholder below 3, where our own caller had closed those */
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				     SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0));
 	if (!r)
 		r = seccomp_load(f);
 	seccomp_release(f);

@@ -389,7 +389,9 @@ static void test_child_reports_crash(void **state)
 	object_read("sample_top", &b);
 	object_type(&b, BTF_KIND_VAR, "g_wanted")->type = 1000000;
 	assert_int_equal(object_try_open(b.data, b.len, &err), -EINVAL);
-	assert_string_equal(err.text, "libbpf cannot read this object (it crashed: SIGSEGV)");
+	/* libbpf 1.1 crashes; later ones look first. */
+	assert_true(!strcmp(err.text, "libbpf cannot read this object (it crashed: SIGSEGV)") ||
+		    strstr(err.text, "invalid referenced type"));
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 }
@@ -418,7 +420,8 @@ static void test_child_is_stopped(void **state)
 		object_type_id(&b, BTF_KIND_TYPEDEF, "g_pid");
 	type_of_itself(&b);
 	assert_int_equal(object_try_open(b.data, b.len, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "took too long"));
+	/* libbpf 1.1 goes round for ever; later ones may refuse it. */
+	assert_true(strstr(err.text, "took too long") || strstr(err.text, "libbpf refuses this object"));
 	assert_true(time(NULL) - start < 10);
 }
 
