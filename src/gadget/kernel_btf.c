@@ -140,6 +140,16 @@ static int map_vmlinux(struct bytes *ret, struct err *err)
 	return 0;
 }
 
+bool kernel_btf_has_name(const char *name)
+{
+	_cleanup_(munmap_bytes) struct bytes raw = {};
+	size_t n = strlen(name) + 2;
+	_cleanup_(freep) char *word = xcalloc(1, n); /* between the NULs of its neighbours */
+
+	memcpy(word + 1, name, n - 2);
+	return !map_vmlinux(&raw, NULL) && memmem(raw.data, raw.size, word, n);
+}
+
 /* ---- the file that libbpf is given --------------------------------------------------------- */
 
 static int write_all(int fd, const struct buf *b)

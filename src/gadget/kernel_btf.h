@@ -37,6 +37,12 @@ static inline const char *kernel_btf_path(const struct kernel_btf *b)
 	return b->fd >= 0 ? b->path : NULL;
 }
 
+/*
+ * Does the kernel's BTF hold this name? (Of a type, function or field: this is for names that say
+ * what they are, such as btf_trace_sched_switch.) False also where there is no BTF.
+ */
+bool kernel_btf_has_name(const char *name);
+
 /* ---- the parts, for tests ---------------------------------------------------------------- */
 
 /*

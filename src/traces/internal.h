@@ -16,6 +16,9 @@
  */
 #define END_GRACE_NS 300000000ull
 #define READ_INTERVAL_NS 25000000ull
+/* At the start somebody waits for the first record. */
+#define EAGER_INTERVAL_NS 3000000ull
+#define EAGER_TIME_NS 250000000ull
 #define LOSS_INTERVAL_NS 1000000000ull
 #define TOP_INTERVAL_NS 1000000000ull
 
@@ -60,6 +63,7 @@ struct traces {
 	struct ending *endings;
 	size_t n_endings, room_endings;
 	int epoll_fd, read_timer, loss_timer;
+	uint64_t eager_until; /* boot clock; 0: the read timer has its usual pace */
 	uint64_t now;	 /* boot clock at the start of this dispatch */
 	uint64_t newest; /* boot clock when a record newer than that was met */
 };

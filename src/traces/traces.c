@@ -29,16 +29,22 @@ static int watch(struct traces *ts, int fd, struct err *err)
 	return 0;
 }
 
-/* A timer that makes the collection's descriptor readable every `interval` ns. */
-static int add_timer(struct traces *ts, uint64_t interval, int *ret, struct err *err)
+static int set_timer(int fd, uint64_t interval)
 {
 	struct timespec t = { .tv_sec = (time_t)(interval / 1000000000),
 			      .tv_nsec = (long)(interval % 1000000000) };
 	struct itimerspec spec = { t, t };
+
+	return timerfd_settime(fd, 0, &spec, NULL);
+}
+
+/* A timer that makes the collection's descriptor readable every `interval` ns. */
+static int add_timer(struct traces *ts, uint64_t interval, int *ret, struct err *err)
+{
 	_cleanup_(closep) int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	int r;
 
-	if (fd < 0 || timerfd_settime(fd, 0, &spec, NULL) < 0)
+	if (fd < 0 || set_timer(fd, interval) < 0)
 		return err_set(err, -errno, "making a timer: %s", strerror(errno));
 	r = watch(ts, fd, err);
 	if (r < 0)
@@ -213,7 +219,7 @@ int traces_start(struct traces *ts, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	r = add_timer(ts, READ_INTERVAL_NS, &ts->read_timer, err);
+	r = add_timer(ts, EAGER_INTERVAL_NS, &ts->read_timer, err);
 	if (r >= 0)
 		r = add_timer(ts, LOSS_INTERVAL_NS, &ts->loss_timer, err);
 	for (size_t i = 0; r >= 0 && i < ts->n_traces; i++)
@@ -224,6 +230,7 @@ int traces_start(struct traces *ts, struct err *err)
 		return r;
 	}
 	ts->started = true;
+	ts->eager_until = boot_now() + EAGER_TIME_NS;
 	return 0;
 }
 
@@ -238,6 +245,10 @@ void traces_dispatch(struct traces *ts)
 		return;
 	ts->now = boot_now();
 	timer_passed(ts->read_timer);
+	if (ts->eager_until && ts->now >= ts->eager_until) {
+		set_timer(ts->read_timer, READ_INTERVAL_NS);
+		ts->eager_until = 0;
+	}
 	containers_dispatch(ts->containers); /* names before records */
 	read_rings(ts);
 	for (size_t i = 0; i < ts->n_traces; i++) {

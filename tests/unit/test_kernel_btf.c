@@ -274,6 +274,13 @@ static void test_file_for_an_object(void **state)
 	assert_null(kernel_btf_path(&types));
 }
 
+static void test_names_of_the_kernel(void **state)
+{
+	assert_true(kernel_btf_has_name("btf_trace_sched_process_exec"));
+	assert_false(kernel_btf_has_name("btf_trace_sched_process_exe")); /* whole names only */
+	assert_false(kernel_btf_has_name("btf_trace_no_such_thing"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_real_structs),
 		cmocka_unit_test(test_names_of_an_object),
 		cmocka_unit_test(test_file_for_an_object),
+		cmocka_unit_test(test_names_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
