@@ -90,7 +90,7 @@ HEADER_FIELDS = {"sh_name": (0, "<I"), "sh_type": (4, "<I"), "sh_offset": (24, "
 def test_wrong_section_headers(good, tmp_path):
     """Each field of each section's header, with values beyond every bound."""
     path = tmp_path / "x.bpf.o"
-    accepted = 0
+    refusals = 0
     for at, _, _ in sections(good).values():
         for offset, form in HEADER_FIELDS.values():
             for value in (0xfffffff0, 0x7fffffff):
@@ -99,8 +99,8 @@ def test_wrong_section_headers(good, tmp_path):
                 path.write_bytes(bad)
                 # Some fields mean nothing to a reader of BPF: then it is a good object, or one that the verifier refuses (2).
                 done = refused(path, codes=(0, 2, 5))
-                accepted += done.returncode == 0
-    assert accepted < 150
+                refusals += done.returncode != 0
+    assert refusals > 50
 
 
 @pytest.mark.parametrize("section", (".BTF", ".BTF.ext", ".symtab", ".strtab", ".maps", ".gadget", ".rodata"))
