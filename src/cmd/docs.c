@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig docs: the page of a gadget, in Markdown, from its own object. */
+/* ig docs: a gadget's page, or the table of all gadgets, in Markdown, from the objects themselves. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +20,11 @@ static int set_gadget(void *ctx, const char *word, struct err *err)
 
 static void head(const struct gadget *g)
 {
-	printf("# %s\n\n%s\n", gadget_name(g), gadget_doc(g));
+	const char *doc = gadget_doc(g), *rest = strchr(doc, '\n');
+
+	printf("# %s\n\n%.*s.\n", gadget_name(g), (int)strcspn(doc, "\n"), doc);
+	if (rest)
+		printf("\n%s\n", rest + 1);
 	if (gadget_n_aliases(g))
 		printf("\nAlso known as");
 	for (size_t i = 0; i < gadget_n_aliases(g); i++)
@@ -42,15 +46,28 @@ static void params(const struct gadget *g)
 	}
 }
 
-static const char *json_type(const struct field *f)
+static const char *type_name(const struct field *f)
 {
 	static const char *const names[] = {
-		[KIND_NONE] = "object", [KIND_UINT] = "number", [KIND_INT] = "number", [KIND_BOOL] = "boolean",
-		[KIND_CHARS] = "text",	[KIND_BYTES] = "bytes",	[KIND_TEXT] = "text",  [KIND_LIST] = "list of texts",
-		[KIND_CSTR] = "text",
+		[KIND_NONE] = "group",	[KIND_UINT] = "number", [KIND_INT] = "number",
+		[KIND_BOOL] = "yes/no", [KIND_CHARS] = "text",	[KIND_BYTES] = "bytes",
+		[KIND_TEXT] = "text",	[KIND_LIST] = "list",	[KIND_CSTR] = "text",
 	};
 
+	if (f->n_enum_values)
+		return "name";
 	return f->type && !strncmp(f->type, "g_", 2) ? f->type + 2 : names[f->kind];
+}
+
+/* A column unless asked otherwise: not hidden, no mere group, no part of a column. */
+static bool is_column(const struct schema *s, const struct field *f)
+{
+	if (f->flags & FIELD_HIDDEN)
+		return false;
+	for (int at = f->parent; at >= 0; at = s->fields[at].parent)
+		if (!field_is_mere_group(&s->fields[at]))
+			return false;
+	return true;
 }
 
 static void source(const struct gadget_source *s)
@@ -61,21 +78,54 @@ static void source(const struct gadget_source *s)
 		[SOURCE_SNAPSHOT] = "a table, once",
 	};
 
-	printf("\n## Fields of `%s`: %s\n\n| field | type | shown | meaning |\n|---|---|---|---|\n", s->name,
+	printf("\n## Fields of `%s`: %s\n\n| field | type | column | meaning |\n|---|---|---|---|\n", s->name,
 	       kinds[s->kind]);
 	for (size_t i = 0; i < s->schema->n_fields; i++) {
 		const struct field *f = &s->schema->fields[i];
 
-		if (f->flags & FIELD_INTERNAL || (f->kind == KIND_NONE && !f->format))
+		if (f->flags & FIELD_INTERNAL || field_is_mere_group(f))
 			continue;
-		printf("| `%s` | %s | %s | %s |\n", f->name, json_type(f), f->flags & FIELD_HIDDEN ? "" : "yes",
+		printf("| `%s` | %s | %s | %s |\n", f->name, type_name(f), is_column(s->schema, f) ? "yes" : "",
 		       f->doc ?: "");
 	}
+	puts("\nEvery record also has its container's fields: `runtime.containerName`, `runtime.containerId` …");
+}
+
+static int page(const char *name, struct err *err)
+{
+	struct gadget *g = NULL;
+	int r = gadget_open(name, NULL, &g, err);
+
+	if (r)
+		return r;
+	head(g);
+	params(g);
+	for (size_t i = 0; i < gadget_n_sources(g); i++)
+		source(gadget_source(g, i));
+	gadget_free(g);
+	return 0;
+}
+
+static int index_of_all(struct err *err)
+{
+	puts("| gadget | also | what it does |\n|---|---|---|");
+	for (size_t i = 0; i < gadget_builtin_count(); i++) {
+		struct gadget *g = NULL;
+		int r = gadget_open_builtin(gadget_builtin(i)->name, NULL, &g, err);
+
+		if (r)
+			return r;
+		printf("| `%s` | ", gadget_name(g));
+		for (size_t a = 0; a < gadget_n_aliases(g); a++)
+			printf("%s%s", a ? ", " : "", gadget_alias(g, a));
+		printf(" | %.*s |\n", (int)strcspn(gadget_doc(g), "\n"), gadget_doc(g));
+		gadget_free(g);
+	}
+	return 0;
 }
 
 static int docs_main(int argc, char **argv)
 {
-	struct gadget *g = NULL;
 	struct err err = { 0 };
 	struct flags flags;
 	int exit_code, r;
@@ -84,15 +134,8 @@ static int docs_main(int argc, char **argv)
 	flags.word = set_gadget;
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = opt_gadget ? gadget_open(opt_gadget, NULL, &g, &err) : err_set(&err, -EINVAL, "name a gadget");
-	if (r)
-		return command_fail(r, &err);
-	head(g);
-	params(g);
-	for (size_t i = 0; i < gadget_n_sources(g); i++)
-		source(gadget_source(g, i));
-	gadget_free(g);
-	return EXIT_OK;
+	r = opt_gadget ? page(opt_gadget, &err) : index_of_all(&err);
+	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
 static void complete(int argc, char **argv)
@@ -103,8 +146,8 @@ static void complete(int argc, char **argv)
 
 static const struct command docs = {
 	.name = "docs",
-	.summary = "Show a gadget's page: what it tells, its fields and flags",
-	.usage = "GADGET",
+	.summary = "Show a gadget's page (fields, flags), or the table of all gadgets, as Markdown",
+	.usage = "[GADGET]",
 	.run = docs_main,
 	.complete = complete,
 };

@@ -354,7 +354,7 @@ static int bind_value(const struct condition *c, struct bound_condition *b, stru
 	const struct field *f = b->field;
 
 	b->op = c->op;
-	if (f->kind == KIND_NONE && f->format->width == 0)
+	if (field_is_mere_group(f))
 		return err_set(err, -EINVAL, "filter: '%s' is a group of fields; name one of them",
 			       f->name);
 	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)

@@ -48,6 +48,12 @@ struct format {
 	int (*parse_bytes)(const struct field *f, const char *word, unsigned char *ret);
 };
 
+/* A group that is shown only by its members; others (an endpoint) have a text of their own. */
+static inline bool field_is_mere_group(const struct field *f)
+{
+	return f->kind == KIND_NONE && !f->format->width;
+}
+
 /* The format of a type's name where it fits kind and size, else the kind's plain one; not NULL. */
 const struct format *format_find(const char *type, enum kind kind, uint32_t size);
 

@@ -153,7 +153,7 @@ int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **
 		keys[i].field = schema_require(s, words[i] + sign, err);
 		if (!keys[i].field)
 			return err_wrap(err, -ENOENT, "--sort");
-		if (keys[i].field->kind == KIND_NONE && !keys[i].field->format->width)
+		if (field_is_mere_group(keys[i].field))
 			return err_set(err, -EINVAL,
 				       "--sort: '%s' is a group of fields; name one of them",
 				       words[i] + sign);

@@ -259,7 +259,7 @@ static int attach_failed(const struct gadget *g, const struct program *p, int rc
 			       p->hook->word, p->target);
 	case -EACCES:
 		if (geteuid() == 0)
-			return err_set(err, -EINVAL,
+			return err_set(err, -EBADMSG,
 				       "%s: program %s reads more arguments than %s %s has",
 				       g->name, name, p->hook->word, p->target);
 		/* fallthrough */

@@ -115,7 +115,8 @@ void gadget_load_options_init(struct gadget_load_options *o);
 
 /*
  * Loads programs and maps into the kernel. -EPERM: not allowed (not root, or the kernel refuses
- * this kind of program); -ENOTSUP: the kernel lacks BTF or a hook; -EINVAL: the verifier said no.
+ * this kind of program); -ENOTSUP: the kernel lacks BTF or a hook; -EBADMSG: the
+ * object's fault: the verifier said no, or its maps are not those of gadget.bpf.h.
  */
 int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct err *err);
 int gadget_attach(struct gadget *g, struct err *err);

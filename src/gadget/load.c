@@ -63,7 +63,7 @@ static int set_rings(struct gadget *g, const struct gadget_load_options *o, uint
 		if (g->sources[i].pub.kind != SOURCE_TRACER)
 			continue;
 		if (!m || bpf_map__type(m) != BPF_MAP_TYPE_RINGBUF)
-			return err_set(err, -EINVAL, "%s: source %s has no ring", g->name,
+			return err_set(err, -EBADMSG, "%s: source %s has no ring", g->name,
 				       g->sources[i].pub.name);
 		if (ring_bytes(o->buffer_bytes ? o->buffer_bytes : bpf_map__max_entries(m), &bytes))
 			return err_set(err, -EINVAL, "%s: a ring has at most 1 GiB", g->name);
@@ -194,7 +194,7 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 	int id = r.btf ? btf__find_by_name_kind(r.btf, ".rodata", BTF_KIND_DATASEC) : -1;
 
 	if (!initial || id < 0)
-		return err_set(err, -EINVAL, "%s: not made with gadget.bpf.h: no constants",
+		return err_set(err, -EBADMSG, "%s: not made with gadget.bpf.h: no constants",
 			       g->name);
 	r.section = btf__type_by_id(r.btf, id);
 	_cleanup_(freep) unsigned char *bytes = xcalloc(1, r.size);
@@ -207,7 +207,7 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 		if (!p->value)
 			continue;
 		if (p->place.offset > r.size || p->place.size > r.size - p->place.offset)
-			return err_set(err, -EINVAL, "%s: parameter %s lies outside the constants",
+			return err_set(err, -EBADMSG, "%s: parameter %s lies outside the constants",
 				       g->name, p->pub.name);
 		memcpy(bytes + p->place.offset, p->value, p->place.size);
 	}
@@ -288,7 +288,7 @@ static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, s
 	const char *why = reason.len ? buf_cstr(&reason) : strerror(-rc);
 
 	if (verifier)
-		return err_set(err, -EINVAL, "%s: the kernel's verifier refused program %s: %s",
+		return err_set(err, -EBADMSG, "%s: the kernel's verifier refused program %s: %s",
 			       g->name, buf_cstr(&program), why);
 	switch (rc) {
 	case -EPERM:

@@ -85,7 +85,7 @@ static int read_rungs(struct bpf_object *object, struct ladder *l, const char *g
 		r->hook = hook_find(bpf_program__section_name(p), &r->target);
 		r->optional = program_tag(object, p, "optional") != NULL;
 		if (tag && parse_rung(r, tag))
-			return err_set(err, -EINVAL, "%s: program %s has a bad tag 'rung:%s'",
+			return err_set(err, -EBADMSG, "%s: program %s has a bad tag 'rung:%s'",
 				       gadget, bpf_program__name(p), tag);
 	}
 	return 0;

@@ -576,7 +576,7 @@ static void test_refused_by_verifier(void **state)
 {
 	struct err err = {};
 
-	assert_int_equal(load_changed("sample_refused", NULL, NULL, &err), -EINVAL);
+	assert_int_equal(load_changed("sample_refused", NULL, NULL, &err), -EBADMSG);
 	assert_non_null(strstr(err.text, "verifier refused program careless: "));
 	assert_non_null(strstr(err.text, "map_value_or_null"));
 	assert_null(strchr(err.text, '\n'));
