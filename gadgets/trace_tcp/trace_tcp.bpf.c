@@ -228,14 +228,10 @@ int set_state(struct bpf_raw_tracepoint_args *ctx)
 
 /* ---- what the calls tell --------------------------------------------------------------------- */
 
-static __always_inline int call_begins(int fd, const void *address)
+static __always_inline int call_begins(g_container c, int fd, const void *address)
 {
-	struct tcp_call *call;
-	g_container c;
+	struct tcp_call *call = pending_begin(calls, c);
 
-	if (!wanted(&c))
-		return 0;
-	call = pending_begin(calls, c);
 	if (!call)
 		return 0;
 	call->container = c;
@@ -256,8 +252,9 @@ SEC("tp/syscalls/sys_enter_connect")
 int enter_connect(struct syscall_enter *ctx)
 {
 	struct socket *socket;
+	g_container c;
 
-	if (accept_only)
+	if (accept_only || !wanted(&c))
 		return 0;
 	/*
 	 * Asking how the connect before went: the state tells that. What is no socket shows at the
@@ -266,7 +263,7 @@ int enter_connect(struct syscall_enter *ctx)
 	socket = socket_of_file(file_of_fd(ctx->args[0]));
 	if (BPF_CORE_READ(socket, state) == SS_CONNECTING)
 		return 0;
-	return call_begins(ctx->args[0], (const void *)ctx->args[1]);
+	return call_begins(c, ctx->args[0], (const void *)ctx->args[1]);
 }
 
 SEC("tp/syscalls/sys_exit_connect")
@@ -334,6 +331,13 @@ static __noinline int accepted(__s64 ret)
 	return 0;
 }
 
+static __always_inline int accept_begins(int fd)
+{
+	g_container c;
+
+	return !connect_only && wanted(&c) ? call_begins(c, fd, NULL) : 0;
+}
+
 static __always_inline int accept_ends(__s64 ret)
 {
 	if (connect_only)
@@ -344,7 +348,7 @@ static __always_inline int accept_ends(__s64 ret)
 SEC("tp/syscalls/sys_enter_accept")
 int enter_accept(struct syscall_enter *ctx)
 {
-	return connect_only ? 0 : call_begins(ctx->args[0], NULL);
+	return accept_begins(ctx->args[0]);
 }
 
 SEC("tp/syscalls/sys_exit_accept")
@@ -356,7 +360,7 @@ int exit_accept(struct syscall_exit *ctx)
 SEC("tp/syscalls/sys_enter_accept4")
 int enter_accept4(struct syscall_enter *ctx)
 {
-	return connect_only ? 0 : call_begins(ctx->args[0], NULL);
+	return accept_begins(ctx->args[0]);
 }
 
 SEC("tp/syscalls/sys_exit_accept4")
