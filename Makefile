@@ -192,5 +192,11 @@ bench: all
 check-kernels check-soak check-k8s:
 	@echo "make: no suite $@ yet" >&2; exit 2
 
+# The README's table of gadgets.
+.PHONY: docs
+docs: $(B)/ig
+	{ sed '/^<!-- made by/q' README.md; $(B)/ig docs; sed -n '/^<!-- end -->/,$$p' README.md; } > $(B)/README.md
+	cp $(B)/README.md README.md
+
 .DELETE_ON_ERROR:
 .SECONDARY: $(GADGETS:%=$(B)/gadgets/%.bpf.o) $(OWN_BPF:%=$(B)/bpf/%.bpf.o)
