@@ -94,7 +94,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 16384);
+	__uint(max_entries, G_SLOTS);
 	__type(key, __u32);
 	__type(value, struct g_counters);
 } g_counters SEC(".maps"); /* by slot of the container */

@@ -93,3 +93,4 @@ struct g_counters {
 #define G_NAMESPACE_KEY 0x8000000000000000ull
 #define G_BY_NAMESPACE 0xffffffffffffffffull
 #define G_HOST 0 /* g_container of the host's own processes: slot 0 */
+#define G_SLOTS 16385

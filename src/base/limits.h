@@ -2,7 +2,8 @@
 /* What the outside can make grow, in one place. What is dropped for a limit is counted and said. */
 #pragma once
 
-#define MAX_CONTAINERS 16384		 /* containers known at a time; also slots of every counter map */
+#define MAX_CONTAINERS 16384		 /* containers known at a time */
+#define MAX_SLOTS (MAX_CONTAINERS + 1)	 /* of every counter map: slot 0 is the host */
 #define MAX_CGROUPS 65536		 /* cgroups followed, child cgroups included */
 #define MAX_TRACERS 64			 /* tracers that run at a time */
 #define MAX_OBJECT_BYTES (16u << 20)	 /* a gadget's object file */

@@ -264,7 +264,7 @@ static void on_start(struct containers *cs, const struct detector_start *start)
 	struct entry *e;
 
 	cs->slots.waiting -= cs->slots.waiting > 0;
-	if (container_slot(key) >= MAX_CONTAINERS || slots_entry(&cs->slots, key))
+	if (container_slot(key) >= MAX_SLOTS || slots_entry(&cs->slots, key))
 		return;
 	e = entry_new(cs, event_container(cs, start));
 	e->has_netns = start->event.flags & DETECTOR_NETNS;

@@ -32,9 +32,9 @@ struct slot {
 
 /* Keys: slots.c. Slot 0 is the host's. */
 struct slots {
-	struct slot *slots; /* MAX_CONTAINERS */
+	struct slot *slots; /* MAX_SLOTS */
 	uint32_t fresh;	    /* slots from here on were never used */
-	uint32_t *freed;    /* ring of MAX_CONTAINERS: slots that came back, longest free first */
+	uint32_t *freed;    /* ring of MAX_SLOTS: slots that came back, longest free first */
 	uint32_t first, n_freed;
 	uint32_t waiting; /* keys that the detector holds ready, as far as is known */
 };

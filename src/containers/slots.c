@@ -6,8 +6,8 @@
 
 void slots_init(struct slots *s)
 {
-	s->slots = xnew_n(struct slot, MAX_CONTAINERS);
-	s->freed = xnew_n(uint32_t, MAX_CONTAINERS);
+	s->slots = xnew_n(struct slot, MAX_SLOTS);
+	s->freed = xnew_n(uint32_t, MAX_SLOTS);
 	s->fresh = 1;
 }
 
@@ -26,11 +26,11 @@ bool slots_take(struct slots *s, uint64_t *ret_key)
 {
 	uint32_t slot;
 
-	if (s->fresh < MAX_CONTAINERS) {
+	if (s->fresh < MAX_SLOTS) {
 		slot = s->fresh++;
 	} else if (s->n_freed) {
 		slot = s->freed[s->first];
-		s->first = (s->first + 1) % MAX_CONTAINERS;
+		s->first = (s->first + 1) % MAX_SLOTS;
 		s->n_freed--;
 	} else {
 		return false;
@@ -45,14 +45,14 @@ void slots_give(struct slots *s, uint64_t key)
 
 	s->slots[slot].generation++;
 	s->slots[slot].entry = NULL;
-	s->freed[(s->first + s->n_freed++) % MAX_CONTAINERS] = slot;
+	s->freed[(s->first + s->n_freed++) % MAX_SLOTS] = slot;
 }
 
 struct entry *slots_entry(const struct slots *s, uint64_t key)
 {
 	uint32_t slot = container_slot(key);
 
-	return slot && slot < MAX_CONTAINERS && key_of(s, slot) == key ? s->slots[slot].entry
+	return slot && slot < MAX_SLOTS && key_of(s, slot) == key ? s->slots[slot].entry
 								       : NULL;
 }
 

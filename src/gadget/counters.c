@@ -8,8 +8,11 @@
 #include <sys/mman.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+
+_Static_assert(G_SLOTS == MAX_SLOTS, "the map g_counters has a place for each container");
 
 int counters_open(struct running *run, struct err *err)
 {

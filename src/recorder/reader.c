@@ -272,7 +272,7 @@ static int read_container(struct record_reader *r)
 	if (r->head.length < sizeof(key))
 		return fault(r, r->chunk_start, "a container of %u bytes", r->head.length);
 	memcpy(&key, r->chunk, sizeof(key));
-	if (!key || container_slot(key) >= MAX_CONTAINERS)
+	if (!key || container_slot(key) >= MAX_SLOTS)
 		return fault(r, r->chunk_start, "container 0x%" PRIx64 " has no possible key", key);
 	if (container_from_json((const char *)r->chunk + sizeof(key), r->head.length - sizeof(key),
 				&c, &why) < 0)

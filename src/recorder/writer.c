@@ -165,7 +165,7 @@ static int put_container(struct record_writer *w, const struct container *c)
 	struct buf json;
 	int r;
 
-	if (slot >= MAX_CONTAINERS)
+	if (slot >= MAX_SLOTS)
 		return w->error = -EINVAL;
 	if (slot >= w->n_known) {
 		size_t n = w->n_known ? w->n_known : 16;

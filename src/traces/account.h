@@ -71,7 +71,7 @@ static inline struct account_entry *account_find(const struct account *a, uint64
 
 struct account_entry *account_at(const struct account *a, uint32_t slot); /* NULL: free */
 
-/* A new entry; its slot is free and below MAX_CONTAINERS. c (may be NULL) is referenced. */
+/* A new entry; its slot is free and below MAX_SLOTS. c (may be NULL) is referenced. */
 struct account_entry *account_add(struct account *a, uint64_t key, struct container *c,
 				  bool wanted);
 

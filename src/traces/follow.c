@@ -60,7 +60,7 @@ static void container_added(struct trace *t, struct container *c)
 	bool wanted = !t->selector || selector_matches(t->selector, c);
 	struct account_entry *e = account_find(&t->account, c->key);
 
-	if (slot >= MAX_CONTAINERS || (e && e->container))
+	if (slot >= MAX_SLOTS || (e && e->container))
 		return;
 	if (e) { /* its records came before its name */
 		e->container = container_ref(c);
@@ -180,7 +180,7 @@ struct account_entry *follow_unknown(struct trace *t, uint64_t key)
 	e = account_find(a, key);
 	if (e)
 		return e;
-	if (slot == G_HOST || slot >= MAX_CONTAINERS || account_at(a, slot))
+	if (slot == G_HOST || slot >= MAX_SLOTS || account_at(a, slot))
 		return &a->stray;
 	if (c) { /* it ended before this tracer came */
 		bool wanted = !t->selector || selector_matches(t->selector, c);

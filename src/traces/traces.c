@@ -278,7 +278,7 @@ static void trace_stop(struct trace *t)
 
 static void trace_finish(struct trace *t)
 {
-	for (uint32_t slot = 0; slot < MAX_CONTAINERS; slot++) {
+	for (uint32_t slot = 0; slot < MAX_SLOTS; slot++) {
 		struct gadget_counters n = gadget_counters(t->gadget, slot);
 
 		if (account_at(&t->account, slot))

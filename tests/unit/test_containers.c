@@ -268,7 +268,7 @@ static void test_slots(void **state)
 	uint64_t first = 0, key;
 
 	slots_init(&s);
-	for (unsigned int i = 1; i < MAX_CONTAINERS; i++) {
+	for (unsigned int i = 1; i < MAX_SLOTS; i++) {
 		assert_true(slots_take(&s, &key));
 		assert_int_equal(container_slot(key), i); /* 0 is the host's */
 		if (i == 1)
