@@ -151,9 +151,10 @@ static int build(struct err *err)
 		return r;
 	output = opt_output ? xstrdup(opt_output) :
 			      xasprintf("%.*s.o", (int)(strlen(source) - 2), source);
-	char *const argv[] = { (char *)opt_clang, "-g",   "-O2",   "-Wall", "-Wno-unused-function", "-target",
-			       "bpf",		  "-mcpu=v2", define, "-I",  include, "-c",
-			       source,		  "-o",   output,  NULL };
+	/* One slip in a macro's argument would else fill screens. */
+	char *const argv[] = { (char *)opt_clang, "-g", "-O2", "-Wall", "-Wno-unused-function",
+			       "-ferror-limit=3", "-fmacro-backtrace-limit=1",
+			       "-target", "bpf", "-mcpu=v2", define, "-I", include, "-c", source, "-o", output, NULL };
 	r = run(argv, err);
 	/* What was built is read as `ig run` will read it, so that a wrong description shows here. */
 	r = r ?: gadget_open_file(output, NULL, &g, err);

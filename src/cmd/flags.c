@@ -55,14 +55,11 @@ int flag_bytes(const struct flag *f, const char *value, struct err *err)
 
 int flag_duration(const struct flag *f, const char *value, struct err *err)
 {
-	uint64_t seconds;
+	size_t len = strlen(value);
+	bool bare = len && value[len - 1] >= '0' && value[len - 1] <= '9'; /* also 1.5 */
+	_cleanup_(freep) char *text = xasprintf("%s%s", value, bare ? "s" : "");
 
-	if (!parse_u64(value, &seconds)) {
-		if (__builtin_mul_overflow(seconds, (uint64_t)1000000000, (uint64_t *)f->to))
-			return err_set(err, -ERANGE, "--%s %s is too long", f->name, value);
-		return 0;
-	}
-	return parse_duration(value, f->to) ?
+	return parse_duration(text, f->to) ?
 		       err_set(err, -EINVAL, "--%s wants a time such as 10 (seconds) or 500ms, not '%s'",
 			       f->name, value) :
 		       0;

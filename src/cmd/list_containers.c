@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig list-containers: the containers of this host, once or as they come and go. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -69,17 +70,26 @@ static void on_readable(void *ctx)
 		loop_stop(&l->loop);
 }
 
+/* A table shows less than JSON does; `+a,-b` change that. */
+static char *choose_columns(const char *fields)
+{
+	bool none = !fields || !*fields;
+
+	if (!none && *fields != '+' && *fields != '-')
+		return xstrdup(fields);
+	return xasprintf("%s%s%s%s", opt_watch ? "event," : "", LIST_FIELDS, none ? "" : ",", none ? "" : fields);
+}
+
 static int start_view(struct list *l, struct err *err)
 {
 	struct schema *s = schema_new(NULL, "containers", sizeof(struct event_row));
+	_cleanup_(freep) char *fields = NULL;
 	struct view_options o;
 	int r = 0;
 
 	view_flags_options(&o);
-	if (!o.fields)
-		o.fields = opt_watch ? "event," LIST_FIELDS : NULL;
-	if (!o.fields && (!o.output || o.output[0] == 'c'))
-		o.fields = LIST_FIELDS;
+	if (!o.output || !strcmp(o.output, "columns"))
+		o.fields = fields = choose_columns(o.fields);
 	if (opt_watch)
 		r = schema_add(s, &event_field, err);
 	r = r ?: container_add_fields(s, err);
@@ -109,10 +119,10 @@ static int list_all(struct list *l, struct err *err)
 	struct containers_options co = { .host_root = "" };
 	int r;
 
+	if (geteuid())
+		return err_set(err, -EPERM, "not root: only root may look into containers");
 	r = selector_flags_new(&l->selector, err);
 	r = r ?: start_view(l, err);
-	if (!r && geteuid())
-		r = err_set(err, -EPERM, "not root: only root may look into containers");
 	r = r ?: containers_new(&co, &l->containers, err);
 	r = r ?: containers_start(l->containers, err);
 	if (r)

@@ -140,8 +140,6 @@ static int load_tracers(struct run *run, struct gadget_flags *gadgets, struct er
 	};
 	int r;
 
-	if (geteuid())
-		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
 	gadget_load_options_init(&o.load);
 	o.load.host = opt.host;
 	o.load.buffer_bytes = opt.buffer_bytes;
@@ -172,8 +170,8 @@ static void say_if_none(struct run *run)
 	for (size_t i = 0; i < run->n_tracers; i++)
 		n += trace_n_containers(run->tracers[i]);
 	if (!opt.host && !n)
-		log_warn("no container found; new ones are followed as they start, and --host shows the host's "
-			 "own processes");
+		log_warn("no container %s; new ones are followed as they start, and --host shows the host's "
+			 "own processes", selector_is_all(run->selector) ? "found" : "matches");
 }
 
 static int follow(struct run *run, struct err *err)
@@ -213,6 +211,8 @@ static int run_main(int argc, char **argv)
 	gadget_flags_init(&gadgets, &flags);
 	if (flags_begin(&flags, argc, argv, &exit_code)) {
 		r = gadgets.n ? 0 : err_set(&err, -EINVAL, "name a gadget; `ig list` shows them");
+		if (!r && geteuid())
+			r = err_set(&err, -EPERM, "not root: only root may load eBPF programs");
 		r = r ?: open_output(&run, &gadgets, &err);
 		r = r ?: load_tracers(&run, &gadgets, &err);
 		r = r ?: follow(&run, &err);

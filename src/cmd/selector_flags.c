@@ -11,7 +11,7 @@ static const struct flag flags[] = {
 	{ "containerid", 0, "LIST", "Containers of these ids; globs, !id excludes", flag_text, &opt.container_id,
 	  NULL },
 	{ "image", 0, "LIST", "Containers of these images; globs, !image excludes", flag_text, &opt.image, NULL },
-	{ "annotation", 0, "LIST", "Containers with all these annotations: key=glob,…", flag_text,
+	{ "annotation", 0, "LIST", "Containers with all these annotations: key=glob, key; !key=glob excludes", flag_text,
 	  &opt.annotations, NULL },
 	{ 0 },
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -15,16 +16,14 @@
 
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err)
 {
-	int fd, r;
+	int r;
 
-	*s = (struct sink){ 0 };
+	*s = (struct sink){ .record_fd = -1, .clock = o->clock };
 	r = view_new(o, &s->view, err);
 	if (r || !record)
 		return r;
-	fd = open(record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_set(err, -errno, "cannot write %s: %s", record, strerror(errno));
-	return record_writer_new(fd, &o->clock, &s->file, err);
+	s->record_fd = open(record, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return s->record_fd < 0 ? err_set(err, -errno, "cannot write %s: %s", record, strerror(errno)) : 0;
 }
 
 int sink_done(struct sink *s, struct err *err)
@@ -32,6 +31,8 @@ int sink_done(struct sink *s, struct err *err)
 	int r = view_flags_finish(s->view, err);
 
 	r = record_writer_close(s->file, r ? NULL : err) ?: r;
+	if (s->view && s->record_fd >= 0) /* a zeroed one has no descriptor 0 */
+		close(s->record_fd);
 	view_free(s->view);
 	for (size_t i = 0; i < s->n_sources; i++)
 		schema_unref(s->sources[i].schema);
@@ -58,17 +59,33 @@ int sink_add(struct sink *s, const struct gadget_source *source, struct err *err
 
 	to->schema = schema_ref(source->schema);
 	to->gadget = source->schema->gadget ?: source->schema->name;
+	to->kind = source->kind;
 	r = view_add(s->view, source->schema, view_kind(source->kind), &to->view, err);
 	if (!r)
 		view_default_sort(s->view, to->view, source->sort);
-	if (!r && s->file)
-		r = record_writer_source(s->file, source->schema, source->kind, &to->file, err);
+	return r;
+}
+
+static int start_file(struct sink *s, struct err *err)
+{
+	int r, fd = s->record_fd;
+
+	s->record_fd = -1;
+	if (ftruncate(fd, 0) && errno != EINVAL) { /* a pipe or device has no length */
+		close(fd);
+		return err_set(err, -errno, "cannot empty the record file: %s", strerror(errno));
+	}
+	r = record_writer_new(fd, &s->clock, &s->file, err);
+	for (size_t i = 0; !r && i < s->n_sources; i++)
+		r = record_writer_source(s->file, s->sources[i].schema, s->sources[i].kind, &s->sources[i].file, err);
 	return r;
 }
 
 int sink_start(struct sink *s, struct err *err)
 {
-	return view_start(s->view, err);
+	int r = view_start(s->view, err);
+
+	return r || s->record_fd < 0 ? r : start_file(s, err);
 }
 
 bool sink_row(struct sink *s, unsigned int source, const struct row *row, bool late)

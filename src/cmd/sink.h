@@ -11,16 +11,19 @@
 
 struct sink {
 	struct view *view;
-	struct record_writer *file; /* NULL: none */
+	int record_fd; /* until it is started; -1: none */
+	struct clock_base clock;
+	struct record_writer *file; /* NULL: none, or not started */
 	struct sink_source {
 		unsigned int view, file; /* numbers there */
+		enum source_kind kind;
 		const char *gadget;	 /* the schema's */
 		struct schema *schema;
 	} *sources;
 	size_t n_sources, room_sources;
 };
 
-/* record: path of the file, NULL for none. */
+/* record: path of the file, NULL for none. An older file is cut by sink_start() only: a slip must not cost it. */
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err);
 
 /* Closes the record file; 0 or its first error. Zeroed or half-built is fine. */

@@ -36,6 +36,13 @@ def test_build_says_what_clang_says(tmp_path):
     assert done.returncode == 5 and "nonsense" in done.err
 
 
+def test_one_slip_fills_no_screen(tmp_path):
+    with open(os.path.join(containers.TOP, "examples/gadget/trace_chdir/trace_chdir.bpf.c")) as f:
+        (tmp_path / "x.bpf.c").write_text(f.read().replace("TRACER(chdir,", "TRACER(chdri,"))
+    done = ig.once("build", str(tmp_path))
+    assert done.returncode == 5 and len(done.err.splitlines()) < 60
+
+
 def test_build_without_a_source_or_with_two(tmp_path):
     assert ig.once("build", str(tmp_path)).returncode == 2
     (tmp_path / "a.bpf.c").write_text("")

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 import ig
 import pytest
@@ -166,6 +167,18 @@ def test_log_level(whole_lab):
     assert quiet.returncode == 0 and "level=" not in quiet.err
     done = ig.once("run", "trace_exec", "--log-level", "loud")
     assert done.returncode == 2 and "debug" in done.err
+
+
+def test_a_fraction_is_of_seconds(whole_lab):
+    started = time.monotonic()
+    ig.once("run", "trace_exec", "--timeout", "1.5", "-c", "nobody", check=0)
+    assert time.monotonic() - started >= 1.5
+
+
+def test_a_slip_costs_no_older_record_file(tmp_path):
+    (tmp_path / "old").write_text("old")
+    ig.once("run", "trace_exec", "--record", str(tmp_path / "old"), "--fields", "no_such", check=2)
+    assert (tmp_path / "old").read_text() == "old"
 
 
 def test_full_device():

@@ -154,8 +154,16 @@ def test_list_containers_watch(lab):
         c = lab.start("sleep", "60")
         running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "added")
         c.delete()
-        running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "removed")
+        r = running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "removed")
+        assert r["runtime"]["bundle"] == c.bundle
         assert running.stop() == 0
+
+
+def test_list_containers_with_one_field_more(lab):
+    c = lab.start("sleep", "60")
+    titles, line = ig.once("list-containers", "-c", c.name, "--fields", "+bundle", check=0).out.splitlines()
+    assert titles.startswith("RUNTIME.CONTAINERNAME RUNTIME.RUNTIMENAME") and titles.endswith("RUNTIME.BUNDLE")
+    assert line.endswith(c.bundle)
 
 
 def test_no_container_is_said(whole_lab):
