@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig list-containers: the containers of this host, once or as they come and go. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,11 @@ static char *choose_columns(const char *fields)
 	return xasprintf("%s%s%s%s", opt_watch ? "event," : "", LIST_FIELDS, none ? "" : ",", none ? "" : fields);
 }
 
+static void on_resize(void *ctx)
+{
+	view_flags_resize(((struct list *)ctx)->view);
+}
+
 static int start_view(struct list *l, struct err *err)
 {
 	struct schema *s = schema_new(NULL, "containers", sizeof(struct event_row));
@@ -106,6 +112,7 @@ static int watch(struct list *l, struct err *err)
 	int r = loop_init(&l->loop, err);
 
 	r = r ?: loop_add_fd(&l->loop, containers_fd(l->containers), on_readable, l, err);
+	r = r ?: loop_add_signal(&l->loop, SIGWINCH, on_resize, l, err);
 	if (r)
 		return r;
 	containers_subscribe(l->containers, on_event, l);

@@ -12,7 +12,7 @@ static void on_end(evutil_socket_t fd, short what, void *ctx)
 	loop_stop(ctx);
 }
 
-static void on_fd(evutil_socket_t fd, short what, void *ctx)
+static void on_call(evutil_socket_t fd, short what, void *ctx)
 {
 	struct loop_call *call = ctx;
 
@@ -56,12 +56,22 @@ void loop_done(struct loop *l)
 	*l = (struct loop){ 0 };
 }
 
-int loop_add_fd(struct loop *l, int fd, void (*fn)(void *ctx), void *ctx, struct err *err)
+static int add_call(struct loop *l, int fd, short what, void (*fn)(void *ctx), void *ctx, struct err *err)
 {
 	struct loop_call *call = &l->calls[l->n % array_size(l->calls)];
 
 	*call = (struct loop_call){ fn, ctx };
-	return add(l, fd, EV_READ | EV_PERSIST, on_fd, call, NULL, err);
+	return add(l, fd, what | EV_PERSIST, on_call, call, NULL, err);
+}
+
+int loop_add_fd(struct loop *l, int fd, void (*fn)(void *ctx), void *ctx, struct err *err)
+{
+	return add_call(l, fd, EV_READ, fn, ctx, err);
+}
+
+int loop_add_signal(struct loop *l, int signal, void (*fn)(void *ctx), void *ctx, struct err *err)
+{
+	return add_call(l, signal, EV_SIGNAL, fn, ctx, err);
 }
 
 int loop_timeout(struct loop *l, uint64_t ns, struct err *err)

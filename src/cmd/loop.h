@@ -25,8 +25,9 @@ struct loop {
 int loop_init(struct loop *l, struct err *err); /* catches the signals from here on */
 void loop_done(struct loop *l);			/* zeroed or half-built is fine */
 
-/* fn is called whenever fd is readable. At most 8 events in all. */
+/* fn is called whenever fd is readable, or the signal has come. At most 8 events in all. */
 int loop_add_fd(struct loop *l, int fd, void (*fn)(void *ctx), void *ctx, struct err *err);
+int loop_add_signal(struct loop *l, int signal, void (*fn)(void *ctx), void *ctx, struct err *err);
 int loop_timeout(struct loop *l, uint64_t ns, struct err *err); /* ends the loop */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

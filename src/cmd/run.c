@@ -2,6 +2,7 @@
 /* ig run: gadgets follow containers, and their records go to the screen, a pipe or a record file. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -163,6 +164,13 @@ static void on_traces(void *ctx)
 		loop_stop(&run->loop);
 }
 
+static void on_resize(void *ctx)
+{
+	struct run *run = ctx;
+
+	view_flags_resize(run->sink.view);
+}
+
 static void say_if_none(struct run *run)
 {
 	size_t n = 0;
@@ -184,6 +192,7 @@ static int follow(struct run *run, struct err *err)
 		return r;
 	say_if_none(run);
 	r = loop_add_fd(&run->loop, traces_fd(run->traces), on_traces, run, err);
+	r = r ?: loop_add_signal(&run->loop, SIGWINCH, on_resize, run, err);
 	if (!r && opt.timeout_ns)
 		r = loop_timeout(&run->loop, opt.timeout_ns, err);
 	if (!r)

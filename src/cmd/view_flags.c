@@ -42,12 +42,35 @@ static const struct flag flags[] = {
 };
 const struct flag_table view_flags = { "Output", flags };
 
+/* 0 0 where stdout is no terminal. */
+static void terminal_size(unsigned int *ret_columns, unsigned int *ret_rows)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size = { 0 };
+	uint64_t width;
+
+	*ret_columns = *ret_rows = 0;
+	if (!isatty(STDOUT_FILENO))
+		return;
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+		*ret_columns = size.ws_col;
+	else if (columns && !parse_u64(columns, &width) && width < 10000)
+		*ret_columns = (unsigned int)width;
+	*ret_rows = size.ws_row;
+}
+
+void view_flags_resize(struct view *v)
+{
+	unsigned int columns, rows;
+
+	terminal_size(&columns, &rows);
+	view_resize(v, columns, rows);
+}
+
 void view_flags_options(struct view_options *ret)
 {
-	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	bool terminal = isatty(STDOUT_FILENO);
-	struct winsize size;
-	uint64_t width;
 
 	*ret = (struct view_options){
 		.output = opt.output,
@@ -63,10 +86,7 @@ void view_flags_options(struct view_options *ret)
 		.err_fd = STDERR_FILENO,
 	};
 	clock_base_now(&ret->clock);
-	if (terminal && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
-		ret->columns = size.ws_col;
-	else if (terminal && columns && !parse_u64(columns, &width) && width < 10000)
-		ret->columns = (unsigned int)width;
+	terminal_size(&ret->columns, &ret->rows);
 }
 
 int view_flags_finish(struct view *v, struct err *err)

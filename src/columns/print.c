@@ -106,24 +106,50 @@ static void start_mixed(struct view *v)
 }
 
 /* The titles of streams stand there before the first record: a person sees that ig listens. */
-static void start_columns(struct view *v, size_t n_streams)
+static void print_titles(struct view *v)
 {
-	v->mixed = n_streams > 1;
-	if (v->mixed)
-		start_mixed(v);
-	for (size_t i = 0; i < v->n_sources; i++) {
-		struct view_source *s = &v->sources[i];
-
-		if (!s->layout)
-			s->layout = layout_new(s->schema, s->selection.columns, s->selection.n,
-					       NULL, 0, v->terminal);
-	}
 	for (size_t i = 0; v->headers && i < v->n_sources; i++)
 		if (v->sources[i].kind == VIEW_STREAM) {
 			layout_header(v->sources[i].layout, v->color, &v->out.buf);
 			break;
 		}
 	out_flush(&v->out);
+}
+
+static struct layout *own_layout(const struct view *v, const struct view_source *s)
+{
+	return layout_new(s->schema, s->selection.columns, s->selection.n, NULL, 0, v->terminal);
+}
+
+static void start_columns(struct view *v, size_t n_streams)
+{
+	v->mixed = n_streams > 1;
+	if (v->mixed)
+		start_mixed(v);
+	for (size_t i = 0; i < v->n_sources; i++)
+		if (!v->sources[i].layout)
+			v->sources[i].layout = own_layout(v, &v->sources[i]);
+	print_titles(v);
+}
+
+void print_resized(struct view *v)
+{
+	bool moved = false;
+
+	if (v->output != OUTPUT_COLUMNS)
+		return;
+	for (size_t i = 0; i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		if (v->mixed && s->kind == VIEW_STREAM) /* has its widths from its fields alone */
+			continue;
+		layout_free(s->layout);
+		s->layout = own_layout(v, s);
+		moved |= s->kind == VIEW_STREAM;
+	}
+	v->drawn = false; /* lines of the old width are folded: clear all */
+	if (moved)
+		print_titles(v);
 }
 
 void print_start(struct view *v)
@@ -181,14 +207,13 @@ static const char *make_rest(struct view *v, const struct view_source *s, const 
 
 /*
  * The line takes the place of one that may be longer. Not the whole screen is cleared: that
- * flickers.
+ * flickers. Nor is the rest of the line, afterwards: behind a full line that takes its last
+ * character.
  */
-static void end_redrawn_line(struct view *v)
+static void start_redrawn_line(struct view *v)
 {
-	if (!v->redrawing)
-		return;
-	v->out.buf.len--; /* its newline */
-	buf_str(&v->out.buf, "\033[K\n");
+	if (v->redrawing)
+		buf_str(&v->out.buf, "\033[K");
 }
 
 static void print_columns(struct view *v, struct view_source *s, const struct row *row, bool late)
@@ -202,8 +227,8 @@ static void print_columns(struct view *v, struct view_source *s, const struct ro
 	} else if (late) {
 		rest = "(late)";
 	}
+	start_redrawn_line(v);
 	layout_row(s->layout, s->selection.columns, row, &v->clock, s->label, rest, &v->out.buf);
-	end_redrawn_line(v);
 }
 
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late)
@@ -251,29 +276,43 @@ static bool redraws(const struct view *v, const struct view_source *s)
 	return v->redraw && s->kind == VIEW_TABLE && v->n_sources == 1;
 }
 
-void print_table_start(struct view *v, struct view_source *s, size_t n_shown)
+/* Above the screen's last line, where the cursor stands. */
+static size_t room_for_rows(const struct view *v)
+{
+	size_t used = 1 + v->headers;
+
+	if (!v->terminal_rows)
+		return SIZE_MAX;
+	return v->terminal_rows > used ? v->terminal_rows - used : 1;
+}
+
+size_t print_table_start(struct view *v, struct view_source *s, size_t n)
 {
 	if (v->output != OUTPUT_COLUMNS)
-		return;
-	for (size_t i = 0; i < n_shown; i++)
-		layout_widen(s->layout, s->selection.columns, &s->kept.rows[i].row, &v->clock);
+		return n;
 	v->redrawing = redraws(v, s);
-	if (v->redrawing) {
+	if (v->redrawing && n > room_for_rows(v))
+		n = room_for_rows(v);
+	for (size_t i = 0; i < n; i++)
+		layout_widen(s->layout, s->selection.columns, &s->kept.rows[i].row, &v->clock);
+	if (v->redrawing) { /* no long line may fold: that would scroll */
+		buf_str(&v->out.buf, "\033[?7l");
 		buf_str(&v->out.buf, v->drawn ? "\033[H" : "\033[2J\033[H");
 	} else if (v->drawn && v->headers) {
 		buf_char(&v->out.buf, '\n');
 	}
 	v->drawn = true;
 	if (!v->headers)
-		return;
+		return n;
+	start_redrawn_line(v);
 	layout_header(s->layout, v->color, &v->out.buf);
-	end_redrawn_line(v);
+	return n;
 }
 
 void print_table_end(struct view *v)
 {
 	if (v->redrawing)
-		buf_str(&v->out.buf, "\033[J"); /* lines that the last table had more */
+		buf_str(&v->out.buf, "\033[J\033[?7h"); /* lines that the last table had more */
 	v->redrawing = false;
 }
 

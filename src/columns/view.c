@@ -54,6 +54,7 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 	v->color = o->color;
 	v->redraw = o->redraw;
 	v->terminal = o->columns;
+	v->terminal_rows = o->rows;
 	v->sort = xstrdup(o->sort && *o->sort ? o->sort : NULL);
 	r = parse_output(o->output, &v->output, err);
 	if (!r)
@@ -238,6 +239,16 @@ int view_start(struct view *v, struct err *err)
 	return 0;
 }
 
+void view_resize(struct view *v, unsigned int columns, unsigned int rows)
+{
+	bool same = v->terminal == columns;
+
+	v->terminal = columns;
+	v->terminal_rows = rows;
+	if (v->started && !same)
+		print_resized(v);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 bool view_row(struct view *v, unsigned int source, const struct row *row, bool late)
@@ -287,7 +298,7 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	shown = v->max_entries && v->max_entries < s->kept.n ? (size_t)v->max_entries : s->kept.n;
 	cut = s->kept.n - shown;
 	if (v->output != OUTPUT_NONE && !v->out.error) {
-		print_table_start(v, s, shown);
+		shown = print_table_start(v, s, shown);
 		for (size_t i = 0; i < shown; i++)
 			print_row(v, s, &s->kept.rows[i].row, false);
 		print_table_end(v);

@@ -34,6 +34,7 @@ struct view_options {
 	bool color;	      /* the caller found a terminal and no NO_COLOR */
 	bool redraw;	      /* clear the screen before a repeating table */
 	unsigned int columns; /* of the terminal; 0: default widths, and longer texts are not cut */
+	unsigned int rows;    /* of the terminal: a redrawn table ends above its edge; 0: any */
 	struct clock_base clock;
 	int fd;	    /* where to write; stays the caller's */
 	int err_fd; /* loss lines of columns and YAML; -1: none */
@@ -63,6 +64,9 @@ void view_default_sort(struct view *v, unsigned int source, const char *sort);
  */
 int view_start(struct view *v, struct err *err);
 
+/* The terminal has another size now: widths follow it from here on, below new titles. */
+void view_resize(struct view *v, unsigned int columns, unsigned int rows);
+
 /*
  * One row; it is read during the call only (tables copy it). True: delivered (printed or kept for
  * the table), false: discarded by filter or limit, or because nobody reads any more. `late` marks a
@@ -73,7 +77,7 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 
 /*
  * The rows of a table since its last end are complete: sort, cut to max_entries, print. Returns the
- * number of rows cut off, which view_row() had taken. Rows beyond MAX_TABLE_ROWS were refused
+ * number of rows that max_entries cut off, which view_row() had taken. Rows beyond MAX_TABLE_ROWS were refused
  * there; a note says how many.
  */
 uint64_t view_table_end(struct view *v, unsigned int source);

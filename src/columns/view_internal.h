@@ -38,7 +38,7 @@ struct view {
 	bool mixed;	/* rows of several streams in one table */
 	bool drawn;	/* redraw: the screen was cleared before */
 	bool redrawing; /* between a redrawn table's start and end */
-	unsigned int terminal;
+	unsigned int terminal, terminal_rows;
 	char *sort;
 	struct field_choice *choice;
 	struct filter **filters;
@@ -55,7 +55,9 @@ static inline void view_freep(struct view **v)
 
 /* print.c */
 void print_start(struct view *v);
+void print_resized(struct view *v);
 /* False: not printed. */
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late);
-void print_table_start(struct view *v, struct view_source *s, size_t n_shown);
+/* Of n rows: how many the screen has room for. */
+size_t print_table_start(struct view *v, struct view_source *s, size_t n);
 void print_table_end(struct view *v);

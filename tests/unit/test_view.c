@@ -599,8 +599,50 @@ static void repeating_tables(void **state)
 		give(&x);
 		view_table_end(x.v, x.source);
 	}
-	assert_string_equal(printed(&x), "\033[2J\033[H  FD\033[K\n   5\033[K\n\033[J"
-					 "\033[H  FD\033[K\n   5\033[K\n\033[J");
+	assert_string_equal(printed(&x),
+			    "\033[?7l\033[2J\033[H\033[K  FD\n\033[K   5\n\033[J\033[?7h"
+			    "\033[?7l\033[H\033[K  FD\n\033[K   5\n\033[J\033[?7h");
+	close_view(&x);
+}
+
+/* A table in place must not scroll: it has the screen without the line of the cursor. */
+static void redrawn_tables_fit_the_screen(void **state)
+{
+	struct view_options o = options("columns");
+	struct fixture x;
+
+	o.fields = "fd";
+	o.redraw = true;
+	o.columns = 20;
+	o.rows = 4;
+	open_view(&x, o, VIEW_TABLE);
+	for (int i = 0; i < 9; i++)
+		give(&x);
+	assert_int_equal(view_table_end(x.v, x.source), 0);
+	assert_string_equal(printed(&x), "\033[?7l\033[2J\033[H\033[K  FD\n"
+					 "\033[K   5\n\033[K   5\n\033[J\033[?7h");
+	view_resize(x.v, 30, 3);
+	for (int i = 0; i < 9; i++)
+		give(&x);
+	view_table_end(x.v, x.source);
+	assert_non_null(strstr(printed(&x), "\033[?7h\033[?7l\033[2J\033[H\033[K  FD\n"
+					    "\033[K   5\n\033[J\033[?7h"));
+	close_view(&x);
+}
+
+static void widths_follow_a_resize(void **state)
+{
+	struct view_options o = options("columns");
+	struct fixture x;
+
+	o.fields = "path,fd";
+	o.columns = 80;
+	open_view(&x, o, VIEW_STREAM);
+	view_resize(x.v, 40, 24);
+	give(&x);
+	assert_int_equal(strcspn(printed(&x), "\n"), 80); /* titles, twice */
+	assert_int_equal(strcspn(x.text + 81, "\n"), 40);
+	assert_int_equal(strcspn(x.text + 81 + 41, "\n"), 40);
 	close_view(&x);
 }
 
@@ -812,6 +854,8 @@ int main(void)
 		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),
+		cmocka_unit_test(redrawn_tables_fit_the_screen),
+		cmocka_unit_test(widths_follow_a_resize),
 		cmocka_unit_test(tables_are_as_wide_as_their_rows),
 		cmocka_unit_test(mixtures),
 		cmocka_unit_test(notes),
