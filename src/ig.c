@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig: tells what containers do, from eBPF. Finds the command and runs it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -41,12 +43,25 @@ static int leading_flags(int argc, char **argv)
 	return at;
 }
 
+/* Whoever started us may have closed these; a map or file of ours must not take their place. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int at = leading_flags(argc, argv);
 	const struct command *c;
 	const char *word, *near;
 
+	fill_standard_streams();
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends us cleanly */
 	if (at >= argc) {
 		usage(stderr);

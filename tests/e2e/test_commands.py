@@ -181,6 +181,15 @@ def test_a_slip_costs_no_older_record_file(tmp_path):
     assert (tmp_path / "old").read_text() == "old"
 
 
+def test_closed_streams(whole_lab, tmp_path):
+    """No descriptor of ours takes the place of stdout: its records would land there."""
+    file = tmp_path / "x.rec"
+    done = subprocess.run(["sh", "-c", f"exec {ig.IG} run trace_open --host -o json -t 1 --record {file} <&- >&- 2>&-"],
+                          timeout=20)
+    assert done.returncode == 0
+    ig.once("replay", str(file), "-o", "none", check=0)
+
+
 def test_full_device():
     """A stdout that cannot be written is a failure, not success."""
     with open("/dev/full", "w") as full:
