@@ -70,7 +70,7 @@ void view_flags_resize(struct view *v)
 void view_flags_options(struct view_options *ret)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool terminal = isatty(STDOUT_FILENO);
+	bool terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0; /* one that can be steered */
 
 	*ret = (struct view_options){
 		.output = opt.output,
@@ -80,7 +80,7 @@ void view_flags_options(struct view_options *ret)
 		.sort = opt.sort,
 		.max_entries = opt.max_entries,
 		.no_headers = opt.no_headers,
-		.color = terminal && !(no_color && *no_color) && term && strcmp(term, "dumb"),
+		.color = terminal && !(no_color && *no_color),
 		.redraw = terminal,
 		.fd = STDOUT_FILENO,
 		.err_fd = STDERR_FILENO,
