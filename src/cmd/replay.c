@@ -42,6 +42,14 @@ static int add_source(struct replay *p, const struct record_event *e, struct err
 	return sink_add(&p->sink, &source, err);
 }
 
+static void on_cut(void *ctx, unsigned int source, const struct row *row)
+{
+	struct replay *p = ctx;
+
+	p->shown[source].delivered--;
+	p->shown[source].discarded++;
+}
+
 static void one_row(struct replay *p, const struct record_event *e)
 {
 	struct record_totals *n = &p->shown[e->source];
@@ -122,6 +130,8 @@ static int replay_file(struct replay *p, struct err *err)
 	view_flags_options(&vo);
 	vo.clock = *record_reader_clock(p->reader);
 	vo.redraw = false; /* tables of the past scroll by */
+	vo.cut = on_cut;
+	vo.cut_ctx = p;
 	r = sink_init(&p->sink, &vo, NULL, err);
 	if (r)
 		return r;

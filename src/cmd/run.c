@@ -80,6 +80,18 @@ struct run {
 	size_t n_tracers;
 };
 
+/* A row that --max-entries cut off a table: taken, and not shown. */
+static void on_cut(void *ctx, unsigned int source, const struct row *row)
+{
+	struct run *run = ctx;
+	size_t i = run->n_tracers;
+
+	while (i && run->first_source[i - 1] > source)
+		i--;
+	if (i)
+		trace_take_back(run->tracers[i - 1], row->part[PART_CONTAINER]);
+}
+
 static unsigned int sink_source(struct run *run, struct trace *t, unsigned int source)
 {
 	for (size_t i = 0; i < run->n_tracers; i++)
@@ -119,6 +131,8 @@ static int open_output(struct run *run, struct gadget_flags *gadgets, struct err
 	int r;
 
 	view_flags_options(&vo);
+	vo.cut = on_cut;
+	vo.cut_ctx = run;
 	r = selector_flags_new(&run->selector, err);
 	r = r ?: sink_init(&run->sink, &vo, opt.record, err);
 	run->first_source = xnew_n(unsigned int, gadgets->n);

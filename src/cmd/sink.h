@@ -29,7 +29,7 @@ int sink_init(struct sink *s, const struct view_options *o, const char *record, 
 /* Closes the record file; 0 or its first error. Zeroed or half-built is fine. */
 int sink_done(struct sink *s, struct err *err);
 
-/* Sources are numbered in the order of their adding. The schema has the container's fields. */
+/* Sources are numbered in the order of their adding, as are the view's. The schema has the container's fields. */
 int sink_add(struct sink *s, const struct gadget_source *source, struct err *err);
 int sink_start(struct sink *s, struct err *err); /* after the last sink_add */
 

@@ -50,6 +50,8 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 	v->err_fd = o->err_fd;
 	v->clock = o->clock;
 	v->max_entries = o->max_entries;
+	v->cut = o->cut;
+	v->cut_ctx = o->cut_ctx;
 	v->headers = !o->no_headers;
 	v->color = o->color;
 	v->redraw = o->redraw;
@@ -297,6 +299,8 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	kept_rows_sort(&s->kept, s->sort, s->n_sort);
 	shown = v->max_entries && v->max_entries < s->kept.n ? (size_t)v->max_entries : s->kept.n;
 	cut = s->kept.n - shown;
+	for (size_t i = shown; v->cut && i < s->kept.n; i++)
+		v->cut(v->cut_ctx, source, &s->kept.rows[i].row);
 	if (v->output != OUTPUT_NONE && !v->out.error) {
 		shown = print_table_start(v, s, shown);
 		for (size_t i = 0; i < shown; i++)

@@ -35,6 +35,9 @@ struct view_options {
 	bool redraw;	      /* clear the screen before a repeating table */
 	unsigned int columns; /* of the terminal; 0: default widths, and longer texts are not cut */
 	unsigned int rows;    /* of the terminal: a redrawn table ends above its edge; 0: any */
+	/* A table's row that view_row() had taken and max_entries cuts off; NULL: nobody counts. */
+	void (*cut)(void *ctx, unsigned int source, const struct row *row);
+	void *cut_ctx;
 	struct clock_base clock;
 	int fd;	    /* where to write; stays the caller's */
 	int err_fd; /* loss lines of columns and YAML; -1: none */

@@ -34,6 +34,8 @@ struct view {
 	int err_fd;
 	struct clock_base clock;
 	uint64_t max_entries, n_printed;
+	void (*cut)(void *ctx, unsigned int source, const struct row *row);
+	void *cut_ctx;
 	bool headers, color, redraw, started;
 	bool mixed;	/* rows of several streams in one table */
 	bool drawn;	/* redraw: the screen was cleared before */

@@ -330,6 +330,30 @@ size_t trace_n_containers(struct trace *t)
 	return t->n_wanted;
 }
 
+/* Entries without a container are told apart by nobody: any of them will do. */
+static struct account_entry *entry_that_delivered(const struct account *a, const struct container *c)
+{
+	if (c)
+		return account_find(a, c->key);
+	for (uint32_t slot = 0; slot < a->n_slots; slot++) {
+		struct account_entry *e = account_at(a, slot);
+
+		if (e && !e->container && e->delivered)
+			return e;
+	}
+	return NULL;
+}
+
+void trace_take_back(struct trace *t, const struct container *c)
+{
+	struct account_entry *e = entry_that_delivered(&t->account, c);
+
+	if (!e || !e->delivered)
+		return;
+	e->delivered--;
+	e->discarded++;
+}
+
 uint64_t trace_unaccounted(const struct trace *t)
 {
 	return t->account.unaccounted;

@@ -85,6 +85,12 @@ struct totals trace_totals(struct trace *t); /* the whole tracer */
 size_t trace_n_containers(struct trace *t);  /* wanted now */
 
 /*
+ * A row that the reader has taken is discarded after all: a table's end cut it off. c as in its
+ * row, NULL for the host.
+ */
+void trace_take_back(struct trace *t, const struct container *c);
+
+/*
  * Totals of each container that the tracer ever had, those that ended first and oldest; at the end
  * the rest with c = NULL: the host, and what no container is known for. Past MAX_CONTAINERS ended
  * ones the oldest are given as one whose name says how many it stands for.

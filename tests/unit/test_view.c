@@ -505,15 +505,26 @@ static void filters_and_limits(void **state)
 	close_view(&x);
 }
 
+static void count_cut(void *ctx, unsigned int source, const struct row *row)
+{
+	unsigned int *n = ctx;
+
+	assert_non_null(row->part[PART_CONTAINER]);
+	++*n;
+}
+
 static void tables_are_sorted_and_cut(void **state)
 {
 	struct view_options o = options("json");
+	unsigned int n_cut = 0;
 	struct fixture x;
 	char name[8];
 
 	o.fields = "fd,containerName,error";
 	o.sort = "-error,containerName";
 	o.max_entries = 3;
+	o.cut = count_cut;
+	o.cut_ctx = &n_cut;
 	open_view(&x, o, VIEW_TABLE);
 	for (int i = 0; i < 6; i++) {
 		snprintf(name, sizeof(name), "c%d", i % 2);
@@ -525,6 +536,7 @@ static void tables_are_sorted_and_cut(void **state)
 	strcpy(name, "gone");
 	assert_string_equal(printed(&x), "");
 	assert_int_equal(view_table_end(x.v, x.source), 3);
+	assert_int_equal(n_cut, 3);
 	assert_string_equal(
 		printed(&x),
 		"{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"EPERM\",\"fd\":4}\n"
