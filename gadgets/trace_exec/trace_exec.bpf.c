@@ -3,7 +3,7 @@
  * Executions. A successful one is taken where the kernel has just built the new image, whose
  * arguments lie in one block that is in memory for certain: strings that the caller passed may lie
  * in file pages not touched yet, which cannot be read at the enter. A failed one is taken at the
- * call's exit, when the old image still stands and the kernel itself has just read the arguments.
+ * call's exit, when the old image still stands and the kernel has mostly just read the arguments.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
@@ -187,7 +187,8 @@ __noinline int add_argument(__u64 argv)
 		return 0;
 	}
 	n = bpf_probe_read_user_str(s->tail + used, FAILED_ARG_MAX, arg);
-	if (n == FAILED_ARG_MAX)
+	/* Where the call failed early nobody has read the arguments: their page may be missing. */
+	if (n == FAILED_ARG_MAX || n < 0)
 		e->args.length = G_TRUNCATED;
 	if (n > 0)
 		s->used = used + n;

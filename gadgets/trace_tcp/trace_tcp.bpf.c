@@ -47,9 +47,14 @@ struct connection {
 	g_time open;  /* connected or accepted; 0: not yet, or before this tracer */
 };
 
+/*
+ * Not an LRU map: it would drop the oldest connection without a word, and with it the record of its
+ * end. An entry goes when its socket is closed; where there is no room the record counts as lost.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
 	__type(key, __u64); /* struct sock * */
 	__type(value, struct connection);
 } connections SEC(".maps");

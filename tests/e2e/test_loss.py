@@ -162,3 +162,15 @@ def test_every_event_of_a_load(lab, gadget, load, count):
             types = [r["type"] for r in running.records()]
             assert types.count("connect") == count and types.count("accept") == count
             assert types.count("close") == 2 * count
+
+
+def test_no_connection_is_forgotten(lab):
+    """More of them at a time than a small map would remember."""
+    c = lab.container("tcp_pending", "9000")
+    with ig.Ig("run", "trace_tcp", "-o", "json", "-c", c.name, "--connect-only", "--buffer-size", "16MiB") as running:
+        running.ready()
+        c.run()
+        assert running.stop() == 0
+        t = running.totals()
+        assert t.lost == 0 and t.seen == t.delivered + t.discarded
+        assert len(running.records()) == 9000
