@@ -83,7 +83,7 @@ static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 	int r;
 
 	if (all->n == MAX_TRACERS)
-		return err_set(err, -E2BIG, "more than %d gadgets at once", MAX_TRACERS);
+		return err_set(err, -EINVAL, "more than %d gadgets at once", MAX_TRACERS);
 	r = gadget_open(name, &o, &g, err);
 	if (r)
 		return r;

@@ -95,7 +95,7 @@ static int parse_condition(const char **p, struct filter *f, struct err *err)
 	const char *colon;
 
 	if (f->n >= MAX_CONDITIONS)
-		return err_set(err, -E2BIG, "filter: more than %d conditions", MAX_CONDITIONS);
+		return err_set(err, -EINVAL, "filter: more than %d conditions", MAX_CONDITIONS);
 	c = grow(&f->conditions, &f->n, &f->room);
 	c->name = trimmed(start, end);
 	if (!*c->name)
@@ -122,7 +122,7 @@ int filter_parse(const char *text, struct filter **ret, struct err *err)
 	_cleanup_(filter_freep) struct filter *f = xnew(struct filter);
 
 	if (strlen(text) > MAX_FILTER_BYTES)
-		return err_set(err, -E2BIG, "filter longer than %d bytes", MAX_FILTER_BYTES);
+		return err_set(err, -EINVAL, "filter longer than %d bytes", MAX_FILTER_BYTES);
 	do {
 		int r = parse_condition(&text, f, err);
 

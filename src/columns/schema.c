@@ -276,30 +276,37 @@ static bool is_tail_of(const char *path, const char *name)
 	       (len == path_len || path[path_len - len - 1] == '.');
 }
 
+/* A number that is smaller for what is more likely meant. */
+static size_t distance(const struct field *f)
+{
+	size_t depth = 0;
+
+	for (const char *p = f->name; *p; p++)
+		depth += *p == '.';
+	return depth * 2 + (f->flags & FIELD_HIDDEN ? 1 : 0);
+}
+
 /*
- * The least deep field whose path ends in name. *ret_other is another one that is as deep as it, or
- * NULL.
+ * The field of the least distance whose path ends in name. *ret_other is another one that is as
+ * near, or NULL.
  */
 static const struct field *find_short(const struct schema *s, const char *name,
 				      const struct field **ret_other)
 {
 	const struct field *best = NULL;
-	size_t best_depth = SIZE_MAX;
+	size_t best_distance = SIZE_MAX;
 
 	*ret_other = NULL;
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
-		size_t depth = 0;
 
 		if (f->flags & FIELD_INTERNAL || !is_tail_of(f->name, name))
 			continue;
-		for (const char *p = f->name; *p; p++)
-			depth += *p == '.';
-		if (depth < best_depth) {
+		if (distance(f) < best_distance) {
 			best = f;
-			best_depth = depth;
+			best_distance = distance(f);
 			*ret_other = NULL;
-		} else if (depth == best_depth) {
+		} else if (distance(f) == best_distance) {
 			*ret_other = f;
 		}
 	}

@@ -127,7 +127,8 @@ const struct field *schema_field(const struct schema *s, const char *name);
 
 /*
  * The field that a person means: by whole path, or by its last parts where they name one field or
- * one that is less deep than all others ("pid" is proc.pid, although proc.parent.pid exists too).
+ * one that is less deep than all others ("pid" is proc.pid, although proc.parent.pid exists too),
+ * or among the least deep the only one that is shown by default ("containerName" is the runtime's).
  * Internal fields are not found. NULL and an error that suggests the nearest name (-ENOENT) where
  * there is none.
  */

@@ -315,19 +315,6 @@ void layout_header(const struct layout *l, bool color, struct buf *out)
 	buf_str(out, "\033[0m\n");
 }
 
-/* What does not belong to a column takes what is left of the line. */
-static void add_rest(const struct layout *l, size_t start, const char *rest, struct buf *out)
-{
-	size_t used, len = strlen(rest),
-		     width = text_width(out->data + start, out->len - start) + 1;
-
-	buf_char(out, ' ');
-	if (l->terminal && width < l->terminal)
-		fit_text(out, rest, len, l->terminal - width, ELLIPSIS_END, &used);
-	else
-		buf_add(out, rest, len);
-}
-
 void layout_row(struct layout *l, const struct field *const *fields, const struct row *row,
 		const struct clock_base *clock, const char *first, const char *rest,
 		struct buf *out)
@@ -344,7 +331,9 @@ void layout_row(struct layout *l, const struct field *const *fields, const struc
 			escape_text(&l->cell, first, strlen(first));
 		add_cell(l, i, buf_cstr(&l->cell), l->cell.len, out);
 	}
-	if (rest && *rest)
-		add_rest(l, start, rest, out);
+	if (rest && *rest) { /* is never cut: a terminal folds it */
+		buf_char(out, ' ');
+		buf_str(out, rest);
+	}
 	end_line(out, start);
 }
