@@ -69,10 +69,14 @@ int main(int argc, char **argv)
 	}
 	word = argv[at];
 	if (!strcmp(word, "-h") || !strcmp(word, "--help") || !strcmp(word, "help")) {
-		if (at + 1 < argc && (c = command_find(argv[at + 1])))
+		if (at + 1 == argc) {
+			usage(stdout);
+			return EXIT_OK;
+		}
+		word = argv[at + 1];
+		c = command_find(word);
+		if (c)
 			return c->run(2, (char *[]){ argv[at + 1], "--help", NULL });
-		usage(stdout);
-		return EXIT_OK;
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
 		word = "version";

@@ -143,8 +143,13 @@ static const char *flag_name(const void *ctx, size_t i)
 static int unknown_flag(const struct flag_list *l, const char *word, struct err *err)
 {
 	_cleanup_(freep) char *name = xstrndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
-	const char *near = word[0] == '-' && word[1] == '-' ? nearest(name, flag_name, l) : NULL;
+	const char *near = NULL;
 
+	if (word[0] == '-' && word[1] == '-') {
+		for (size_t i = 0; *name && i < l->n && !near; i++) /* short for several */
+			near = str_starts(l->flags[i]->name, name) ? l->flags[i]->name : NULL;
+		near = near ?: nearest(name, flag_name, l);
+	}
 	if (near)
 		return err_set(err, -EINVAL, "unknown flag '%s'; did you mean --%s?", word, near);
 	return err_set(err, -EINVAL, "unknown flag '%s' (a gadget's own flags stand behind its name)", word);
@@ -175,6 +180,8 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 		if (c == '?') {
 			char letter[3] = { '-', (char)optopt, 0 };
 
+			if (optopt >= 256)
+				return err_set(err, -EINVAL, "flag --%s takes no value", l->flags[optopt - 256]->name);
 			return unknown_flag(l, optopt && optopt < 256 ? letter : argv[at], err);
 		}
 		if (c == 1) {
@@ -242,7 +249,7 @@ void flags_help(const struct flags *f)
 {
 	const struct command *c = f->command;
 
-	printf("%s\n\nUsage: ig %s%s%s\n", c->summary, c->name, c->usage ? " " : "", c->usage ? c->usage : "");
+	printf("%s\n\nUsage: ig %s%s%s\n", c->summary, c->name, c->usage && *c->usage ? " " : "", c->usage ?: "");
 	if (c->description)
 		printf("\n%s\n", c->description);
 	/* What was added last is what the command line named: a gadget's own flags come first. */
