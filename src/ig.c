@@ -15,10 +15,13 @@ static void usage(FILE *to)
 {
 	const struct command *c;
 
-	fputs("ig tells what containers do, as they do it.\n\nUsage: ig COMMAND [FLAGS]\n\nCommands:\n", to);
+	fputs("ig tells what containers do, as they do it.\n\nUsage: ig COMMAND "
+	      "[FLAGS]\n\nCommands:\n",
+	      to);
 	for (size_t i = 0; (c = command_nth(i)); i++)
 		fprintf(to, "  %-16s %s\n", c->name, c->summary);
-	fputs("\n`ig COMMAND --help` tells a command's flags, `ig run GADGET --help` a gadget's.\n", to);
+	fputs("\n`ig COMMAND --help` tells a command's flags, `ig run GADGET --help` a gadget's.\n",
+	      to);
 }
 
 static const char *command_name(const void *ctx, size_t i)
@@ -76,7 +79,7 @@ int main(int argc, char **argv)
 		word = argv[at + 1];
 		c = command_find(word);
 		if (c)
-			return c->run(2, (char *[]){ argv[at + 1], "--help", NULL });
+			return c->run(2, (char *[]){argv[at + 1], "--help", NULL});
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
 		word = "version";

@@ -20,17 +20,19 @@
 
 static const char *opt_dir, *opt_output, *opt_clang = "clang", *opt_include, *opt_arch;
 
-static const char *const archs[] = { "x86_64", "arm64", NULL };
+static const char *const archs[] = {"x86_64", "arm64", NULL};
 static const struct flag flag_list[] = {
-	{ "output", 'o', "FILE", "Where the object goes (default: NAME.bpf.o in the folder)", flag_text, &opt_output,
-	  NULL },
-	{ "arch", 0, "ARCH", "x86_64 or arm64 (default: this machine's)", flag_text, &opt_arch, archs },
-	{ "clang", 0, "PROGRAM", "The compiler (default: clang)", flag_text, &opt_clang, NULL },
-	{ "include", 'I', "DIR", "Where gadget/gadget.bpf.h is (default: beside this program, then " IG_PREFIX "/include)",
-	  flag_text, &opt_include, NULL },
-	{ 0 },
+	{"output", 'o', "FILE", "Where the object goes (default: NAME.bpf.o in the folder)",
+	 flag_text, &opt_output, NULL},
+	{"arch", 0, "ARCH", "x86_64 or arm64 (default: this machine's)", flag_text, &opt_arch,
+	 archs},
+	{"clang", 0, "PROGRAM", "The compiler (default: clang)", flag_text, &opt_clang, NULL},
+	{"include", 'I', "DIR",
+	 "Where gadget/gadget.bpf.h is (default: beside this program, then " IG_PREFIX "/include)",
+	 flag_text, &opt_include, NULL},
+	{0},
 };
-static const struct flag_table own_flags = { "Build", flag_list };
+static const struct flag_table own_flags = {"Build", flag_list};
 
 static int set_dir(void *ctx, const char *word, struct err *err)
 {
@@ -56,7 +58,8 @@ static int find_source(const char *dir, char **ret, struct err *err)
 			continue;
 		if (found) {
 			closedir(d);
-			return err_set(err, -EINVAL, "%s holds several .bpf.c files; a gadget has one", dir);
+			return err_set(err, -EINVAL,
+				       "%s holds several .bpf.c files; a gadget has one", dir);
 		}
 		found = xstrdup(e->d_name);
 	}
@@ -74,16 +77,18 @@ static bool has_headers(const char *dir)
 	return !access(path, R_OK);
 }
 
-/* --include, else PREFIX/include of an installed ig or include/ of the source tree it was built in. */
+/* --include, else PREFIX/include of an installed ig or include/ of its source tree. */
 static int find_include(char **ret, struct err *err)
 {
-	static const char *const beside[] = { "../include", "../../include" };
+	static const char *const beside[] = {"../include", "../../include"};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (opt_include) {
 		*ret = xstrdup(opt_include);
-		return has_headers(*ret) ? 0 : err_set(err, -ENOENT, "no gadget/gadget.bpf.h in %s", opt_include);
+		return has_headers(*ret)
+			       ? 0
+			       : err_set(err, -ENOENT, "no gadget/gadget.bpf.h in %s", opt_include);
 	}
 	self[n > 0 ? n : 0] = '\0';
 	for (size_t i = 0; n > 0 && i < array_size(beside); i++) {
@@ -96,7 +101,9 @@ static int find_include(char **ret, struct err *err)
 		}
 	}
 	if (!has_headers(IG_PREFIX "/include"))
-		return err_set(err, -ENOENT, "no gadget/gadget.bpf.h beside ig or in " IG_PREFIX "/include; see --include");
+		return err_set(err, -ENOENT,
+			       "no gadget/gadget.bpf.h beside ig or in " IG_PREFIX
+			       "/include; see --include");
 	*ret = xstrdup(IG_PREFIX "/include");
 	return 0;
 }
@@ -118,7 +125,8 @@ static int run(char *const argv[], struct err *err)
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return err_set(err, -ENOENT, "cannot run %s: install it, or name it with --clang", argv[0]);
+		return err_set(err, -ENOENT, "cannot run %s: install it, or name it with --clang",
+			       argv[0]);
 	return err_set(err, -ENOEXEC, "%s failed; what it said stands above", argv[0]);
 }
 
@@ -149,14 +157,30 @@ static int build(struct err *err)
 	r = r ?: target_define(&define, err);
 	if (r)
 		return r;
-	output = opt_output ? xstrdup(opt_output) :
-			      xasprintf("%.*s.o", (int)(strlen(source) - 2), source);
+	output = opt_output ? xstrdup(opt_output)
+			    : xasprintf("%.*s.o", (int)(strlen(source) - 2), source);
 	/* One slip in a macro's argument would else fill screens. */
-	char *const argv[] = { (char *)opt_clang, "-g", "-O2", "-Wall", "-Wno-unused-function",
-			       "-ferror-limit=3", "-fmacro-backtrace-limit=1",
-			       "-target", "bpf", "-mcpu=v2", define, "-I", include, "-c", source, "-o", output, NULL };
+	char *const argv[] = {(char *)opt_clang,
+			      "-g",
+			      "-O2",
+			      "-Wall",
+			      "-Wno-unused-function",
+			      "-ferror-limit=3",
+			      "-fmacro-backtrace-limit=1",
+			      "-target",
+			      "bpf",
+			      "-mcpu=v2",
+			      define,
+			      "-I",
+			      include,
+			      "-c",
+			      source,
+			      "-o",
+			      output,
+			      NULL};
 	r = run(argv, err);
-	/* What was built is read as `ig run` will read it, so that a wrong description shows here. */
+	/* What was built is read as `ig run` will read it, so that a wrong description shows here.
+	 */
 	r = r ?: gadget_open_file(output, NULL, &g, err);
 	if (!r)
 		printf("%s\n", output);
@@ -166,7 +190,7 @@ static int build(struct err *err)
 
 static int build_main(int argc, char **argv)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
@@ -178,12 +202,13 @@ static int build_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = { &own_flags, NULL };
+static const struct flag_table *const tables[] = {&own_flags, NULL};
 static const struct command build_command = {
 	.name = "build",
 	.summary = "Compile a gadget of your own",
 	.usage = "FOLDER [FLAGS]",
-	.description = "FOLDER holds one NAME.bpf.c. Needs clang and libbpf's headers; see docs/writing-a-gadget.md.\n"
+	.description = "FOLDER holds one NAME.bpf.c. Needs clang and libbpf's headers; see "
+		       "docs/writing-a-gadget.md.\n"
 		       "Then: ig run FOLDER/NAME.bpf.o",
 	.tables = tables,
 	.run = build_main,

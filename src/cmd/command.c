@@ -6,9 +6,7 @@
 
 const struct command *command_find(const char *name)
 {
-	for_each_registered(ig_commands, c)
-		if (!strcmp((*c)->name, name))
-			return *c;
+	for_each_registered(ig_commands, c) if (!strcmp((*c)->name, name)) return *c;
 	return NULL;
 }
 
@@ -19,10 +17,10 @@ const struct command *command_nth(size_t n)
 	for (size_t i = 0; i <= n; i++) {
 		const struct command *next = NULL;
 
-		for_each_registered(ig_commands, c)
-			if (!(*c)->hidden && (!last || strcmp((*c)->name, last->name) > 0) &&
-			    (!next || strcmp((*c)->name, next->name) < 0))
-				next = *c;
+		for_each_registered(ig_commands,
+				    c) if (!(*c)->hidden &&
+					   (!last || strcmp((*c)->name, last->name) > 0) &&
+					   (!next || strcmp((*c)->name, next->name) < 0)) next = *c;
 		if (!next)
 			return NULL;
 		last = next;

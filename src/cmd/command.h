@@ -24,9 +24,10 @@ struct flag {
 	char letter;	      /* 0: none */
 	const char *argument; /* "FILE"; NULL: a switch */
 	const char *help;
-	flag_fn *set;	      /* one of the flag_…() below or the command's own */
-	void *to;	      /* what `set` writes to */
-	const char *const *words; /* possible values, NULL-terminated, for completion; may be NULL */
+	flag_fn *set; /* one of the flag_…() below or the command's own */
+	void *to;     /* what `set` writes to */
+	const char *const
+		*words; /* possible values, NULL-terminated, for completion; may be NULL */
 };
 
 flag_fn flag_on;       /* bool * */
@@ -42,12 +43,13 @@ struct flag_table {
 
 struct command {
 	const char *name;
-	const char *summary;	 /* one line */
-	const char *usage;	 /* what follows the name: "GADGET… [FLAGS]" */
-	const char *description; /* paragraphs for help and man page; may be NULL */
+	const char *summary;			/* one line */
+	const char *usage;			/* what follows the name: "GADGET… [FLAGS]" */
+	const char *description;		/* paragraphs for help and man page; may be NULL */
 	const struct flag_table *const *tables; /* NULL-terminated; may be NULL */
 	bool hidden;
-	int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns the exit code */
+	int (*run)(int argc,
+		   char **argv); /* argv[0] is the command's name; returns the exit code */
 	/* Candidates for the word after argv, one a line on stdout; may be NULL. */
 	void (*complete)(int argc, char **argv);
 };

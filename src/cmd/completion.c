@@ -12,20 +12,21 @@
 static const struct script {
 	const char *shell, *text;
 } scripts[] = {
-	{ "bash", "_ig() {\n"
-		  "\tlocal IFS=$'\\n'\n"
-		  "\tCOMPREPLY=($(compgen -W \"$(ig complete \"${COMP_WORDS[@]:1:COMP_CWORD-1}\" 2>/dev/null)\" -- "
-		  "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
-		  "}\n"
-		  "complete -o default -F _ig ig\n" },
-	{ "zsh", "#compdef ig\n"
-		 "_ig() {\n"
-		 "\tlocal -a words_\n"
-		 "\twords_=(${(f)\"$(ig complete ${words[2,CURRENT-1]} 2>/dev/null)\"})\n"
-		 "\tcompadd -a words_ || _files\n"
+	{"bash", "_ig() {\n"
+		 "\tlocal IFS=$'\\n'\n"
+		 "\tCOMPREPLY=($(compgen -W \"$(ig complete \"${COMP_WORDS[@]:1:COMP_CWORD-1}\" "
+		 "2>/dev/null)\" -- "
+		 "\"${COMP_WORDS[COMP_CWORD]}\"))\n"
 		 "}\n"
-		 "compdef _ig ig\n" },
-	{ "fish", "complete -c ig -f -a '(ig complete (commandline -opc)[2..-1] 2>/dev/null)'\n" },
+		 "complete -o default -F _ig ig\n"},
+	{"zsh", "#compdef ig\n"
+		"_ig() {\n"
+		"\tlocal -a words_\n"
+		"\twords_=(${(f)\"$(ig complete ${words[2,CURRENT-1]} 2>/dev/null)\"})\n"
+		"\tcompadd -a words_ || _files\n"
+		"}\n"
+		"compdef _ig ig\n"},
+	{"fish", "complete -c ig -f -a '(ig complete (commandline -opc)[2..-1] 2>/dev/null)'\n"},
 };
 
 static const char *opt_shell;
@@ -38,7 +39,7 @@ static int set_shell(void *ctx, const char *word, struct err *err)
 
 static int completion_main(int argc, char **argv)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct flags flags;
 	int exit_code;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig docs: a gadget's page, or the table of all gadgets, in Markdown, from the objects themselves. */
+/* ig docs: a gadget's page, or the table of all gadgets, in Markdown, from the objects. */
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +42,8 @@ static void params(const struct gadget *g)
 	for (size_t i = 0; i < gadget_n_params(g); i++) {
 		const struct gadget_param *p = gadget_param(g, i);
 
-		printf("| `--%s` | %s | %s | %s |\n", p->name, p->type, p->default_text, p->doc ?: "");
+		printf("| `--%s` | %s | %s | %s |\n", p->name, p->type, p->default_text,
+		       p->doc ?: "");
 	}
 }
 
@@ -78,17 +79,19 @@ static void source(const struct gadget_source *s)
 		[SOURCE_SNAPSHOT] = "a table, once",
 	};
 
-	printf("\n## Fields of `%s`: %s\n\n| field | type | column | meaning |\n|---|---|---|---|\n", s->name,
-	       kinds[s->kind]);
+	printf("\n## Fields of `%s`: %s\n\n| field | type | column | meaning "
+	       "|\n|---|---|---|---|\n",
+	       s->name, kinds[s->kind]);
 	for (size_t i = 0; i < s->schema->n_fields; i++) {
 		const struct field *f = &s->schema->fields[i];
 
 		if (f->flags & FIELD_INTERNAL || field_is_mere_group(f))
 			continue;
-		printf("| `%s` | %s | %s | %s |\n", f->name, type_name(f), is_column(s->schema, f) ? "yes" : "",
-		       f->doc ?: "");
+		printf("| `%s` | %s | %s | %s |\n", f->name, type_name(f),
+		       is_column(s->schema, f) ? "yes" : "", f->doc ?: "");
 	}
-	puts("\nEvery record also has its container's fields: `runtime.containerName`, `runtime.containerId` …");
+	puts("\nEvery record also has its container's fields: `runtime.containerName`, "
+	     "`runtime.containerId` …");
 }
 
 static int page(const char *name, struct err *err)
@@ -126,7 +129,7 @@ static int index_of_all(struct err *err)
 
 static int docs_main(int argc, char **argv)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 

@@ -9,23 +9,23 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 static int set_log_level(const struct flag *f, const char *value, struct err *err)
 {
 	if (log_level_parse(value, &log_level))
-		return err_set(err, -EINVAL, "--%s is one of error, warn, info, debug, not '%s'", f->name,
-			       value);
+		return err_set(err, -EINVAL, "--%s is one of error, warn, info, debug, not '%s'",
+			       f->name, value);
 	return 0;
 }
 
 static const struct flag global_flag_list[] = {
-	{ "help", 'h', NULL, "Show this help", NULL, NULL, NULL },
-	{ "log-level", 0, "LEVEL", "What is logged to stderr: error, warn (default), info, debug",
-	  set_log_level, NULL, log_levels },
-	{ 0 },
+	{"help", 'h', NULL, "Show this help", NULL, NULL, NULL},
+	{"log-level", 0, "LEVEL", "What is logged to stderr: error, warn (default), info, debug",
+	 set_log_level, NULL, log_levels},
+	{0},
 };
-const struct flag_table global_flags = { "Common flags", global_flag_list };
+const struct flag_table global_flags = {"Common flags", global_flag_list};
 
 int flag_on(const struct flag *f, const char *value, struct err *err)
 {
@@ -41,16 +41,17 @@ int flag_text(const struct flag *f, const char *value, struct err *err)
 
 int flag_number(const struct flag *f, const char *value, struct err *err)
 {
-	return parse_u64(value, f->to) ?
-		       err_set(err, -EINVAL, "--%s wants a number, not '%s'", f->name, value) :
-		       0;
+	return parse_u64(value, f->to)
+		       ? err_set(err, -EINVAL, "--%s wants a number, not '%s'", f->name, value)
+		       : 0;
 }
 
 int flag_bytes(const struct flag *f, const char *value, struct err *err)
 {
-	return parse_bytes(value, f->to) ?
-		       err_set(err, -EINVAL, "--%s wants a size such as 64KiB, not '%s'", f->name, value) :
-		       0;
+	return parse_bytes(value, f->to)
+		       ? err_set(err, -EINVAL, "--%s wants a size such as 64KiB, not '%s'", f->name,
+				 value)
+		       : 0;
 }
 
 int flag_duration(const struct flag *f, const char *value, struct err *err)
@@ -59,15 +60,16 @@ int flag_duration(const struct flag *f, const char *value, struct err *err)
 	bool bare = len && value[len - 1] >= '0' && value[len - 1] <= '9'; /* also 1.5 */
 	_cleanup_(freep) char *text = xasprintf("%s%s", value, bare ? "s" : "");
 
-	return parse_duration(text, f->to) ?
-		       err_set(err, -EINVAL, "--%s wants a time such as 10 (seconds) or 500ms, not '%s'",
-			       f->name, value) :
-		       0;
+	return parse_duration(text, f->to)
+		       ? err_set(err, -EINVAL,
+				 "--%s wants a time such as 10 (seconds) or 500ms, not '%s'",
+				 f->name, value)
+		       : 0;
 }
 
 void flags_init(struct flags *f, const struct command *c)
 {
-	*f = (struct flags){ .command = c };
+	*f = (struct flags){.command = c};
 	for (const struct flag_table *const *t = c->tables; t && *t; t++)
 		f->tables[f->n_tables++] = *t;
 	f->tables[f->n_tables++] = &global_flags;
@@ -142,7 +144,8 @@ static const char *flag_name(const void *ctx, size_t i)
 
 static int unknown_flag(const struct flag_list *l, const char *word, struct err *err)
 {
-	_cleanup_(freep) char *name = xstrndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
+	_cleanup_(freep) char *name =
+		xstrndup(word + strspn(word, "-"), strcspn(word + strspn(word, "-"), "="));
 	const char *near = NULL;
 
 	if (word[0] == '-' && word[1] == '-') {
@@ -152,7 +155,8 @@ static int unknown_flag(const struct flag_list *l, const char *word, struct err 
 	}
 	if (near)
 		return err_set(err, -EINVAL, "unknown flag '%s'; did you mean --%s?", word, near);
-	return err_set(err, -EINVAL, "unknown flag '%s' (a gadget's own flags stand behind its name)", word);
+	return err_set(err, -EINVAL,
+		       "unknown flag '%s' (a gadget's own flags stand behind its name)", word);
 }
 
 static int one_flag(struct flags *f, const struct flag *flag, struct err *err)
@@ -178,10 +182,11 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 		if (c == ':')
 			return err_set(err, -EINVAL, "flag '%s' wants a value", argv[optind - 1]);
 		if (c == '?') {
-			char letter[3] = { '-', (char)optopt, 0 };
+			char letter[3] = {'-', (char)optopt, 0};
 
 			if (optopt >= 256)
-				return err_set(err, -EINVAL, "flag --%s takes no value", l->flags[optopt - 256]->name);
+				return err_set(err, -EINVAL, "flag --%s takes no value",
+					       l->flags[optopt - 256]->name);
 			return unknown_flag(l, optopt && optopt < 256 ? letter : argv[at], err);
 		}
 		if (c == 1) {
@@ -198,8 +203,8 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 			list_flags(f, l);
 	}
 	for (; optind < argc; optind++) {
-		int r = f->word ? f->word(f->ctx, argv[optind], err) :
-				  err_set(err, -EINVAL, "unexpected word '%s'", argv[optind]);
+		int r = f->word ? f->word(f->ctx, argv[optind], err)
+				: err_set(err, -EINVAL, "unexpected word '%s'", argv[optind]);
 
 		if (r)
 			return r;
@@ -209,7 +214,7 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 
 int flags_parse(struct flags *f, int argc, char **argv, struct err *err)
 {
-	struct flag_list l = { 0 };
+	struct flag_list l = {0};
 	int r;
 
 	list_flags(f, &l);
@@ -249,7 +254,8 @@ void flags_help(const struct flags *f)
 {
 	const struct command *c = f->command;
 
-	printf("%s\n\nUsage: ig %s%s%s\n", c->summary, c->name, c->usage && *c->usage ? " " : "", c->usage ?: "");
+	printf("%s\n\nUsage: ig %s%s%s\n", c->summary, c->name, c->usage && *c->usage ? " " : "",
+	       c->usage ?: "");
 	if (c->description)
 		printf("\n%s\n", c->description);
 	/* What was added last is what the command line named: a gadget's own flags come first. */
@@ -274,7 +280,7 @@ int command_fail(int r, const struct err *err)
 
 bool flags_begin(struct flags *f, int argc, char **argv, int *ret_exit)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	int r = flags_parse(f, argc, argv, &err);
 
 	if (r && !f->help) {

@@ -16,13 +16,14 @@ struct flags {
 	const struct command *command;
 	const struct flag_table *tables[MAX_FLAG_TABLES];
 	size_t n_tables;
-	bool help; /* --help was given */
+	bool help;						   /* --help was given */
 	int (*word)(void *ctx, const char *word, struct err *err); /* NULL: no words allowed */
 	void *ctx;
 };
 
 void flags_init(struct flags *f, const struct command *c);
-int flags_add(struct flags *f, const struct flag_table *t, struct err *err); /* -E2BIG past MAX_FLAG_TABLES */
+int flags_add(struct flags *f, const struct flag_table *t,
+	      struct err *err); /* -E2BIG past MAX_FLAG_TABLES */
 /* -EINVAL with a suggestion for an unknown flag. */
 int flags_parse(struct flags *f, int argc, char **argv, struct err *err);
 void flags_help(const struct flags *f); /* to stdout */

@@ -61,8 +61,10 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 		const struct gadget_param *p = gadget_param(g, i);
 		bool is_switch = !strcmp(p->type, "bool") && !strcmp(p->default_text, "false");
 
-		t->helps[i] = xasprintf("%s%s%s%s", p->doc ?: "", is_switch || !*p->default_text ? "" : " (default ",
-					is_switch ? "" : p->default_text, is_switch || !*p->default_text ? "" : ")");
+		t->helps[i] = xasprintf("%s%s%s%s", p->doc ?: "",
+					is_switch || !*p->default_text ? "" : " (default ",
+					is_switch ? "" : p->default_text,
+					is_switch || !*p->default_text ? "" : ")");
 		t->flags[i] = (struct flag){
 			.name = xstrdup(p->name),
 			.argument = is_switch ? NULL : p->type,
@@ -72,13 +74,13 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 		};
 	}
 	t->title = xasprintf("Flags of %s", gadget_name(g));
-	t->table = (struct flag_table){ t->title, t->flags };
+	t->table = (struct flag_table){t->title, t->flags};
 	return t;
 }
 
 static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 {
-	const struct gadget_open_options o = { .enrich = container_add_fields };
+	const struct gadget_open_options o = {.enrich = container_add_fields};
 	struct gadget *g = NULL;
 	int r;
 
@@ -108,7 +110,7 @@ static int add_word(void *ctx, const char *word, struct err *err)
 
 void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
 {
-	*g = (struct gadget_flags){ .flags = flags };
+	*g = (struct gadget_flags){.flags = flags};
 	flags->word = add_word;
 	flags->ctx = g;
 }

@@ -14,8 +14,10 @@ struct list_row {
 };
 
 #define TEXT_FIELD(field_, name_, doc_, width_)                                               \
-	{ .name = name_, .doc = doc_, .kind = KIND_CSTR, .parent = -1, .width = width_,       \
-	  .offset = offsetof(struct list_row, field_), .size = sizeof(const char *) }
+	{                                                                                     \
+		.name = name_, .doc = doc_, .kind = KIND_CSTR, .parent = -1, .width = width_, \
+		.offset = offsetof(struct list_row, field_), .size = sizeof(const char *)     \
+	}
 static const struct field fields[] = {
 	TEXT_FIELD(name, "name", "Name for `ig run`", 18),
 	TEXT_FIELD(kind, "kind", "tracer, top or snapshot", 8),
@@ -23,7 +25,8 @@ static const struct field fields[] = {
 	TEXT_FIELD(description, "description", "What it does", 60),
 };
 
-static const char *const kinds[] = { [SOURCE_TRACER] = "tracer", [SOURCE_TOP] = "top", [SOURCE_SNAPSHOT] = "snapshot" };
+static const char *const kinds[] = {
+	[SOURCE_TRACER] = "tracer", [SOURCE_TOP] = "top", [SOURCE_SNAPSHOT] = "snapshot"};
 
 static int show(struct view *v, unsigned int source, const char *name, struct err *err)
 {
@@ -38,9 +41,10 @@ static int show(struct view *v, unsigned int source, const char *name, struct er
 	for (size_t i = 0; i < gadget_n_aliases(g); i++)
 		buf_printf(&aliases, "%s%s", i ? "," : "", gadget_alias(g, i));
 	buf_add(&first, gadget_doc(g), strcspn(gadget_doc(g), "\n"));
-	struct list_row data = { name, buf_cstr(&aliases),
-				 gadget_n_sources(g) ? kinds[gadget_source(g, 0)->kind] : "", buf_cstr(&first) };
-	struct row row = { .part = { &data }, .size = { sizeof(data) } };
+	struct list_row data = {name, buf_cstr(&aliases),
+				gadget_n_sources(g) ? kinds[gadget_source(g, 0)->kind] : "",
+				buf_cstr(&first)};
+	struct row row = {.part = {&data}, .size = {sizeof(data)}};
 	view_row(v, source, &row, false);
 	buf_done(&aliases);
 	buf_done(&first);
@@ -75,7 +79,7 @@ static int list_all(struct err *err)
 
 static int list_main(int argc, char **argv)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
@@ -86,7 +90,7 @@ static int list_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = { &view_flags, NULL };
+static const struct flag_table *const tables[] = {&view_flags, NULL};
 static const struct command list = {
 	.name = "list",
 	.summary = "List the gadgets in this program",

@@ -15,22 +15,28 @@
 static bool opt_watch;
 
 static const struct flag flag_list[] = {
-	{ "watch", 'w', NULL, "Go on, and show containers as they come and go", flag_on, &opt_watch, NULL },
-	{ 0 },
+	{"watch", 'w', NULL, "Go on, and show containers as they come and go", flag_on, &opt_watch,
+	 NULL},
+	{0},
 };
-static const struct flag_table own_flags = { "List", flag_list };
+static const struct flag_table own_flags = {"List", flag_list};
 
 /* Part 0 of a row: what happened; part 1 is the container. */
 struct event_row {
 	const char *event;
 };
 static const struct field event_field = {
-	.name = "event", .doc = "added or removed", .kind = KIND_CSTR, .parent = -1, .width = 7,
-	.offset = offsetof(struct event_row, event), .size = sizeof(const char *),
+	.name = "event",
+	.doc = "added or removed",
+	.kind = KIND_CSTR,
+	.parent = -1,
+	.width = 7,
+	.offset = offsetof(struct event_row, event),
+	.size = sizeof(const char *),
 };
 
-#define LIST_FIELDS                                                                                  \
-	"runtime.containerName,runtime.runtimeName,runtime.containerId,runtime.containerPid,"        \
+#define LIST_FIELDS                                                                           \
+	"runtime.containerName,runtime.runtimeName,runtime.containerId,runtime.containerPid," \
 	"runtime.containerImageName,runtime.containerStartedAt"
 
 struct list {
@@ -43,8 +49,8 @@ struct list {
 
 static void show(struct list *l, const char *event, struct container *c)
 {
-	struct event_row data = { event };
-	struct row row = { .part = { &data, c }, .size = { sizeof(data), sizeof(*c) } };
+	struct event_row data = {event};
+	struct row row = {.part = {&data, c}, .size = {sizeof(data), sizeof(*c)}};
 
 	if (selector_matches(l->selector, c))
 		view_row(l->view, l->source, &row, false);
@@ -78,7 +84,8 @@ static char *choose_columns(const char *fields)
 
 	if (!none && *fields != '+' && *fields != '-')
 		return xstrdup(fields);
-	return xasprintf("%s%s%s%s", opt_watch ? "event," : "", LIST_FIELDS, none ? "" : ",", none ? "" : fields);
+	return xasprintf("%s%s%s%s", opt_watch ? "event," : "", LIST_FIELDS, none ? "" : ",",
+			 none ? "" : fields);
 }
 
 static void on_resize(void *ctx)
@@ -123,7 +130,7 @@ static int watch(struct list *l, struct err *err)
 
 static int list_all(struct list *l, struct err *err)
 {
-	struct containers_options co = { .host_root = "" };
+	struct containers_options co = {.host_root = ""};
 	int r;
 
 	if (geteuid())
@@ -143,8 +150,8 @@ static int list_all(struct list *l, struct err *err)
 
 static int list_main(int argc, char **argv)
 {
-	struct list l = { 0 };
-	struct err err = { 0 };
+	struct list l = {0};
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
@@ -159,7 +166,7 @@ static int list_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = { &own_flags, &selector_flags, &view_flags, NULL };
+static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &view_flags, NULL};
 static const struct command list_containers = {
 	.name = "list-containers",
 	.summary = "List the containers of this host",

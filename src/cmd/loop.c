@@ -19,8 +19,8 @@ static void on_call(evutil_socket_t fd, short what, void *ctx)
 	call->fn(call->ctx);
 }
 
-static int add(struct loop *l, int fd, short what, event_callback_fn fn, void *ctx, const struct timeval *after,
-	       struct err *err)
+static int add(struct loop *l, int fd, short what, event_callback_fn fn, void *ctx,
+	       const struct timeval *after, struct err *err)
 {
 	struct event *e;
 
@@ -40,7 +40,7 @@ int loop_init(struct loop *l, struct err *err)
 {
 	int r;
 
-	*l = (struct loop){ .base = event_base_new() };
+	*l = (struct loop){.base = event_base_new()};
 	if (!l->base)
 		return err_set(err, -EIO, "cannot make an event loop");
 	r = add(l, SIGINT, EV_SIGNAL | EV_PERSIST, on_end, l, NULL, err);
@@ -53,14 +53,15 @@ void loop_done(struct loop *l)
 		event_free(l->events[i]);
 	if (l->base)
 		event_base_free(l->base);
-	*l = (struct loop){ 0 };
+	*l = (struct loop){0};
 }
 
-static int add_call(struct loop *l, int fd, short what, void (*fn)(void *ctx), void *ctx, struct err *err)
+static int add_call(struct loop *l, int fd, short what, void (*fn)(void *ctx), void *ctx,
+		    struct err *err)
 {
 	struct loop_call *call = &l->calls[l->n % array_size(l->calls)];
 
-	*call = (struct loop_call){ fn, ctx };
+	*call = (struct loop_call){fn, ctx};
 	return add(l, fd, what | EV_PERSIST, on_call, call, NULL, err);
 }
 
@@ -76,7 +77,7 @@ int loop_add_signal(struct loop *l, int signal, void (*fn)(void *ctx), void *ctx
 
 int loop_timeout(struct loop *l, uint64_t ns, struct err *err)
 {
-	struct timeval after = { (time_t)(ns / 1000000000), (suseconds_t)(ns % 1000000000 / 1000) };
+	struct timeval after = {(time_t)(ns / 1000000000), (suseconds_t)(ns % 1000000000 / 1000)};
 
 	return add(l, -1, EV_TIMEOUT, on_end, l, &after, err);
 }

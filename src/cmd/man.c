@@ -91,7 +91,8 @@ static int man_main(int argc, char **argv)
 	puts(".TH IG 8 \"\" \"ig " IG_VERSION "\" \"System Administration\"");
 	puts(".SH NAME\nig \\- tells what containers do, as they do it");
 	puts(".SH SYNOPSIS\n\\fBig\\fR \\fICOMMAND\\fR [\\fIFLAGS\\fR]");
-	puts(".SH DESCRIPTION\nRuns eBPF programs, gadgets, that follow containers and tell what they do. "
+	puts(".SH DESCRIPTION\nRuns eBPF programs, gadgets, that follow containers and tell what "
+	     "they do. "
 	     "Containers are found by eBPF itself; no runtime needs to help.");
 	commands();
 	gadgets();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * libevent can resolve names, which ig never asks it to. In a static program glibc's resolver wants
- * glibc's shared libraries at run time, adds 140 KB, and makes the linker warn. These take its place.
+ * glibc's shared libraries at run time, adds 140 KB, and makes the linker warn. These take its
+ * place.
  */
 #include <netdb.h>
 #include <stddef.h>
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
 {
 	return EAI_FAIL;
 }

@@ -34,7 +34,8 @@ static int set_path(void *ctx, const char *word, struct err *err)
 
 static int add_source(struct replay *p, const struct record_event *e, struct err *err)
 {
-	const struct gadget_source source = { .kind = e->kind, .name = e->schema->name, .schema = e->schema };
+	const struct gadget_source source = {
+		.kind = e->kind, .name = e->schema->name, .schema = e->schema};
 
 	if (p->started)
 		return err_set(err, -EBADMSG, "%s: a data source behind the first record", p->path);
@@ -53,7 +54,8 @@ static void on_cut(void *ctx, unsigned int source, const struct row *row)
 static void one_row(struct replay *p, const struct record_event *e)
 {
 	struct record_totals *n = &p->shown[e->source];
-	bool wanted = selector_is_all(p->selector) || (e->container && selector_matches(p->selector, e->container));
+	bool wanted = selector_is_all(p->selector) ||
+		      (e->container && selector_matches(p->selector, e->container));
 
 	if (wanted && sink_row(&p->sink, e->source, &e->row, false))
 		n->delivered++;
@@ -90,7 +92,7 @@ static int one_event(struct replay *p, int item, const struct record_event *e, s
 
 static int read_all(struct replay *p, struct err *err)
 {
-	struct record_event e = { 0 };
+	struct record_event e = {0};
 
 	while (!sink_full(&p->sink)) {
 		int r, item = record_reader_next(p->reader, &e, err);
@@ -146,9 +148,9 @@ static int replay_file(struct replay *p, struct err *err)
 
 static int replay_main(int argc, char **argv)
 {
-	struct replay p = { 0 };
+	struct replay p = {0};
 	struct selector *selector = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
@@ -157,7 +159,8 @@ static int replay_main(int argc, char **argv)
 	flags.ctx = &p;
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = p.path ? selector_flags_new(&selector, &err) : err_set(&err, -EINVAL, "name a record file");
+	r = p.path ? selector_flags_new(&selector, &err)
+		   : err_set(&err, -EINVAL, "name a record file");
 	p.selector = selector;
 	r = r ?: replay_file(&p, &err);
 	r = sink_done(&p.sink, r ? NULL : &err) ?: r;
@@ -167,12 +170,13 @@ static int replay_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = { &selector_flags, &view_flags, NULL };
+static const struct flag_table *const tables[] = {&selector_flags, &view_flags, NULL};
 static const struct command replay = {
 	.name = "replay",
 	.summary = "Show the records of a file that `ig run --record` wrote",
 	.usage = "FILE [FLAGS]",
-	.description = "Needs neither root nor BPF, nor the machine that the file comes from. FILE may be `-`.",
+	.description = "Needs neither root nor BPF, nor the machine that the file comes from. FILE "
+		       "may be `-`.",
 	.tables = tables,
 	.run = replay_main,
 };

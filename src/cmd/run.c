@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig run: gadgets follow containers, and their records go to the screen, a pipe or a record file. */
+/* ig run: gadgets follow containers, and their records go to the screen, a pipe or a file. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -24,7 +24,7 @@ static struct {
 	uint64_t buffer_bytes, timeout_ns, interval_ns, window_ns;
 	const char *record;
 	struct gadget_process_filter process;
-} opt = { .window_ns = 100 * 1000 * 1000, .process = { -1, -1, -1, -1, "" } };
+} opt = {.window_ns = 100 * 1000 * 1000, .process = {-1, -1, -1, -1, ""}};
 
 static int set_id(const struct flag *f, const char *value, struct err *err)
 {
@@ -39,35 +39,42 @@ static int set_id(const struct flag *f, const char *value, struct err *err)
 static int set_comm(const struct flag *f, const char *value, struct err *err)
 {
 	if (strlen(value) >= sizeof(opt.process.comm))
-		return err_set(err, -EINVAL, "--%s is at most 15 bytes, as the kernel keeps it", f->name);
+		return err_set(err, -EINVAL, "--%s is at most 15 bytes, as the kernel keeps it",
+			       f->name);
 	memset(opt.process.comm, 0, sizeof(opt.process.comm));
 	memcpy(opt.process.comm, value, strlen(value));
 	return 0;
 }
 
 static const struct flag process_flag_list[] = {
-	{ "host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.host, NULL },
-	{ "pid", 0, "PID", "Only this process (as the host numbers it)", set_id, &opt.process.pid, NULL },
-	{ "tid", 0, "TID", "Only this thread", set_id, &opt.process.tid, NULL },
-	{ "uid", 0, "UID", "Only this user", set_id, &opt.process.uid, NULL },
-	{ "gid", 0, "GID", "Only this group", set_id, &opt.process.gid, NULL },
-	{ "comm", 0, "NAME", "Only processes of this name", set_comm, NULL, NULL },
-	{ 0 },
+	{"host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.host, NULL},
+	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_id, &opt.process.pid,
+	 NULL},
+	{"tid", 0, "TID", "Only this thread", set_id, &opt.process.tid, NULL},
+	{"uid", 0, "UID", "Only this user", set_id, &opt.process.uid, NULL},
+	{"gid", 0, "GID", "Only this group", set_id, &opt.process.gid, NULL},
+	{"comm", 0, "NAME", "Only processes of this name", set_comm, NULL, NULL},
+	{0},
 };
-static const struct flag_table process_flags = { "Processes (filtered in the kernel)", process_flag_list };
+static const struct flag_table process_flags = {"Processes (filtered in the kernel)",
+						process_flag_list};
 
 static const struct flag run_flag_list[] = {
-	{ "timeout", 't', "TIME", "Stop after so many seconds (or 500ms, 2m …)", flag_duration, &opt.timeout_ns,
-	  NULL },
-	{ "interval", 0, "TIME", "Interval of top gadgets (default 1s)", flag_duration, &opt.interval_ns, NULL },
-	{ "buffer-size", 0, "BYTES", "Ring of each stream, rounded up to a power of two (default: the gadget's)",
-	  flag_bytes, &opt.buffer_bytes, NULL },
-	{ "window", 0, "TIME", "Sort several gadgets' records within this time (default 100ms, 0: as read)",
-	  flag_duration, &opt.window_ns, NULL },
-	{ "record", 'r', "FILE", "Also write the records to FILE, for `ig replay`", flag_text, &opt.record, NULL },
-	{ 0 },
+	{"timeout", 't', "TIME", "Stop after so many seconds (or 500ms, 2m …)", flag_duration,
+	 &opt.timeout_ns, NULL},
+	{"interval", 0, "TIME", "Interval of top gadgets (default 1s)", flag_duration,
+	 &opt.interval_ns, NULL},
+	{"buffer-size", 0, "BYTES",
+	 "Ring of each stream, rounded up to a power of two (default: the gadget's)", flag_bytes,
+	 &opt.buffer_bytes, NULL},
+	{"window", 0, "TIME",
+	 "Sort several gadgets' records within this time (default 100ms, 0: as read)",
+	 flag_duration, &opt.window_ns, NULL},
+	{"record", 'r', "FILE", "Also write the records to FILE, for `ig replay`", flag_text,
+	 &opt.record, NULL},
+	{0},
 };
-static const struct flag_table run_flags = { "Run", run_flag_list };
+static const struct flag_table run_flags = {"Run", run_flag_list};
 
 struct run {
 	struct loop loop;
@@ -75,7 +82,7 @@ struct run {
 	struct containers *containers;
 	struct selector *selector;
 	struct traces *traces;
-	struct trace **tracers; /* in the order of the command line */
+	struct trace **tracers;	    /* in the order of the command line */
 	unsigned int *first_source; /* each tracer's first source in the sink */
 	size_t n_tracers;
 };
@@ -100,7 +107,8 @@ static unsigned int sink_source(struct run *run, struct trace *t, unsigned int s
 	return 0;
 }
 
-static bool on_row(void *ctx, struct trace *t, unsigned int source, const struct row *row, bool late)
+static bool on_row(void *ctx, struct trace *t, unsigned int source, const struct row *row,
+		   bool late)
 {
 	struct run *run = ctx;
 	bool delivered = sink_row(&run->sink, sink_source(run, t, source), row, late);
@@ -146,12 +154,12 @@ static int open_output(struct run *run, struct gadget_flags *gadgets, struct err
 
 static int load_tracers(struct run *run, struct gadget_flags *gadgets, struct err *err)
 {
-	struct traces_options to = { .window_ns = opt.window_ns };
-	struct containers_options co = { .host_root = "" };
+	struct traces_options to = {.window_ns = opt.window_ns};
+	struct containers_options co = {.host_root = ""};
 	struct trace_options o = {
 		.selector = run->selector,
 		.interval_ns = opt.interval_ns,
-		.reader = { .ctx = run, .row = on_row, .table_end = on_table_end, .lost = on_lost },
+		.reader = {.ctx = run, .row = on_row, .table_end = on_table_end, .lost = on_lost},
 	};
 	int r;
 
@@ -192,8 +200,9 @@ static void say_if_none(struct run *run)
 	for (size_t i = 0; i < run->n_tracers; i++)
 		n += trace_n_containers(run->tracers[i]);
 	if (!opt.host && !n)
-		log_warn("no container %s; new ones are followed as they start, and --host shows the host's "
-			 "own processes", selector_is_all(run->selector) ? "found" : "matches");
+		log_warn("no container %s; new ones are followed as they start, and --host shows "
+			 "the host's own processes",
+			 selector_is_all(run->selector) ? "found" : "matches");
 }
 
 static int follow(struct run *run, struct err *err)
@@ -216,17 +225,18 @@ static int follow(struct run *run, struct err *err)
 	for (size_t i = 0; i < run->n_tracers; i++) {
 		struct totals n = trace_totals(run->tracers[i]);
 
-		sink_totals(&run->sink, run->first_source[i], gadget_name(trace_gadget(run->tracers[i])),
-			    (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost });
+		sink_totals(&run->sink, run->first_source[i],
+			    gadget_name(trace_gadget(run->tracers[i])),
+			    (struct record_totals){n.seen, n.delivered, n.discarded, n.lost});
 	}
 	return r;
 }
 
 static int run_main(int argc, char **argv)
 {
-	struct gadget_flags gadgets = { 0 };
-	struct run run = { 0 };
-	struct err err = { 0 };
+	struct gadget_flags gadgets = {0};
+	struct run run = {0};
+	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
@@ -252,16 +262,17 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = { &selector_flags, &process_flags, &view_flags, &run_flags,
-						   NULL };
+static const struct flag_table *const tables[] = {&selector_flags, &process_flags, &view_flags,
+						  &run_flags, NULL};
 static const struct command run = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",
 	.usage = "GADGET… [FLAGS]",
-	.description =
-		"A gadget is a name of `ig list` or the path of an object file that `ig build` made. Several, with\n"
-		"spaces or commas between them, give one stream in order of time. A gadget's own flags stand\n"
-		"behind its name; `ig run GADGET --help` shows them.",
+	.description = "A gadget is a name of `ig list` or the path of an object file that `ig "
+		       "build` made. Several, with\n"
+		       "spaces or commas between them, give one stream in order of time. A "
+		       "gadget's own flags stand\n"
+		       "behind its name; `ig run GADGET --help` shows them.",
 	.tables = tables,
 	.run = run_main,
 	.complete = gadget_flags_complete,

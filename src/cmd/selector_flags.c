@@ -6,16 +6,18 @@
 static struct selector_options opt;
 
 static const struct flag flags[] = {
-	{ "containername", 'c', "LIST", "Containers of these names; globs, !name excludes", flag_text,
-	  &opt.container_name, NULL },
-	{ "containerid", 0, "LIST", "Containers of these ids; globs, !id excludes", flag_text, &opt.container_id,
-	  NULL },
-	{ "image", 0, "LIST", "Containers of these images; globs, !image excludes", flag_text, &opt.image, NULL },
-	{ "annotation", 0, "LIST", "Containers with all these annotations: key=glob, key; !key=glob excludes", flag_text,
-	  &opt.annotations, NULL },
-	{ 0 },
+	{"containername", 'c', "LIST", "Containers of these names; globs, !name excludes",
+	 flag_text, &opt.container_name, NULL},
+	{"containerid", 0, "LIST", "Containers of these ids; globs, !id excludes", flag_text,
+	 &opt.container_id, NULL},
+	{"image", 0, "LIST", "Containers of these images; globs, !image excludes", flag_text,
+	 &opt.image, NULL},
+	{"annotation", 0, "LIST",
+	 "Containers with all these annotations: key=glob, key; !key=glob excludes", flag_text,
+	 &opt.annotations, NULL},
+	{0},
 };
-const struct flag_table selector_flags = { "Containers (all, unless one of these is given)", flags };
+const struct flag_table selector_flags = {"Containers (all, unless one of these is given)", flags};
 
 int selector_flags_new(struct selector **ret, struct err *err)
 {

@@ -18,12 +18,14 @@ int sink_init(struct sink *s, const struct view_options *o, const char *record, 
 {
 	int r;
 
-	*s = (struct sink){ .record_fd = -1, .clock = o->clock };
+	*s = (struct sink){.record_fd = -1, .clock = o->clock};
 	r = view_new(o, &s->view, err);
 	if (r || !record)
 		return r;
 	s->record_fd = open(record, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	return s->record_fd < 0 ? err_set(err, -errno, "cannot write %s: %s", record, strerror(errno)) : 0;
+	return s->record_fd < 0
+		       ? err_set(err, -errno, "cannot write %s: %s", record, strerror(errno))
+		       : 0;
 }
 
 int sink_done(struct sink *s, struct err *err)
@@ -37,7 +39,7 @@ int sink_done(struct sink *s, struct err *err)
 	for (size_t i = 0; i < s->n_sources; i++)
 		schema_unref(s->sources[i].schema);
 	free(s->sources);
-	*s = (struct sink){ 0 };
+	*s = (struct sink){0};
 	return r;
 }
 
@@ -77,7 +79,8 @@ static int start_file(struct sink *s, struct err *err)
 	}
 	r = record_writer_new(fd, &s->clock, &s->file, err);
 	for (size_t i = 0; !r && i < s->n_sources; i++)
-		r = record_writer_source(s->file, s->sources[i].schema, s->sources[i].kind, &s->sources[i].file, err);
+		r = record_writer_source(s->file, s->sources[i].schema, s->sources[i].kind,
+					 &s->sources[i].file, err);
 	return r;
 }
 
@@ -126,7 +129,8 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 	json_quote(&json, name, strlen(name));
 	buf_str(&json, ",\"count\":");
 	buf_u64(&json, count);
-	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count, c ? " of container " : "", name);
+	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count,
+		   c ? " of container " : "", name);
 	view_note(s->view, buf_cstr(&json), buf_cstr(&text));
 	if (s->file)
 		record_writer_loss(s->file, s->sources[source].file, c, count);
@@ -137,8 +141,9 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n)
 {
 	fprintf(stderr,
-		"%s: seen %" PRIu64 " = delivered %" PRIu64 " + discarded %" PRIu64 " + lost %" PRIu64 "\n", gadget,
-		n.seen, n.delivered, n.discarded, n.lost);
+		"%s: seen %" PRIu64 " = delivered %" PRIu64 " + discarded %" PRIu64
+		" + lost %" PRIu64 "\n",
+		gadget, n.seen, n.delivered, n.discarded, n.lost);
 	if (s->file && source < s->n_sources)
 		record_writer_totals(s->file, s->sources[source].file, n);
 }

@@ -17,19 +17,21 @@ struct sink {
 	struct sink_source {
 		unsigned int view, file; /* numbers there */
 		enum source_kind kind;
-		const char *gadget;	 /* the schema's */
+		const char *gadget; /* the schema's */
 		struct schema *schema;
-	} *sources;
+	} * sources;
 	size_t n_sources, room_sources;
 };
 
-/* record: path of the file, NULL for none. An older file is cut by sink_start() only: a slip must not cost it. */
+/* record: path of the file, NULL for none. An older file is cut by sink_start() only: a slip must
+ * not cost it. */
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err);
 
 /* Closes the record file; 0 or its first error. Zeroed or half-built is fine. */
 int sink_done(struct sink *s, struct err *err);
 
-/* Sources are numbered in the order of their adding, as are the view's. The schema has the container's fields. */
+/* Sources are numbered in the order of their adding, as are the view's. The schema has the
+ * container's fields. */
 int sink_add(struct sink *s, const struct gadget_source *source, struct err *err);
 int sink_start(struct sink *s, struct err *err); /* after the last sink_add */
 

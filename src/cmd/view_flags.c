@@ -18,7 +18,7 @@ static struct {
 	bool no_headers;
 } opt;
 
-static const char *const outputs[] = { "columns", "json", "jsonpretty", "yaml", "none", NULL };
+static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml", "none", NULL};
 
 static int add_filter(const struct flag *f, const char *value, struct err *err)
 {
@@ -27,26 +27,29 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 }
 
 static const struct flag flags[] = {
-	{ "output", 'o', "MODE", "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
-	  &opt.output, outputs },
-	{ "fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default", flag_text,
-	  &opt.fields, NULL },
-	{ "filter", 'F', "EXPR",
-	  "Show rows for which all hold: field==value,field~regex …; also != > >= < <= !~ ; \\, is a comma", add_filter,
-	  NULL, NULL },
-	{ "sort", 0, "LIST", "Sort tables by these fields; -field sorts descending", flag_text, &opt.sort, NULL },
-	{ "max-entries", 0, "N", "Rows of a table, or of the whole run of a stream", flag_number, &opt.max_entries,
-	  NULL },
-	{ "no-headers", 0, NULL, "Leave out the columns' titles", flag_on, &opt.no_headers, NULL },
-	{ 0 },
+	{"output", 'o', "MODE",
+	 "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
+	 &opt.output, outputs},
+	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
+	 flag_text, &opt.fields, NULL},
+	{"filter", 'F', "EXPR",
+	 "Show rows for which all hold: field==value,field~regex …; also != > >= < <= !~ ; \\, is "
+	 "a comma",
+	 add_filter, NULL, NULL},
+	{"sort", 0, "LIST", "Sort tables by these fields; -field sorts descending", flag_text,
+	 &opt.sort, NULL},
+	{"max-entries", 0, "N", "Rows of a table, or of the whole run of a stream", flag_number,
+	 &opt.max_entries, NULL},
+	{"no-headers", 0, NULL, "Leave out the columns' titles", flag_on, &opt.no_headers, NULL},
+	{0},
 };
-const struct flag_table view_flags = { "Output", flags };
+const struct flag_table view_flags = {"Output", flags};
 
 /* 0 0 where stdout is no terminal. */
 static void terminal_size(unsigned int *ret_columns, unsigned int *ret_rows)
 {
 	const char *columns = getenv("COLUMNS");
-	struct winsize size = { 0 };
+	struct winsize size = {0};
 	uint64_t width;
 
 	*ret_columns = *ret_rows = 0;
@@ -70,7 +73,8 @@ void view_flags_resize(struct view *v)
 void view_flags_options(struct view_options *ret)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0; /* one that can be steered */
+	bool terminal = isatty(STDOUT_FILENO) && term &&
+			strcmp(term, "dumb") != 0; /* one that can be steered */
 
 	*ret = (struct view_options){
 		.output = opt.output,

@@ -7,14 +7,15 @@
 
 extern const struct flag_table view_flags;
 
-/* What the flags said, with the terminal's size and colours looked up. Filters stay owned by the command line. */
+/* What the flags said, with the terminal's size and colours looked up. Filters stay owned by the
+ * command line. */
 void view_flags_options(struct view_options *ret);
 
 /* After SIGWINCH: looks the terminal's size up again. */
 void view_flags_resize(struct view *v);
 
 /*
- * The last flush of a command: 0 also where the reader went away, which is the reader's wish; -errno and words where
- * the output could not be written. NULL is fine.
+ * The last flush of a command: 0 also where the reader went away, which is the reader's wish;
+ * -errno and words where the output could not be written. NULL is fine.
  */
 int view_flags_finish(struct view *v, struct err *err);

@@ -80,8 +80,8 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 
 /*
  * The rows of a table since its last end are complete: sort, cut to max_entries, print. Returns the
- * number of rows that max_entries cut off, which view_row() had taken. Rows beyond MAX_TABLE_ROWS were refused
- * there; a note says how many.
+ * number of rows that max_entries cut off, which view_row() had taken. Rows beyond MAX_TABLE_ROWS
+ * were refused there; a note says how many.
  */
 uint64_t view_table_end(struct view *v, unsigned int source);
 

@@ -22,7 +22,7 @@ uint64_t boot_now(void)
 
 static int watch(struct traces *ts, int fd, struct err *err)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
 
 	if (epoll_ctl(ts->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return err_set(err, -errno, "watching a descriptor: %s", strerror(errno));
@@ -31,9 +31,9 @@ static int watch(struct traces *ts, int fd, struct err *err)
 
 static int set_timer(int fd, uint64_t interval)
 {
-	struct timespec t = { .tv_sec = (time_t)(interval / 1000000000),
-			      .tv_nsec = (long)(interval % 1000000000) };
-	struct itimerspec spec = { t, t };
+	struct timespec t = {.tv_sec = (time_t)(interval / 1000000000),
+			     .tv_nsec = (long)(interval % 1000000000)};
+	struct itimerspec spec = {t, t};
 
 	return timerfd_settime(fd, 0, &spec, NULL);
 }
@@ -331,7 +331,8 @@ size_t trace_n_containers(struct trace *t)
 }
 
 /* Entries without a container are told apart by nobody: any of them will do. */
-static struct account_entry *entry_that_delivered(const struct account *a, const struct container *c)
+static struct account_entry *entry_that_delivered(const struct account *a,
+						  const struct container *c)
 {
 	if (c)
 		return account_find(a, c->key);

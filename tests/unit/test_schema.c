@@ -184,7 +184,10 @@ static void names_of_two_fields(void **state)
 
 	schema_add(s, &(struct field){.name = "a.name", .kind = KIND_UINT, .size = 4}, NULL);
 	schema_add(s, &(struct field){.name = "b.name", .kind = KIND_UINT, .size = 4}, NULL);
-	schema_add(s, &(struct field){.name = "c.no", .kind = KIND_UINT, .size = 4, .flags = FIELD_HIDDEN}, NULL);
+	schema_add(s,
+		   &(struct field){
+			   .name = "c.no", .kind = KIND_UINT, .size = 4, .flags = FIELD_HIDDEN},
+		   NULL);
 	schema_add(s, &(struct field){.name = "d.no", .kind = KIND_UINT, .size = 4}, NULL);
 	schema_finish(s, NULL);
 	expect_found(s, "name", NULL, "'name' may be 'a.name' or 'b.name'");
