@@ -31,7 +31,11 @@ int sink_init(struct sink *s, const struct view_options *o, const char *record, 
 int sink_done(struct sink *s, struct err *err)
 {
 	int r = view_flags_finish(s->view, err);
+	uint64_t unwritten = s->view ? view_unwritten(s->view) : 0;
 
+	if (unwritten)
+		fprintf(stderr, "%" PRIu64 " of the delivered records could not be written\n",
+			unwritten);
 	r = record_writer_close(s->file, r ? NULL : err) ?: r;
 	if (s->view && s->record_fd >= 0) /* a zeroed one has no descriptor 0 */
 		close(s->record_fd);

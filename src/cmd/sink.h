@@ -27,7 +27,8 @@ struct sink {
  * not cost it. */
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err);
 
-/* Closes the record file; 0 or its first error. Zeroed or half-built is fine. */
+/* Closes the record file, and says how many rows nobody took; 0 or its first error. Zeroed or
+ * half-built is fine. */
 int sink_done(struct sink *s, struct err *err);
 
 /* Sources are numbered in the order of their adding, as are the view's. The schema has the

@@ -275,6 +275,15 @@ def test_several_gadgets_in_columns(mixed):
     assert any(line.startswith("trace_exec") and "args=" in line for line in out.splitlines())
 
 
+def test_unwritten_records_are_counted(file):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([ig.IG, "replay", file, "-o", "json"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=20)
+    n = ig.totals(done.stderr).delivered
+    assert done.returncode == 1 and n > 0
+    assert f"{n} of the delivered records could not be written" in done.stderr
+
+
 def test_max_entries(file):
     assert len(ig.records(replay(file, "-o", "json", "--max-entries", "3").out)) == 3
 
