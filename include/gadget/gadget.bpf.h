@@ -683,6 +683,7 @@ static __always_inline void process_fill_task(struct g_process *p, struct task_s
 /* The current process. */
 static __always_inline void process_fill(struct g_process *p)
 {
+	__u64 owner = bpf_get_current_uid_gid();
 	struct task_struct *task, *parent;
 
 	if (!g_typed_task()) {
@@ -694,8 +695,8 @@ static __always_inline void process_fill(struct g_process *p)
 	g_comm_copy(p->comm, task->comm);
 	p->pid = task->tgid;
 	p->tid = task->pid;
-	p->creds.uid = task->cred->uid.val;
-	p->creds.gid = task->cred->gid.val;
+	p->creds.uid = (__u32)owner;
+	p->creds.gid = owner >> 32;
 	p->parent.pid = parent->tgid;
 	g_comm_copy(p->parent.comm, parent->comm);
 	p->mntns_id = task->nsproxy->mnt_ns->ns.inum;
