@@ -97,7 +97,7 @@ AT := $(DESTDIR)$(PREFIX)
 
 .PHONY: install uninstall
 install: all
-	install -D $(B)/ig $(AT)/bin/ig
+	install -D -s --strip-program=$(CROSS)strip $(B)/ig $(AT)/bin/ig
 	install -D -m 644 $(B)/libig.a $(AT)/lib/libig.a
 	@mkdir -p $(sort $(dir $(INSTALLED:%=$(AT)/%)))
 	sed 's#@PREFIX@#$(PREFIX)#; s#@VERSION@#$(VERSION)#; s#@LIBS@#$(LIBS)#' src/ig.pc.in > $(AT)/lib/pkgconfig/ig.pc
