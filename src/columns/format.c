@@ -22,7 +22,9 @@ void clock_base_now(struct clock_base *ret)
 	clock_gettime(CLOCK_BOOTTIME, &after);
 	boot = ((int64_t)before.tv_sec + after.tv_sec) * 500000000 +
 	       ((int64_t)before.tv_nsec + after.tv_nsec) / 2;
-	ret->boot_to_real_ns = (int64_t)real.tv_sec * 1000000000 + real.tv_nsec - boot;
+	/* Two readings differ by 100 ns and more; rounded, all that look get the same base. */
+	ret->boot_to_real_ns =
+		((int64_t)real.tv_sec * 1000000000 + real.tv_nsec - boot + 5000) / 10000 * 10000;
 }
 
 /* ---- numbers ------------------------------------------------------------------------------- */
@@ -108,6 +110,17 @@ static void time_text(FORMAT_ARGS)
 		return;
 	real_ns = (int64_t)((uint64_t)boot_ns + (uint64_t)(clock ? clock->boot_to_real_ns : 0));
 	buf_add(out, text, (size_t)(put_rfc3339(text, real_ns) - text));
+}
+
+/* As it is shown: 2026-11-22T10:00:00Z. */
+static int time_parse(const char *word, const struct clock_base *clock, int64_t *ret)
+{
+	int64_t real_ns;
+	int r = parse_time(word, &real_ns);
+
+	if (!r && __builtin_sub_overflow(real_ns, clock ? clock->boot_to_real_ns : 0, ret))
+		r = -ERANGE;
+	return r;
 }
 
 /* value / unit with up to `places` decimals, zeros at the end left out */
@@ -273,7 +286,8 @@ static void none_text(FORMAT_ARGS)
 	.kinds = NUMBERS, .width = (columns), .text = what##_text, .parse = what##_parse
 
 static const struct format formats[] = {
-	{"g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text},
+	{"g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text,
+	 .parse_date = time_parse},
 	{"g_duration", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = duration_text,
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,

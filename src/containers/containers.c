@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "columns/format.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
@@ -31,10 +32,10 @@ uint64_t clock_ns(clockid_t clock)
 
 uint64_t boot_to_real(uint64_t boot_ns)
 {
-	uint64_t offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME), ms = 1000000;
+	struct clock_base clock;
 
-	/* No finer than /proc tells it, and without the clocks' jitter: the same however it was found. */
-	return (offset + ms / 2) / ms * ms + proc_ticks_to_ns(proc_ns_to_ticks(boot_ns));
+	clock_base_now(&clock);
+	return (uint64_t)clock.boot_to_real_ns + boot_ns;
 }
 
 /* An ended container that nobody forgot gives way when there is no other slot. */
@@ -224,7 +225,8 @@ static struct container *event_container(struct containers *cs, const struct det
 	c->netns = e->netns;
 	c->pidns = e->pidns;
 	c->pid = e->pid;
-	c->started_boot_ns = e->started;
+	/* No finer than /proc tells it: the same however the container was found. */
+	c->started_boot_ns = proc_ticks_to_ns(proc_ns_to_ticks(e->started));
 	c->started_real_ns = boot_to_real(e->started);
 	c->by_namespace = e->event.flags & DETECTOR_SHARED;
 	c->cgroup_path = event_path(e) ?: process_path(cs, e);
