@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 
@@ -137,6 +138,91 @@ int parse_duration(const char *s, uint64_t *ret)
 	};
 
 	return parse_scaled(s, units, array_size(units), ret);
+}
+
+/* n digits at *p; *p is then behind them. */
+static bool read_digits(const char **p, unsigned int n, int *ret)
+{
+	int value = 0;
+
+	while (n--) {
+		if (!isdigit((unsigned char)**p))
+			return false;
+		value = value * 10 + *(*p)++ - '0';
+	}
+	*ret = value;
+	return true;
+}
+
+static bool read_symbol(const char **p, char c)
+{
+	if (**p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* "10:00:00.5" */
+static bool read_clock(const char **p, struct tm *tm, int64_t *ret_ns)
+{
+	int64_t unit = 100000000;
+
+	if (!read_digits(p, 2, &tm->tm_hour) || !read_symbol(p, ':') ||
+	    !read_digits(p, 2, &tm->tm_min) || !read_symbol(p, ':') ||
+	    !read_digits(p, 2, &tm->tm_sec))
+		return false;
+	if (tm->tm_hour > 23 || tm->tm_min > 59 || tm->tm_sec > 59)
+		return false;
+	if (!read_symbol(p, '.'))
+		return true;
+	if (!isdigit((unsigned char)**p))
+		return false;
+	for (; isdigit((unsigned char)**p); unit /= 10) /* what is below one ns is dropped */
+		*ret_ns += (*(*p)++ - '0') * unit;
+	return true;
+}
+
+/* "Z", "+hh:mm" or nothing; seconds east of UTC. */
+static bool read_zone(const char **p, int *ret)
+{
+	int sign = **p == '-' ? -1 : 1, hours, minutes;
+
+	if (!**p || read_symbol(p, 'Z'))
+		return true;
+	if (!read_symbol(p, '+') && !read_symbol(p, '-'))
+		return false;
+	if (!read_digits(p, 2, &hours) || !read_symbol(p, ':') || !read_digits(p, 2, &minutes) ||
+	    hours > 23 || minutes > 59)
+		return false;
+	*ret = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+int parse_time(const char *s, int64_t *ret)
+{
+	int64_t ns = 0, value;
+	struct tm tm = {0};
+	int zone = 0, day;
+
+	if (!read_digits(&s, 4, &tm.tm_year) || !read_symbol(&s, '-') ||
+	    !read_digits(&s, 2, &tm.tm_mon) || !read_symbol(&s, '-') ||
+	    !read_digits(&s, 2, &tm.tm_mday))
+		return -EINVAL;
+	if (*s && (!read_symbol(&s, 'T') || !read_clock(&s, &tm, &ns) || !read_zone(&s, &zone)))
+		return -EINVAL;
+	if (*s || tm.tm_mon < 1 || tm.tm_mon > 12)
+		return -EINVAL;
+	day = tm.tm_mday;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	value = timegm(&tm) - zone;
+	if (tm.tm_mday != day) /* 30 February became 2 March */
+		return -EINVAL;
+	if (__builtin_mul_overflow(value, 1000000000, &value) ||
+	    __builtin_add_overflow(value, ns, &value))
+		return -ERANGE;
+	*ret = value;
+	return 0;
 }
 
 bool str_starts(const char *s, const char *prefix)

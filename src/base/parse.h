@@ -19,6 +19,12 @@ int parse_bytes(const char *s, uint64_t *ret);
 /* In ns: 10ms, 1.5s, 2m, 1h, 250us, 7ns; a bare number is ns. */
 int parse_duration(const char *s, uint64_t *ret);
 
+/*
+ * RFC 3339 to Unix time in ns: 2026-11-22T10:00:00.5+01:00; also a date alone, and without a zone:
+ * UTC. -EINVAL, -ERANGE.
+ */
+int parse_time(const char *s, int64_t *ret);
+
 bool str_starts(const char *s, const char *prefix);
 bool str_equal(const char *a, const char *b); /* NULL equals only NULL */
 

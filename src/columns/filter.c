@@ -11,7 +11,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "columns/format.h"
 
 enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 /* compiled, they take much memory */ };
 
@@ -135,7 +134,15 @@ int filter_parse(const char *text, struct filter **ret, struct err *err)
 
 /* ---- binding ------------------------------------------------------------------------------- */
 
-enum test { TEST_NEVER, TEST_SIGNED, TEST_UNSIGNED, TEST_BYTES, TEST_TEXT, TEST_REGEX };
+enum test {
+	TEST_NEVER,
+	TEST_SIGNED,
+	TEST_UNSIGNED,
+	TEST_DATE, /* signed: dates before boot; 0 is no time, as it is shown */
+	TEST_BYTES,
+	TEST_TEXT,
+	TEST_REGEX,
+};
 
 struct bound_condition {
 	enum test test;
@@ -151,6 +158,7 @@ struct bound_filter {
 	struct schema *schema;
 	struct bound_condition *conditions;
 	size_t n;
+	struct clock_base clock;
 	struct buf text; /* a field as text, while it is compared */
 };
 
@@ -333,7 +341,8 @@ static bool is_number(const struct field *f)
 	return f->kind == KIND_UINT || f->kind == KIND_INT || f->kind == KIND_BOOL;
 }
 
-static int bind_number(const struct condition *c, struct bound_condition *b, struct err *err)
+static int bind_number(const struct condition *c, struct bound_condition *b,
+		       const struct clock_base *clock, struct err *err)
 {
 	const struct field *f = b->field;
 	bool is_unsigned = f->kind == KIND_UINT && f->size == 8;
@@ -345,11 +354,16 @@ static int bind_number(const struct condition *c, struct bound_condition *b, str
 		return 0;
 	if (f->format->parse && !f->format->parse(f, c->value, &b->number))
 		return 0;
+	if (f->format->parse_date && !f->format->parse_date(c->value, clock, &b->number)) {
+		b->test = TEST_DATE;
+		return 0;
+	}
 	return err_set(err, -EINVAL, "filter: '%s' is not a value of field '%s'", c->value,
 		       f->name);
 }
 
-static int bind_value(const struct condition *c, struct bound_condition *b, struct err *err)
+static int bind_value(const struct condition *c, struct bound_condition *b,
+		      const struct clock_base *clock, struct err *err)
 {
 	const struct field *f = b->field;
 
@@ -360,7 +374,7 @@ static int bind_value(const struct condition *c, struct bound_condition *b, stru
 	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)
 		return bind_regex(c, b, err);
 	if (is_number(f))
-		return bind_number(c, b, err);
+		return bind_number(c, b, clock, err);
 	if (f->format->parse_bytes) {
 		b->test = TEST_BYTES;
 		b->len = f->size;
@@ -376,13 +390,14 @@ static int bind_value(const struct condition *c, struct bound_condition *b, stru
 	return 0;
 }
 
-int filter_bind(const struct filter *f, const struct schema *s, bool strict,
-		struct bound_filter **ret, size_t *ret_known, struct err *err)
+int filter_bind(const struct filter *f, const struct schema *s, const struct clock_base *clock,
+		bool strict, struct bound_filter **ret, size_t *ret_known, struct err *err)
 {
 	_cleanup_(bound_filter_freep) struct bound_filter *b = xnew(struct bound_filter);
 	size_t known = 0;
 
 	b->schema = schema_ref((struct schema *)s);
+	b->clock = clock ? *clock : (struct clock_base){0};
 	b->conditions = xnew_n(struct bound_condition, f->n);
 	buf_init(&b->text, MAX_HELD_BYTES);
 	for (size_t i = 0; i < f->n; i++) {
@@ -401,7 +416,7 @@ int filter_bind(const struct filter *f, const struct schema *s, bool strict,
 			continue;
 		}
 		known++;
-		r = bind_value(c, to, err);
+		r = bind_value(c, to, &b->clock, err);
 		if (r)
 			return r;
 	}
@@ -438,7 +453,7 @@ static bool match_number(const struct bound_condition *c, const struct row *row)
 {
 	int64_t value;
 
-	if (!row_number(row, c->field, &value))
+	if (!row_number(row, c->field, &value) || (c->test == TEST_DATE && !value))
 		return c->op == OP_NE;
 	return op_holds(c->op, c->test == TEST_UNSIGNED
 				       ? compare((uint64_t)value, (uint64_t)c->number)
@@ -455,7 +470,7 @@ static void read_text(struct bound_filter *b, const struct field *f, const struc
 	    row_text(row, f, ret, ret_len, &truncated))
 		return;
 	buf_clear(&b->text);
-	f->format->text(f, row, NULL, &b->text);
+	f->format->text(f, row, &b->clock, &b->text);
 	*ret = buf_cstr(&b->text);
 	*ret_len = b->text.len;
 }
@@ -508,6 +523,7 @@ bool filter_match(const struct bound_filter *b, const struct row *row)
 			return false;
 		case TEST_SIGNED:
 		case TEST_UNSIGNED:
+		case TEST_DATE:
 			holds = match_number(c, row);
 			break;
 		case TEST_BYTES:

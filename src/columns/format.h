@@ -44,6 +44,9 @@ struct format {
 	 */
 	int (*parse)(const struct field *f, const char *word, int64_t *ret);
 
+	/* The same for times, which are shown as dates; clock: NULL, the field counts from 1970. */
+	int (*parse_date)(const char *word, const struct clock_base *clock, int64_t *ret);
+
 	/* The same for fields of KIND_BYTES (addresses): fills f->size bytes to compare with. */
 	int (*parse_bytes)(const struct field *f, const char *word, unsigned char *ret);
 };

@@ -162,7 +162,8 @@ static int bind_filters(struct view *v, struct view_source *s, struct err *err)
 	s->filters = xnew_n(struct bound_filter *, v->n_filters);
 	for (size_t i = 0; i < v->n_filters; i++) {
 		size_t known;
-		int r = filter_bind(v->filters[i], s->schema, false, &s->filters[i], &known, err);
+		int r = filter_bind(v->filters[i], s->schema, &v->clock, false, &s->filters[i],
+				    &known, err);
 
 		if (r)
 			return r;

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/parse.h"
 
 #define MAX_ANNOTATIONS 1024 /* of one container; more are left out */
 #define MAX_CONTROLLERS 64   /* cgroup paths of one container */
@@ -71,11 +71,9 @@ static uint32_t pid_of(const json_t *object, const char *key)
 static uint64_t time_of(const json_t *object, const char *key)
 {
 	const char *value = json_string_value(json_object_get(object, key));
-	uint64_t ns = 0;
+	int64_t ns;
 
-	if (value)
-		oci_parse_time(value, &ns);
-	return ns;
+	return value && !parse_time(value, &ns) && ns > 0 ? (uint64_t)ns : 0;
 }
 
 static void add_annotation(struct oci_state *s, char *key, char *value)
@@ -222,70 +220,4 @@ int oci_parse_podman(const char *text, size_t len, const char *id, struct podman
 		return 0;
 	}
 	return -ENOENT;
-}
-
-/* n digits at *p; *p is then behind them. */
-static bool digits(const char **p, unsigned int n, int *ret)
-{
-	int value = 0;
-
-	while (n--) {
-		if (**p < '0' || **p > '9')
-			return false;
-		value = value * 10 + *(*p)++ - '0';
-	}
-	*ret = value;
-	return true;
-}
-
-static bool symbol(const char **p, char c)
-{
-	if (**p != c)
-		return false;
-	(*p)++;
-	return true;
-}
-
-/* "Z" or "+hh:mm"; seconds east of UTC. */
-static bool zone(const char *p, int *ret)
-{
-	int sign = *p == '-' ? -1 : 1, hours, minutes;
-
-	*ret = 0;
-	if (!strcmp(p, "Z"))
-		return true;
-	if (*p != '+' && *p != '-')
-		return false;
-	p++;
-	if (!digits(&p, 2, &hours) || !symbol(&p, ':') || !digits(&p, 2, &minutes) || *p)
-		return false;
-	*ret = sign * (hours * 3600 + minutes * 60);
-	return true;
-}
-
-int oci_parse_time(const char *text, uint64_t *ret)
-{
-	uint64_t fraction = 0, unit = 100000000;
-	struct tm tm = {0};
-	const char *p = text;
-	int offset;
-	time_t seconds;
-
-	if (!digits(&p, 4, &tm.tm_year) || !symbol(&p, '-') || !digits(&p, 2, &tm.tm_mon) ||
-	    !symbol(&p, '-') || !digits(&p, 2, &tm.tm_mday) || !symbol(&p, 'T') ||
-	    !digits(&p, 2, &tm.tm_hour) || !symbol(&p, ':') || !digits(&p, 2, &tm.tm_min) ||
-	    !symbol(&p, ':') || !digits(&p, 2, &tm.tm_sec))
-		return -EINVAL;
-	if (symbol(&p, '.'))
-		for (; *p >= '0' && *p <= '9'; p++, unit /= 10)
-			fraction += (uint64_t)(*p - '0') * unit;
-	if (!zone(p, &offset) || tm.tm_year > 2500) /* past that ns do not fit */
-		return -EINVAL;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	seconds = timegm(&tm) - offset;
-	if (seconds < 0)
-		return -EINVAL;
-	*ret = (uint64_t)seconds * 1000000000 + fraction;
-	return 0;
 }

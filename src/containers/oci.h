@@ -39,6 +39,3 @@ void podman_container_done(struct podman_container *p);
 
 /* One container in overlay-containers/containers.json of containers/storage. -ENOENT: not there. */
 int oci_parse_podman(const char *text, size_t len, const char *id, struct podman_container *ret);
-
-/* RFC 3339, as Go and crun write it, to Unix time in ns. -EINVAL. */
-int oci_parse_time(const char *text, uint64_t *ret);

@@ -240,6 +240,19 @@ def test_filter(file, expression, wanted):
         assert expected
 
 
+def test_filter_by_time_as_it_is_shown(file):
+    everything = opens(file)
+    shown = everything[len(everything) // 2]["timestamp"]
+    for op, wanted in (("==", lambda t: t == shown), (">", lambda t: t > shown), ("<=", lambda t: t <= shown)):
+        expected = [r for r in everything if wanted(r["timestamp"])]
+        assert expected and opens(file, "--filter", f"timestamp{op}{shown}") == expected
+    day = (datetime.date.fromisoformat(shown[:10]) + datetime.timedelta(days=1)).isoformat()
+    assert opens(file, "--filter", f"timestamp>2020-01-01,timestamp<{day}T12:00:00+02:00") == everything
+    assert opens(file, "--filter", f"runtime.containerStartedAt<{shown}") != []
+    assert opens(file, "--filter", f"runtime.containerStartedAt>{day}") == []
+    assert "not a value of field 'timestamp'" in replay(file, "--filter", "timestamp>noon", check=2).err
+
+
 def test_filters_add_up(file):
     got = opens(file, "--filter", "fname~^/etc", "--filter", "proc.comm==cat")
     assert got and all(r["fname"].startswith("/etc") and r["proc"]["comm"] == "cat" for r in got)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "containers/oci.h"
 
 typedef int parse_fn(const char *text, size_t len, struct oci_state *ret);
@@ -27,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		podman_container_done(&p);
 	if (data[0] == '4') {
 		_cleanup_(freep) char *copy = xstrndup(text, size - 1);
-		uint64_t ns;
+		int64_t ns;
 
-		oci_parse_time(copy, &ns);
+		parse_time(copy, &ns);
 	}
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include "columns/filter.h"
 #include "open_row.h"
 
+/* boot: 2001-09-09T01:46:40Z */
+static const struct clock_base clock_base = {.boot_to_real_ns = 1000000000000000000};
 static struct schema *schema;
 static struct open_record record;
 static struct test_container container;
@@ -48,7 +50,8 @@ static bool matches(const char *text, const struct test_container *c)
 	size_t known;
 	bool result;
 
-	if (filter_parse(text, &f, &err) || filter_bind(f, schema, true, &b, &known, &err))
+	if (filter_parse(text, &f, &err) ||
+	    filter_bind(f, schema, &clock_base, true, &b, &known, &err))
 		fail_msg("'%s': %s", text, err.text);
 	filter_free(f); /* a bound filter does not need it any more */
 	result = filter_match(b, &row);
@@ -106,6 +109,16 @@ static void conditions(void **state)
 		{"trace_open:error!=ENOENT", false},
 		{"trace_exec:error!=ENOENT", true}, /* says nothing about these rows */
 		{"timestamp>=1000000000123456789", true},
+		{"timestamp==2033-05-18T03:33:20.123456789Z", true},
+		{"timestamp>2033-05-18T03:33:20.123456788Z", true},
+		{"timestamp>2033-05-18T03:33:20.123456789Z", false},
+		{"timestamp>2033-05-18T03:33:20", true},
+		{"timestamp<2033-05-18T05:33:20+02:00", false},
+		{"timestamp<2033-05-18T05:33:21+02:00", true},
+		{"timestamp>=2033-05-18,timestamp<2033-05-19", true},
+		{"timestamp>1999-01-01", true}, /* before boot */
+		{"timestamp<1999-01-01", false},
+		{"timestamp~^2033-05-18T03:33", true},
 		{"path!=,fd==5", true},
 		{"path~^(/[[:alnum:]_-]+){3}/lib[a-z]+\\.so(\\.[0-9]+)*$", true},
 		{"path~[]]|[^]/]*libc", true},
@@ -127,6 +140,19 @@ static void absent_values(void **state)
 	assert_true(matches("runtime.containerPid!=1", NULL));
 }
 
+/* A time that is 0 is shown as nothing: it is before no date and after none. */
+static void absent_times(void **state)
+{
+	g_time saved = record.event.timestamp;
+
+	record.event.timestamp = 0;
+	assert_false(matches("timestamp<2033-05-18", &container));
+	assert_false(matches("timestamp>1999-01-01", &container));
+	assert_true(matches("timestamp!=2033-05-18", &container));
+	assert_true(matches("timestamp<1", &container)); /* the raw number */
+	record.event.timestamp = saved;
+}
+
 static void expect_error(const char *text, int result, const char *why)
 {
 	struct bound_filter *b = NULL;
@@ -136,7 +162,7 @@ static void expect_error(const char *text, int result, const char *why)
 	int r = filter_parse(text, &f, &err);
 
 	if (!r)
-		r = filter_bind(f, schema, true, &b, &known, &err);
+		r = filter_bind(f, schema, &clock_base, true, &b, &known, &err);
 	assert_int_equal(r, result);
 	if (!strstr(err.text, why))
 		fail_msg("'%s' says: %s", text, err.text);
@@ -155,6 +181,10 @@ static void errors(void **state)
 	expect_error("error==ENOTHING", -EINVAL, "'ENOTHING' is not a value of field 'error'");
 	expect_error("fd==many", -EINVAL, "not a value");
 	expect_error("size==-1", -EINVAL, "not a value");
+	expect_error("timestamp>yesterday", -EINVAL, "not a value of field 'timestamp'");
+	expect_error("timestamp>2026-02-30", -EINVAL, "not a value");
+	expect_error("timestamp>9999-01-01", -EINVAL, "not a value");
+	expect_error("latency>2026-11-22", -EINVAL, "not a value");
 	expect_error("latency>fast", -EINVAL, "not a value");
 	expect_error("peer.addr==example.org", -EINVAL, "not a value");
 	expect_error("path~(", -EINVAL, "no regular expression");
@@ -212,15 +242,15 @@ static void schemas_that_lack_a_field(void **state)
 	assert_false(filter_knows(f, 1, other));
 	assert_string_equal(filter_field(f, 1), "path");
 	assert_null(filter_field(f, 2));
-	assert_int_equal(filter_bind(f, other, true, &b, &known, NULL), -ENOENT);
-	assert_int_equal(filter_bind(f, other, false, &b, &known, NULL), 0);
+	assert_int_equal(filter_bind(f, other, NULL, true, &b, &known, NULL), -ENOENT);
+	assert_int_equal(filter_bind(f, other, NULL, false, &b, &known, NULL), 0);
 	assert_int_equal(known, 1);
 	assert_false(filter_match(b, &row));
 	bound_filter_free(b);
 	filter_free(f);
 
 	assert_int_equal(filter_parse("pid==7,open:path~x", &f, NULL), 0);
-	assert_int_equal(filter_bind(f, other, true, &b, &known, NULL), 0);
+	assert_int_equal(filter_bind(f, other, NULL, true, &b, &known, NULL), 0);
 	assert_true(filter_match(b, &row)); /* the second condition is about another source */
 	bound_filter_free(b);
 	filter_free(f);
@@ -246,9 +276,13 @@ static void limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(conditions),	    cmocka_unit_test(absent_values),
-		cmocka_unit_test(errors),	    cmocka_unit_test(hostile_texts),
-		cmocka_unit_test(unsigned_numbers), cmocka_unit_test(schemas_that_lack_a_field),
+		cmocka_unit_test(conditions),
+		cmocka_unit_test(absent_values),
+		cmocka_unit_test(absent_times),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(hostile_texts),
+		cmocka_unit_test(unsigned_numbers),
+		cmocka_unit_test(schemas_that_lack_a_field),
 		cmocka_unit_test(limits),
 	};
 

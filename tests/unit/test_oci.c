@@ -143,40 +143,12 @@ static void test_depth(void **state)
 	oci_state_done(&s);
 }
 
-static void test_time(void **state)
-{
-	static const struct {
-		const char *text;
-		uint64_t ns; /* 0: malformed */
-	} cases[] = {
-		{"2026-11-22T10:58:02.119552Z", 1795345082119552000},
-		{"2026-11-22T12:58:02+02:00", 1795345082000000000},
-		{"2026-11-22T05:28:02.5-05:30", 1795345082500000000},
-		{"1970-01-01T00:00:01Z", 1000000000},
-		{"2026-11-22T10:58:02.1234567891234Z", 1795345082123456789},
-		{"2026-11-22 10:58:02Z", 0},
-		{"2026-11-22T10:58:02", 0},
-		{"2026-11-22T10:58:02+0200", 0},
-		{"1969-01-01T00:00:00Z", 0},
-		{"9999-01-01T00:00:00Z", 0},
-		{"", 0},
-	};
-
-	for (size_t i = 0; i < array_size(cases); i++) {
-		uint64_t ns = 0;
-
-		assert_int_equal(oci_parse_time(cases[i].text, &ns), cases[i].ns ? 0 : -EINVAL);
-		assert_true(ns == cases[i].ns);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_runc),	  cmocka_unit_test(test_crun),
 		cmocka_unit_test(test_config),	  cmocka_unit_test(test_podman),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

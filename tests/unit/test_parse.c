@@ -127,6 +127,53 @@ static void durations(void **state)
 	check_numbers(parse_duration, cases, array_size(cases));
 }
 
+static void times(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		int64_t ns;
+	} cases[] = {
+		{"2026-11-22T10:58:02.119552Z", 0, 1795345082119552000},
+		{"2026-11-22T12:58:02+02:00", 0, 1795345082000000000},
+		{"2026-11-22T05:28:02.5-05:30", 0, 1795345082500000000},
+		{"2026-11-22T10:58:02.1234567891234Z", 0, 1795345082123456789},
+		{"2026-11-22T10:58:02", 0, 1795345082000000000},
+		{"2026-11-22", 0, 1795305600000000000},
+		{"2024-02-29", 0, 1709164800000000000},
+		{"1970-01-01T00:00:01Z", 0, 1000000000},
+		{"1969-12-31T23:59:59.5Z", 0, -500000000},
+		{"1677-01-01", -ERANGE, 0},
+		{"9999-01-01T00:00:00Z", -ERANGE, 0},
+		{"2026-02-29", -EINVAL, 0},
+		{"2026-11-00", -EINVAL, 0},
+		{"2026-00-22", -EINVAL, 0},
+		{"2026-13-22", -EINVAL, 0},
+		{"2026-11-22T24:00:00Z", -EINVAL, 0},
+		{"2026-11-22T10:60:00Z", -EINVAL, 0},
+		{"2026-11-22T10:58:60Z", -EINVAL, 0},
+		{"2026-11-22T10:58Z", -EINVAL, 0},
+		{"2026-11-22T10:58:02.Z", -EINVAL, 0},
+		{"2026-11-22T10:58:02+0200", -EINVAL, 0},
+		{"2026-11-22T10:58:02+24:00", -EINVAL, 0},
+		{"2026-11-22T10:58:02Z ", -EINVAL, 0},
+		{"2026-11-22 10:58:02Z", -EINVAL, 0},
+		{"2026-11-22Z", -EINVAL, 0},
+		{"2026-11-2", -EINVAL, 0},
+		{"2026-11-22T", -EINVAL, 0},
+		{"yesterday", -EINVAL, 0},
+		{"", -EINVAL, 0},
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		int64_t ns = 77;
+
+		if (parse_time(cases[i].text, &ns) != cases[i].result ||
+		    ns != (cases[i].result ? 77 : cases[i].ns))
+			fail_msg("'%s' gave %lld", cases[i].text, (long long)ns);
+	}
+}
+
 static void globs(void **state)
 {
 	static const struct {
@@ -203,10 +250,15 @@ static void suggestions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unsigned_numbers), cmocka_unit_test(signed_numbers),
-		cmocka_unit_test(booleans),	    cmocka_unit_test(sizes),
-		cmocka_unit_test(durations),	    cmocka_unit_test(globs),
-		cmocka_unit_test(splitting),	    cmocka_unit_test(suggestions),
+		cmocka_unit_test(unsigned_numbers),
+		cmocka_unit_test(signed_numbers),
+		cmocka_unit_test(booleans),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(times),
+		cmocka_unit_test(globs),
+		cmocka_unit_test(splitting),
+		cmocka_unit_test(suggestions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
