@@ -74,21 +74,20 @@ static void split_columns(const struct view *v, const struct view_source *first,
 	free(common);
 }
 
+static struct view_source *first_stream(const struct view *v)
+{
+	struct view_source *s = v->sources;
+
+	while (s->kind != VIEW_STREAM)
+		s++;
+	return s;
+}
+
 static void start_mixed(struct view *v)
 {
-	struct view_source *first = NULL, copy;
-	size_t width = 0;
+	const struct view_source *first = first_stream(v);
+	struct view_source copy = *first; /* its columns are split, too */
 
-	for (size_t i = 0; i < v->n_sources; i++) {
-		struct view_source *s = &v->sources[i];
-
-		if (s->kind != VIEW_STREAM)
-			continue;
-		first = first ? first : s;
-		if (text_width(s->label, strlen(s->label)) > width)
-			width = text_width(s->label, strlen(s->label));
-	}
-	copy = *first; /* its columns are split, too */
 	copy.selection.columns = xnew_n(const struct field *, first->selection.n);
 	memcpy(copy.selection.columns, first->selection.columns,
 	       first->selection.n * sizeof(*copy.selection.columns));
@@ -96,13 +95,6 @@ static void start_mixed(struct view *v)
 		if (v->sources[i].kind == VIEW_STREAM)
 			split_columns(v, &copy, &v->sources[i]);
 	free(copy.selection.columns);
-	for (size_t i = 0; i < v->n_sources; i++) {
-		struct view_source *s = &v->sources[i];
-
-		if (s->kind == VIEW_STREAM) /* no stretching: the rest needs the room */
-			s->layout = layout_new(first->schema, first->selection.columns,
-					       first->selection.n, "GADGET", width, 0);
-	}
 }
 
 /* The titles of streams stand there before the first record: a person sees that ig listens. */
@@ -116,9 +108,22 @@ static void print_titles(struct view *v)
 	out_flush(&v->out);
 }
 
-static struct layout *own_layout(const struct view *v, const struct view_source *s)
+/* Streams that are mixed have the widths of the first. */
+static struct layout *make_layout(const struct view *v, const struct view_source *s)
 {
-	return layout_new(s->schema, s->selection.columns, s->selection.n, NULL, 0, v->terminal);
+	bool in_mixed = v->mixed && s->kind == VIEW_STREAM;
+	size_t width = 0;
+
+	if (in_mixed)
+		s = first_stream(v);
+	for (size_t i = 0; in_mixed && i < v->n_sources; i++) {
+		const char *label = v->sources[i].label;
+
+		if (v->sources[i].kind == VIEW_STREAM && text_width(label, strlen(label)) > width)
+			width = text_width(label, strlen(label));
+	}
+	return layout_new(s->schema, s->selection.columns, s->selection.n,
+			  in_mixed ? "GADGET" : NULL, width, v->terminal);
 }
 
 static void start_columns(struct view *v, size_t n_streams)
@@ -127,8 +132,7 @@ static void start_columns(struct view *v, size_t n_streams)
 	if (v->mixed)
 		start_mixed(v);
 	for (size_t i = 0; i < v->n_sources; i++)
-		if (!v->sources[i].layout)
-			v->sources[i].layout = own_layout(v, &v->sources[i]);
+		v->sources[i].layout = make_layout(v, &v->sources[i]);
 	print_titles(v);
 }
 
@@ -141,10 +145,8 @@ void print_resized(struct view *v)
 	for (size_t i = 0; i < v->n_sources; i++) {
 		struct view_source *s = &v->sources[i];
 
-		if (v->mixed && s->kind == VIEW_STREAM) /* has its widths from its fields alone */
-			continue;
 		layout_free(s->layout);
-		s->layout = own_layout(v, s);
+		s->layout = make_layout(v, s);
 		moved |= s->kind == VIEW_STREAM;
 	}
 	v->drawn = false; /* lines of the old width are folded: clear all */
@@ -221,14 +223,9 @@ static void print_columns(struct view *v, struct view_source *s, const struct ro
 	bool in_mixed = v->mixed && s->kind == VIEW_STREAM;
 	const char *rest = in_mixed ? make_rest(v, s, row) : "";
 
-	if (late && in_mixed) {
-		buf_str(&v->rest, v->rest.len ? " (late)" : "(late)");
-		rest = buf_cstr(&v->rest);
-	} else if (late) {
-		rest = "(late)";
-	}
 	start_redrawn_line(v);
-	layout_row(s->layout, s->selection.columns, row, &v->clock, s->label, rest, &v->out.buf);
+	layout_row(s->layout, s->selection.columns, row, &v->clock, s->label, rest, late,
+		   &v->out.buf);
 }
 
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late)

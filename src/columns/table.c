@@ -99,14 +99,15 @@ static size_t elastic_width(const struct layout *l, size_t least)
 /* Shares what is missing or left among the elastic columns, by their widths. */
 static void fill_terminal(struct layout *l)
 {
+	size_t room = l->has_first ? l->terminal - l->terminal / 4 : l->terminal;
 	size_t now = line_width(l), part, change, done = 0, seen = 0;
-	bool shrink = now > l->terminal;
+	bool shrink = now > room;
 	size_t least = shrink ? LEAST_WIDTH : 0;
 
 	part = elastic_width(l, least);
-	if (!part)
+	if (!part || (l->has_first && !shrink))
 		return;
-	change = shrink ? now - l->terminal : l->terminal - now;
+	change = shrink ? now - room : room - now;
 	if (shrink && change > part)
 		change = part;
 	for (size_t i = 0; i < l->n; i++) {
@@ -288,35 +289,40 @@ static void add_cell(const struct layout *l, size_t i, const char *text, size_t 
 	}
 }
 
-static void end_line(struct buf *out, size_t start)
+/* The line that starts there gets its end. A terminal would fold a longer one: it is cut. */
+static void end_line(struct layout *l, const char *end, struct buf *out, size_t start)
 {
+	size_t room = l->terminal > strlen(end) ? l->terminal - strlen(end) : 1, used;
+
 	while (out->len > start && out->data[out->len - 1] == ' ')
 		out->len--;
-	buf_char(out, '\n');
+	if (l->terminal && text_width(out->data + start, out->len - start) > room) {
+		buf_clear(&l->cell);
+		buf_add(&l->cell, out->data + start, out->len - start);
+		out->len = start;
+		fit_text(out, buf_cstr(&l->cell), l->cell.len, room, ELLIPSIS_END, &used);
+	}
+	buf_str(out, end);
 }
 
-void layout_header(const struct layout *l, bool color, struct buf *out)
+void layout_header(struct layout *l, bool color, struct buf *out)
 {
-	size_t start = out->len;
+	size_t start;
 
 	if (color)
 		buf_str(out, "\033[1m");
+	start = out->len;
 	for (size_t i = 0; i < l->n; i++) {
 		if (i)
 			buf_char(out, ' ');
 		add_cell(l, i, l->columns[i].title, strlen(l->columns[i].title), out);
 	}
-	if (!color) {
-		end_line(out, start);
-		return;
-	}
-	end_line(out, start);
-	out->len--;
-	buf_str(out, "\033[0m\n");
+	end_line(l, "", out, start);
+	buf_str(out, color ? "\033[0m\n" : "\n");
 }
 
 void layout_row(struct layout *l, const struct field *const *fields, const struct row *row,
-		const struct clock_base *clock, const char *first, const char *rest,
+		const struct clock_base *clock, const char *first, const char *rest, bool late,
 		struct buf *out)
 {
 	size_t start = out->len;
@@ -331,9 +337,10 @@ void layout_row(struct layout *l, const struct field *const *fields, const struc
 			escape_text(&l->cell, first, strlen(first));
 		add_cell(l, i, buf_cstr(&l->cell), l->cell.len, out);
 	}
-	if (rest && *rest) { /* is never cut: a terminal folds it */
+	if (*rest) {
 		buf_char(out, ' ');
 		buf_str(out, rest);
 	}
-	end_line(out, start);
+	end_line(l, late ? " (late)" : "", out, start);
+	buf_char(out, '\n');
 }

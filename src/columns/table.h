@@ -15,8 +15,9 @@ struct layout;
 
 /*
  * Columns for fields of a schema, in this order. first: title of a column of first_width before
- * them, or NULL. terminal: its columns; widths are stretched or shrunk to fill it. 0: each has the
- * width it wants, and longer texts are not cut.
+ * them, or NULL. terminal: its columns; widths are stretched or shrunk to fill it, and no line is
+ * longer. Behind a first column a rest is expected: widths are not stretched, and shrunk so that a
+ * quarter is left. 0: each has the width it wants, and longer texts are not cut.
  */
 struct layout *layout_new(const struct schema *s, const struct field *const *fields, size_t n,
 			  const char *first, size_t first_width, unsigned int terminal);
@@ -26,15 +27,15 @@ struct layout *layout_free(struct layout *l);
 void layout_widen(struct layout *l, const struct field *const *fields, const struct row *row,
 		  const struct clock_base *clock);
 
-void layout_header(const struct layout *l, bool color, struct buf *out);
+void layout_header(struct layout *l, bool color, struct buf *out);
 
 /*
  * One line with its newline. fields: as many as the layout has, of the row's own schema, which may
- * be another than the layout's. first: cell of the first column. rest: text behind the last column,
- * or NULL; it is already escaped.
+ * be another than the layout's. first: cell of the first column. rest: text behind the last column;
+ * it is already escaped. late: the line ends with "(late)", which is not cut.
  */
 void layout_row(struct layout *l, const struct field *const *fields, const struct row *row,
-		const struct clock_base *clock, const char *first, const char *rest,
+		const struct clock_base *clock, const char *first, const char *rest, bool late,
 		struct buf *out);
 
 /* Escaped text cut to `width` columns; *ret_used is set to the columns that it takes. */

@@ -31,10 +31,11 @@ struct view_options {
 	const char *sort; /* "-bytes,comm"; tables only for repeating sources; NULL: as they come */
 	uint64_t max_entries; /* tables: rows of each; streams: in all, then view_full(). 0: any */
 	bool no_headers;
-	bool color;	      /* the caller found a terminal and no NO_COLOR */
-	bool redraw;	      /* clear the screen before a repeating table */
-	unsigned int columns; /* of the terminal; 0: default widths, and longer texts are not cut */
-	unsigned int rows;    /* of the terminal: a redrawn table ends above its edge; 0: any */
+	bool color;  /* the caller found a terminal and no NO_COLOR */
+	bool redraw; /* clear the screen before a repeating table */
+	unsigned int
+		columns;   /* of the terminal: lines are cut; 0: default widths, nothing is cut */
+	unsigned int rows; /* of the terminal: a redrawn table ends above its edge; 0: any */
 	/* A table's row that view_row() had taken and max_entries cuts off; NULL: nobody counts. */
 	void (*cut)(void *ctx, unsigned int source, const struct row *row);
 	void *cut_ctx;

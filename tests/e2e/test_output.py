@@ -205,6 +205,14 @@ def width(text):
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
+@pytest.mark.parametrize("columns", (40, 80, 200))
+def test_lines_of_a_mixture_are_cut_on_a_terminal(mixed, columns):
+    got = OWN_SEQUENCES.sub("", terminal("replay", mixed, columns=columns)).splitlines()
+    assert got[0].startswith("GADGET") and max(map(width, got)) <= columns, got
+    assert any(line.endswith("…") and width(line) == columns for line in got) or columns == 200
+    assert "…" not in replay(mixed).out
+
+
 @pytest.mark.parametrize("columns", (60, 100, 160))
 def test_widths_follow_the_terminal(file, columns):
     got = OWN_SEQUENCES.sub("", terminal("replay", file, "--fields", "runtime.containerName,proc.comm,proc.pid,fname",

@@ -358,7 +358,7 @@ static void columns_never_let_escapes_through(void **state)
 
 static void widths_follow_the_terminal(void **state)
 {
-	for (unsigned int width = 60; width <= 300; width += 7) {
+	for (unsigned int width = 1; width <= 300; width += 7) {
 		struct view_options o = options("columns");
 		struct fixture x;
 		char *line, *rest;
@@ -373,7 +373,7 @@ static void widths_follow_the_terminal(void **state)
 		give(&x);
 		printed(&x);
 		for (line = strtok_r(x.text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-			if (text_width(line, strlen(line)) > (width < 68 ? 68 : width))
+			if (text_width(line, strlen(line)) > width)
 				fail_msg("%u: %s", width, line);
 		close_view(&x);
 	}
@@ -685,7 +685,7 @@ struct exec_event {
 	g_text file;
 };
 
-static void mixed(const char *output, const char *expected)
+static void mixed(const char *output, unsigned int columns, const char *expected)
 {
 	struct schema *exec = schema_new("trace_exec", "exec", sizeof(struct exec_event)),
 		      *s = open_schema();
@@ -725,6 +725,7 @@ static void mixed(const char *output, const char *expected)
 	assert_int_equal(schema_finish(exec, NULL), 0);
 	o.fd = fd;
 	o.err_fd = -1;
+	o.columns = columns;
 	o.fields = "comm,pid,file,fd";
 	o.filters = filter;
 	o.n_filters = 1;
@@ -749,13 +750,62 @@ static void mixed(const char *output, const char *expected)
 
 static void mixtures(void **state)
 {
-	mixed("columns", "GADGET     COMM                 PID\n"
-			 "trace_open nginx               1234 fd=5\n"
-			 "trace_exec sh                     7 file=\"/bin/ s\\\"\"\n");
-	mixed("json",
+	static const char columns[] = "GADGET     COMM                 PID\n"
+				      "trace_open nginx               1234 fd=5\n"
+				      "trace_exec sh                     7 file=\"/bin/ s\\\"\"\n";
+
+	mixed("columns", 0, columns);
+	mixed("columns", 52, columns);
+	mixed("columns", 40,
+	      "GADGET     COMM                 PID\n"
+	      "trace_open nginx               1234 fd=5\n"
+	      "trace_exec sh                     7 fil…\n");
+	mixed("json", 40,
 	      "{\"gadget\":\"trace_open\",\"proc\":{\"comm\":\"nginx\",\"pid\":1234},\"fd\":5}\n"
 	      "{\"gadget\":\"trace_exec\",\"proc\":{\"comm\":\"sh\",\"pid\":7},\"file\":\"/bin/ "
 	      "s\\\"\"}\n");
+}
+
+/* Columns that mixed streams have in common shrink with the terminal, also when it is resized. */
+static void widths_of_mixtures(void **state)
+{
+	for (unsigned int width = 1; width < 200; width += 3) {
+		struct view_options o = options("columns");
+		struct err err = {0};
+		struct fixture x = {.s = open_schema(), .fd = memfd_create("out", MFD_CLOEXEC)};
+		unsigned int second;
+		struct row row;
+		char *line, *rest;
+
+		o.fd = x.fd;
+		o.err_fd = -1;
+		o.columns = 250;
+		o.fields = "containerName,comm,path,fd";
+		if (view_new(&o, &x.v, &err) || view_add(x.v, x.s, VIEW_STREAM, &x.source, &err) ||
+		    view_add(x.v, x.s, VIEW_STREAM, &second, &err) || view_start(x.v, &err))
+			fail_msg("%s", err.text);
+		printed(&x);
+		assert_int_equal(ftruncate(x.fd, 0), 0);
+		lseek(x.fd, 0, SEEK_SET);
+		view_resize(x.v, width, 24);
+		x.c = test_container();
+		open_fill(&x.r);
+		row = open_row(&x.r, &x.c);
+		assert_true(view_row(x.v, second, &row, width > 10));
+		printed(&x);
+		for (line = strtok_r(x.text, "\n", &rest); line;
+		     line = strtok_r(NULL, "\n", &rest)) {
+			if (text_width(line, strlen(line)) > width)
+				fail_msg("%u: %s", width, line);
+			if (width > 10 && !*rest) /* the last line */
+				assert_non_null(strstr(line, " (late)"));
+			if (width > 90 && !*rest)
+				assert_non_null(strstr(line, "web"));
+		}
+		view_free(x.v);
+		schema_unref(x.s);
+		close(x.fd);
+	}
 }
 
 static void notes(void **state)
@@ -870,6 +920,7 @@ int main(void)
 		cmocka_unit_test(widths_follow_a_resize),
 		cmocka_unit_test(tables_are_as_wide_as_their_rows),
 		cmocka_unit_test(mixtures),
+		cmocka_unit_test(widths_of_mixtures),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(closed_pipe),
 		cmocka_unit_test(slow_pipe),
