@@ -20,7 +20,7 @@
 #include "traces/traces.h"
 
 static struct {
-	bool host;
+	bool host, totals;
 	uint64_t buffer_bytes, timeout_ns, interval_ns, window_ns;
 	const char *record;
 	struct gadget_process_filter process;
@@ -70,8 +70,12 @@ static const struct flag run_flag_list[] = {
 	{"window", 0, "TIME",
 	 "Sort several gadgets' records within this time (default 100ms, 0: as read)",
 	 flag_duration, &opt.window_ns, NULL},
-	{"record", 'r', "FILE", "Also write the records to FILE, for `ig replay`", flag_text,
-	 &opt.record, NULL},
+	{"totals", 0, NULL, "At the end, say what was seen, delivered, discarded and lost of each container",
+	 flag_on, &opt.totals, NULL},
+	{"record", 'r', "FILE",
+	 "Also write the records that pass the filters to FILE, for `ig replay`; of tables all "
+	 "rows",
+	 flag_text, &opt.record, NULL},
 	{0},
 };
 static const struct flag_table run_flags = {"Run", run_flag_list};
@@ -205,6 +209,30 @@ static void say_if_none(struct run *run)
 			 selector_is_all(run->selector) ? "found" : "matches");
 }
 
+static struct record_totals record_totals(struct totals n)
+{
+	return (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
+}
+
+static void say_container_total(void *ctx, struct container *c, struct totals n)
+{
+	sink_container_totals(c ? c->name : "(no container)", record_totals(n));
+}
+
+static void say_totals(struct run *run, size_t i)
+{
+	struct trace *t = run->tracers[i];
+	struct totals n = trace_totals(t);
+
+	sink_totals(&run->sink, run->first_source[i], gadget_name(trace_gadget(t)), record_totals(n));
+	if (opt.totals)
+		trace_each_total(t, say_container_total, NULL);
+	if (trace_unaccounted(t))
+		log_warn("%s: the kernel's counters and the records read differ by %" PRIu64
+			 "; the totals count them as lost or seen",
+			 gadget_name(trace_gadget(t)), trace_unaccounted(t));
+}
+
 static int follow(struct run *run, struct err *err)
 {
 	int r = loop_init(&run->loop, err);
@@ -222,13 +250,8 @@ static int follow(struct run *run, struct err *err)
 		loop_run(&run->loop);
 	traces_stop(run->traces);
 	sink_flush(&run->sink);
-	for (size_t i = 0; i < run->n_tracers; i++) {
-		struct totals n = trace_totals(run->tracers[i]);
-
-		sink_totals(&run->sink, run->first_source[i],
-			    gadget_name(trace_gadget(run->tracers[i])),
-			    (struct record_totals){n.seen, n.delivered, n.discarded, n.lost});
-	}
+	for (size_t i = 0; i < run->n_tracers; i++)
+		say_totals(run, i);
 	return r;
 }
 

@@ -40,6 +40,18 @@ def test_snapshot_sorted_and_cut(lab, built):
     assert ig.totals(done.err) == (6, 4, 2, 0)
 
 
+def test_rows_that_are_cut_are_recorded(lab, built):
+    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
+    time.sleep(0.3)
+    path = os.path.join(lab.dir, "cut.rec")
+    shown = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, "--filter", "proc.comm==sleep",
+                    "--sort", "-proc.pid", "--max-entries", "2", "--record", path, check=0).out
+    again = ig.once("replay", path, "-o", "json", "--sort", "-proc.pid", "--max-entries", "2", check=0).out
+    everything = ig.records(ig.once("replay", path, "-o", "json", check=0).out)
+    assert len(ig.records(shown)) == 2 and again == shown
+    assert len(everything) == 6
+
+
 def test_snapshot_of_the_host(lab, built):
     us = os.getpid()
     done = ig.once("run", built("snapshot_process"), "-o", "json", "--host", "--filter", f"proc.pid=={us}", check=0)
