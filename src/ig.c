@@ -36,12 +36,11 @@ static int leading_flags(int argc, char **argv)
 {
 	int at = 1;
 
-	while (at < argc && argv[at][0] == '-') {
-		bool level = !strcmp(argv[at], "--log-level") && at + 1 < argc;
-
-		if (!level || log_level_parse(argv[at + 1], &log_level))
-			break;
-		at += 2;
+	for (; at + 1 < argc && !strcmp(argv[at], "--log-level"); at += 2) {
+		if (!log_level_parse(argv[at + 1], &log_level))
+			continue;
+		log_error("--log-level is one of error, warn, info, debug, not '%s'", argv[at + 1]);
+		exit(EXIT_USAGE);
 	}
 	return at;
 }

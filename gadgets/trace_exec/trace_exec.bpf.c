@@ -38,8 +38,10 @@ struct exec_event {
 	g_tty tty DOC("Terminal") COL(hidden);
 	g_uid loginuid DOC("User id at login; 4294967295: none") COL(hidden);
 	__u32 sessionid DOC("Audit session; 4294967295: none") COL(hidden);
-	__u32 args_count DOC("Number of arguments") COL(hidden);
-	g_bytes args_size DOC("Bytes of all arguments") COL(hidden);
+	__u32 args_count DOC("Number of arguments; of a failed execution, of those read")
+		COL(hidden);
+	g_bytes args_size DOC("Bytes of all arguments; of a failed execution, of those read")
+		COL(hidden);
 	g_inode inode DOC("Inode of the program") COL(hidden);
 	g_dev dev DOC("Device of the program") COL(hidden);
 	g_bool upper_layer

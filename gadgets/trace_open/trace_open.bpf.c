@@ -182,8 +182,9 @@ struct open_request {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(type, BPF_MAP_TYPE_HASH); /* no LRU: what it pushes out would be lost silently */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
 	__type(key, __u64); /* struct io_kiocb * */
 	__type(value, struct open_request);
 } requests SEC(".maps");

@@ -38,13 +38,18 @@ static int add(struct loop *l, int fd, short what, event_callback_fn fn, void *c
 
 int loop_init(struct loop *l, struct err *err)
 {
-	int r;
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 
 	*l = (struct loop){.base = event_base_new()};
 	if (!l->base)
 		return err_set(err, -EIO, "cannot make an event loop");
-	r = add(l, SIGINT, EV_SIGNAL | EV_PERSIST, on_end, l, NULL, err);
-	return r ?: add(l, SIGTERM, EV_SIGNAL | EV_PERSIST, on_end, l, NULL, err);
+	for (size_t i = 0; i < array_size(ends); i++) {
+		int r = add(l, ends[i], EV_SIGNAL | EV_PERSIST, on_end, l, NULL, err);
+
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 void loop_done(struct loop *l)

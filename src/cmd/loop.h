@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A command's event loop (libevent): one descriptor or more, SIGINT and SIGTERM which end it, and a
- * time limit.
+ * A command's event loop (libevent): descriptors, signals, a time limit. SIGINT, SIGTERM and SIGHUP
+ * end it.
  */
 #pragma once
 

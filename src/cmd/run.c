@@ -19,6 +19,8 @@
 #include "containers/containers.h"
 #include "traces/traces.h"
 
+#define FEW_CONTAINERS 20 /* whose totals are shown unasked */
+
 static struct {
 	bool host, totals;
 	uint64_t buffer_bytes, timeout_ns, interval_ns, window_ns;
@@ -70,7 +72,7 @@ static const struct flag run_flag_list[] = {
 	{"window", 0, "TIME",
 	 "Sort several gadgets' records within this time (default 100ms, 0: as read)",
 	 flag_duration, &opt.window_ns, NULL},
-	{"totals", 0, NULL, "At the end, say what was seen, delivered, discarded and lost of each container",
+	{"totals", 0, NULL, "At the end, show the totals of each container, however many there are",
 	 flag_on, &opt.totals, NULL},
 	{"record", 'r', "FILE",
 	 "Also write the records that pass the filters to FILE, for `ig replay`; of tables all "
@@ -214,23 +216,34 @@ static struct record_totals record_totals(struct totals n)
 	return (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
 }
 
-static void say_container_total(void *ctx, struct container *c, struct totals n)
+static void count_container(void *ctx, struct container *c, struct totals n)
 {
-	sink_container_totals(c ? c->name : "(no container)", record_totals(n));
+	*(size_t *)ctx += n.seen > 0;
 }
 
+/* ctx: whether all are shown, or only those that lost something. */
+static void say_container(void *ctx, struct container *c, struct totals n)
+{
+	if ((*(bool *)ctx && n.seen) || n.lost)
+		sink_container_totals(c ? c->name : "(no container)", record_totals(n));
+}
+
+/* A tracer's totals, then those of its containers, where they are few or lost something. */
 static void say_totals(struct run *run, size_t i)
 {
 	struct trace *t = run->tracers[i];
-	struct totals n = trace_totals(t);
+	const char *name = gadget_name(trace_gadget(t));
+	size_t containers = 0;
+	bool all;
 
-	sink_totals(&run->sink, run->first_source[i], gadget_name(trace_gadget(t)), record_totals(n));
-	if (opt.totals)
-		trace_each_total(t, say_container_total, NULL);
+	sink_totals(&run->sink, run->first_source[i], name, record_totals(trace_totals(t)));
+	trace_each_total(t, count_container, &containers);
+	all = opt.totals || (containers > 1 && containers <= FEW_CONTAINERS);
+	trace_each_total(t, say_container, &all);
 	if (trace_unaccounted(t))
 		log_warn("%s: the kernel's counters and the records read differ by %" PRIu64
-			 "; the totals count them as lost or seen",
-			 gadget_name(trace_gadget(t)), trace_unaccounted(t));
+			 "; the totals take the difference as lost or seen",
+			 name, trace_unaccounted(t));
 }
 
 static int follow(struct run *run, struct err *err)

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cmd/view_flags.h"
 #include "containers/container.h"
 
@@ -142,14 +143,30 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 	buf_done(&text);
 }
 
-void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n)
+static void say_sum(const char *what, struct record_totals n)
 {
 	fprintf(stderr,
 		"%s: seen %" PRIu64 " = delivered %" PRIu64 " + discarded %" PRIu64
 		" + lost %" PRIu64 "\n",
-		gadget, n.seen, n.delivered, n.discarded, n.lost);
+		what, n.seen, n.delivered, n.discarded, n.lost);
+}
+
+void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n)
+{
+	say_sum(gadget, n);
 	if (s->file && source < s->n_sources)
 		record_writer_totals(s->file, s->sources[source].file, n);
+}
+
+void sink_container_totals(const char *container, struct record_totals n)
+{
+	struct buf name;
+
+	buf_init(&name, 4096);
+	escape_text(&name, container, strlen(container));
+	fputs("  ", stderr);
+	say_sum(buf_cstr(&name), n);
+	buf_done(&name);
 }
 
 bool sink_full(const struct sink *s)

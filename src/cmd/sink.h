@@ -40,6 +40,7 @@ bool sink_row(struct sink *s, unsigned int source, const struct row *row, bool l
 void sink_table_end(struct sink *s, unsigned int source);
 void sink_lost(struct sink *s, unsigned int source, const struct container *c, uint64_t count);
 void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n);
+void sink_container_totals(const char *container, struct record_totals n); /* a line below the tracer's */
 
 bool sink_full(const struct sink *s);
 int sink_flush(struct sink *s); /* -EPIPE: the reader is gone */

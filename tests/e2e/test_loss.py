@@ -2,6 +2,7 @@
 """seen = delivered + discarded + lost, exactly, whatever happens."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -174,3 +175,26 @@ def test_no_connection_is_forgotten(lab):
         t = running.totals()
         assert t.lost == 0 and t.seen == t.delivered + t.discarded
         assert len(running.records()) == 9000
+
+
+def test_totals_of_each_container(lab):
+    """Two containers: a line for each below the tracer's, which is their sum."""
+    a, b = lab.start("sleep", "60"), lab.start("sleep", "60")
+    with ig.Ig("run", "trace_exec", "-o", "none", "-c", f"{a.name},{b.name}") as running:
+        running.ready()
+        for c in (a, b, b):
+            c.exec("true")
+        assert running.stop() == 0
+        sums = dict(re.findall(r"^  (\S+): seen (\d+) = ", running.err, re.M))
+        assert int(sums[b.name]) > int(sums[a.name]) > 0, running.err
+        assert sum(map(int, sums.values())) == running.totals().seen
+
+
+@pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+def test_every_usual_signal_ends_with_totals(lab, sig):
+    c = lab.start("sleep", "60")
+    with ig.Ig("run", "trace_exec", "-o", "none", "-c", c.name) as running:
+        running.ready()
+        c.exec("true")
+        assert running.stop(sig) == 0
+        assert running.totals().seen > 0

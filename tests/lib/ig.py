@@ -46,8 +46,8 @@ def totals(err, gadget=None):
     """seen, delivered, discarded, lost as the last lines on stderr say them, of all gadgets or of one."""
     sums, found = [0, 0, 0, 0], False
     for line in err.splitlines():
-        if gadget and gadget not in line:
-            continue
+        if line.startswith(" ") or gadget and gadget not in line:
+            continue  # of one container, or of another gadget
         numbers = []
         for word in Totals._fields:
             # "seen=5" or "5 seen".
