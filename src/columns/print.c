@@ -18,15 +18,14 @@ static void start_json(struct view *v, struct view_source *s)
 	_cleanup_(buf_done) struct buf head = {.max = 4096};
 
 	if (v->n_sources > 1) {
-		const struct schema *schema = s->schema;
-		const char *gadget = schema->gadget ? schema->gadget : s->label;
+		const char *source = s->schema->name;
 
 		buf_str(&head, "\"gadget\":");
-		json_quote(&head, gadget, strlen(gadget));
+		json_quote(&head, s->gadget, strlen(s->gadget));
 		buf_char(&head, ',');
-		if (strcmp(gadget, s->label) && schema->name) {
+		if (strcmp(s->gadget, s->label)) {
 			buf_str(&head, "\"source\":");
-			json_quote(&head, schema->name, strlen(schema->name));
+			json_quote(&head, source, strlen(source));
 			buf_char(&head, ',');
 		}
 	}

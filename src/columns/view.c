@@ -83,6 +83,7 @@ static void source_done(struct view_source *s)
 	free(s->filters);
 	free(s->sort);
 	free(s->default_sort);
+	free(s->gadget);
 	free(s->label);
 	free(s->rest_fields);
 	selection_done(&s->selection);
@@ -201,21 +202,31 @@ static int bind_sort(struct view *v, struct err *err)
 }
 
 /*
- * What a source is called where several are mixed: its gadget, with the data source where that has
- * several.
+ * What a source is called where several are mixed: its gadget, with a number where that runs
+ * several times and with the data source where it has several.
  */
 static void set_labels(struct view *v)
 {
 	for (size_t i = 0; i < v->n_sources; i++) {
 		const struct schema *s = v->sources[i].schema;
-		const char *gadget = s->gadget ? s->gadget : s->name;
-		bool twice = false;
+		const char *gadget = (s->gadget ?: s->name) ?: "";
+		struct view_source *to = &v->sources[i];
+		bool several = false;
+		size_t nth = 1;
 
-		for (size_t j = 0; j < v->n_sources; j++)
-			twice |= j != i && v->sources[j].schema->gadget &&
-				 str_equal(v->sources[j].schema->gadget, s->gadget);
-		v->sources[i].label = twice && s->name ? xasprintf("%s:%s", gadget, s->name)
-						       : xstrdup(gadget ? gadget : "");
+		for (size_t j = 0; s->gadget && j < v->n_sources; j++) {
+			const struct schema *other = v->sources[j].schema;
+
+			if (!str_equal(other->gadget, s->gadget))
+				continue;
+			if (str_equal(other->name, s->name))
+				nth += j < i;
+			else
+				several = true;
+		}
+		to->gadget = nth > 1 ? xasprintf("%s#%zu", gadget, nth) : xstrdup(gadget);
+		to->label = several && s->name ? xasprintf("%s:%s", to->gadget, s->name)
+					       : xstrdup(to->gadget);
 	}
 }
 

@@ -14,7 +14,8 @@
 struct view_source {
 	struct schema *schema;
 	enum view_source_kind kind;
-	char *label; /* "trace_open" */
+	char *gadget; /* "trace_open"; "trace_open#2" where it runs twice */
+	char *label;  /* the same; "trace_open:open" where it has several data sources */
 	struct bound_filter **filters;
 	size_t n_filters;
 	char *default_sort;

@@ -808,6 +808,58 @@ static void widths_of_mixtures(void **state)
 	}
 }
 
+/* Sources are told from each other: by gadget, by its number of times, by data source. */
+static void labels(void **state)
+{
+	static const struct {
+		const char *gadget, *name, *json;
+	} sources[] = {
+		{"a", "x", "\"gadget\":\"a\",\"source\":\"x\""},
+		{"a", "y", "\"gadget\":\"a\",\"source\":\"y\""},
+		{"b", "x", "\"gadget\":\"b\""},
+		{"a", "x", "\"gadget\":\"a#2\",\"source\":\"x\""},
+		{"a", "y", "\"gadget\":\"a#2\",\"source\":\"y\""},
+		{"b", "x", "\"gadget\":\"b#2\""},
+		{"b", "x", "\"gadget\":\"b#3\""},
+	};
+	static const char *const shown[] = {"a:x", "a:y", "b", "a#2:x", "a#2:y", "b#2", "b#3"};
+	static const uint32_t pid = 7;
+	struct row row = {.part = {&pid}, .size = {4}};
+
+	for (int json = 0; json < 2; json++) {
+		struct view_options o = options(json ? "json" : "columns");
+		struct fixture x = {.fd = memfd_create("out", MFD_CLOEXEC), .err_fd = -1};
+		struct buf expected = {.max = 4096};
+		struct err err = {0};
+
+		o.fd = x.fd;
+		o.err_fd = -1;
+		o.no_headers = true;
+		assert_int_equal(view_new(&o, &x.v, &err), 0);
+		for (size_t i = 0; i < array_size(sources); i++) {
+			struct schema *s = schema_new(sources[i].gadget, sources[i].name, 4);
+
+			schema_add(s, &(struct field){.name = "pid", .kind = KIND_UINT, .size = 4},
+				   NULL);
+			assert_int_equal(schema_finish(s, NULL), 0);
+			assert_int_equal(view_add(x.v, s, VIEW_STREAM, &x.source, &err), 0);
+			schema_unref(s);
+		}
+		assert_int_equal(view_start(x.v, &err), 0);
+		for (unsigned int i = 0; i < array_size(sources); i++) {
+			assert_true(view_row(x.v, i, &row, false));
+			if (json)
+				buf_printf(&expected, "{%s,\"pid\":7}\n", sources[i].json);
+			else
+				buf_printf(&expected, "%-6s          7\n", shown[i]);
+		}
+		assert_string_equal(printed(&x), buf_cstr(&expected));
+		buf_done(&expected);
+		view_free(x.v);
+		close(x.fd);
+	}
+}
+
 static void notes(void **state)
 {
 	struct fixture x;
@@ -921,6 +973,7 @@ int main(void)
 		cmocka_unit_test(tables_are_as_wide_as_their_rows),
 		cmocka_unit_test(mixtures),
 		cmocka_unit_test(widths_of_mixtures),
+		cmocka_unit_test(labels),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(closed_pipe),
 		cmocka_unit_test(slow_pipe),
