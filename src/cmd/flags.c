@@ -154,7 +154,7 @@ static int unknown_flag(const struct flag_list *l, const char *word, struct err 
 		near = near ?: nearest(name, flag_name, l);
 	}
 	if (near)
-		return err_set(err, -EINVAL, "unknown flag '%s'; did you mean --%s?", word, near);
+		return err_set(err, -EINVAL, "unknown flag '%s'; did you mean '--%s'?", word, near);
 	return err_set(err, -EINVAL,
 		       "unknown flag '%s' (a gadget's own flags stand behind its name)", word);
 }

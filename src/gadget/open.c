@@ -103,7 +103,7 @@ static int unknown_gadget(const char *name, struct err *err)
 		add_names(&names, g);
 	near = nearest(name, next_name, &names);
 	if (near)
-		return err_set(err, -ENOENT, "no gadget '%s'; is '%s' meant?", name, near);
+		return err_set(err, -ENOENT, "no gadget '%s'; did you mean '%s'?", name, near);
 	return err_set(err, -ENOENT, "no gadget '%s'", name);
 }
 

@@ -256,7 +256,7 @@ int gadget_set(struct gadget *g, const char *param, const char *value, struct er
 	if (!p) {
 		near = nearest(param, next_param, g);
 		if (near)
-			return err_set(err, -ENOENT, "%s has no parameter '%s'; is '%s' meant?",
+			return err_set(err, -ENOENT, "%s has no parameter '%s'; did you mean '%s'?",
 				       g->name, param, near);
 		return err_set(err, -ENOENT, "%s has no parameter '%s'", g->name, param);
 	}

@@ -381,7 +381,7 @@ static void test_unknown(void **state)
 	if (!gadget_builtin_find("trace_exec"))
 		return; /* a library without gadgets has nothing to suggest */
 	assert_int_equal(gadget_open("trace_exce", NULL, &g, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "is 'trace_exec' meant?"));
+	assert_non_null(strstr(err.text, "did you mean 'trace_exec'?"));
 }
 
 int main(void)

@@ -172,9 +172,9 @@ static void test_unknown(void **state)
 
 	assert_int_equal(gadget_set(g, "min_latancy", "1ms", &err), -ENOENT);
 	assert_string_equal(err.text,
-			    "sample has no parameter 'min_latancy'; is 'min-latency' meant?");
+			    "sample has no parameter 'min_latancy'; did you mean 'min-latency'?");
 	assert_int_equal(gadget_set(g, "something_else_entirely", "1", &err), -ENOENT);
-	assert_null(strstr(err.text, "meant"));
+	assert_null(strstr(err.text, "did you mean"));
 }
 
 int main(void)
