@@ -26,7 +26,7 @@ static const struct script {
 		"\tcompadd -a words_ || _files\n"
 		"}\n"
 		"compdef _ig ig\n"},
-	{"fish", "complete -c ig -f -a '(ig complete (commandline -opc)[2..-1] 2>/dev/null)'\n"},
+	{"fish", "complete -c ig -a '(ig complete (commandline -opc)[2..-1] 2>/dev/null)'\n"},
 };
 
 static const char *opt_shell;

@@ -98,6 +98,12 @@ def test_completion_scripts(shell, check, tmp_path):
         subprocess.run([*check, str(script)], check=True)
 
 
+def test_fish_offers_files_as_well():
+    """ig run ./NAME.bpf.o, ig replay FILE: fish's -f would hide them."""
+    script = ig.once("completion", "fish", check=0).out
+    assert not {"-f", "--no-files", "-x", "--exclusive"} & set(script.split())
+
+
 MISTAKES = {
     "no command": ([], 2, "Usage"),
     "misspelt command": (["rnu"], 2, "did you mean 'run'?"),
