@@ -146,10 +146,22 @@ static int target_define(char **ret, struct err *err)
 	return 0;
 }
 
+/* What was built is read as `ig run` will read it, so that a wrong description shows here. */
+static int check(const char *path, struct err *err)
+{
+	struct gadget *g = NULL;
+	int r = gadget_open_file(path, NULL, &g, err);
+	struct stat st;
+
+	if (r && !lstat(path, &st) && S_ISREG(st.st_mode)) /* not the device that -o names */
+		unlink(path);
+	gadget_free(g);
+	return r;
+}
+
 static int build(struct err *err)
 {
 	_cleanup_(freep) char *source = NULL, *include = NULL, *define = NULL, *output = NULL;
-	struct gadget *g = NULL;
 	int r;
 
 	r = find_source(opt_dir, &source, err);
@@ -179,12 +191,9 @@ static int build(struct err *err)
 			      output,
 			      NULL};
 	r = run(argv, err);
-	/* What was built is read as `ig run` will read it, so that a wrong description shows here.
-	 */
-	r = r ?: gadget_open_file(output, NULL, &g, err);
+	r = r ?: check(output, err);
 	if (!r)
 		printf("%s\n", output);
-	gadget_free(g);
 	return r;
 }
 

@@ -42,6 +42,28 @@ def test_one_slip_fills_no_screen(tmp_path):
     assert done.returncode == 5 and len(done.err.splitlines()) < 60
 
 
+def sample(tmp_path, old, new):
+    """The folder of a gadget that is ours but for one place."""
+    with open(os.path.join(OURS, "sample_tracer/sample_tracer.bpf.c")) as f:
+        text = f.read()
+    assert old in text
+    (tmp_path / "sample_tracer.bpf.c").write_text(text.replace(old, new))
+    return str(tmp_path)
+
+
+def test_a_refused_object_does_not_stay(tmp_path):
+    done = ig.once("build", sample(tmp_path, "COL(width = 7, fixed)", "COL(width = many)"))
+    assert done.returncode == 5 and "width" in done.err and not done.out
+    assert os.listdir(tmp_path) == ["sample_tracer.bpf.c"]
+
+
+def test_what_is_no_file_stays(tmp_path):
+    """As root, in a script that only wants to know whether it compiles."""
+    (tmp_path / "link").symlink_to("/dev/null")
+    done = ig.once("build", os.path.join(OURS, "sample_tracer"), "-o", str(tmp_path / "link"))
+    assert done.returncode == 5 and (tmp_path / "link").is_symlink()
+
+
 def test_build_without_a_source_or_with_two(tmp_path):
     assert ig.once("build", str(tmp_path)).returncode == 2
     (tmp_path / "a.bpf.c").write_text("")
