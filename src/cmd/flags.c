@@ -99,7 +99,7 @@ static bool known(const struct flag_list *l, const char *name)
 	return false;
 }
 
-/* A name that stands in two tables is the first one's: a gadget cannot take over ig's own flags. */
+/* A name that stands in two tables is the first one's: several gadgets' parameter is one flag. */
 static void list_flags(const struct flags *f, struct flag_list *l)
 {
 	char *at = l->letters;

@@ -78,6 +78,31 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 	return t;
 }
 
+static bool has_flag(const struct flag_table *t, const char *name)
+{
+	for (const struct flag *f = t->flags; f->name; f++)
+		if (!strcmp(f->name, name))
+			return true;
+	return false;
+}
+
+/* A parameter that nobody could set is refused, not hidden. */
+static int check_names(const struct gadget_flags *all, const struct gadget *g, struct err *err)
+{
+	for (size_t i = 0; i < gadget_n_params(g); i++) {
+		const char *name = gadget_param(g, i)->name;
+		bool taken = has_flag(&global_flags, name);
+
+		for (const struct flag_table *const *t = all->flags->command->tables; *t; t++)
+			taken = taken || has_flag(*t, name);
+		if (taken)
+			return err_set(err, -ENOEXEC,
+				       "%s: parameter '%s' has the name of ig's own flag '--%s'",
+				       gadget_name(g), name, name);
+	}
+	return 0;
+}
+
 static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 {
 	const struct gadget_open_options o = {.enrich = container_add_fields};
@@ -90,6 +115,9 @@ static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 	if (r)
 		return r;
 	*grow(&all->gadgets, &all->n, &all->room) = g;
+	r = check_names(all, g, err);
+	if (r)
+		return r;
 	*grow(&all->tables, &all->n_tables, &all->room_tables) = table_new(all, g);
 	return flags_add(all->flags, &all->tables[all->n_tables - 1]->table, err);
 }

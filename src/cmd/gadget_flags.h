@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Gadgets named on a command line, each adding its parameters as flags. A flag whose name several
- * of the gadgets know goes to all of them.
+ * of the gadgets know goes to all of them. A gadget whose parameter has the name of one of the
+ * command's own flags is refused.
  */
 #pragma once
 

@@ -64,6 +64,18 @@ def test_what_is_no_file_stays(tmp_path):
     assert done.returncode == 5 and (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.parametrize("name", ("host", "max_entries", "help"))
+def test_a_parameter_named_as_a_flag_of_ig(tmp_path, name):
+    first = "PARAM(bool, failed,"
+    folder = sample(tmp_path, first, f'PARAM(bool, {name}, false, "Taken");\n{first}')
+    path = ig.once("build", folder, check=0).out.strip()
+    name = name.replace("_", "-")
+    for args in (["run", path], ["run", "trace_exec", path, f"--{name}"], ["run", "--timeout", "1", path]):
+        done = ig.once(*args)
+        assert done.returncode == 5 and f"'{name}'" in done.err and f"'--{name}'" in done.err, done.err
+        assert len(done.err.splitlines()) == 1 and "sample_tracer" in done.err
+
+
 def test_build_without_a_source_or_with_two(tmp_path):
     assert ig.once("build", str(tmp_path)).returncode == 2
     (tmp_path / "a.bpf.c").write_text("")
