@@ -138,7 +138,8 @@ static void find_candidates(struct candidates *a)
 	 * What lies in another container's cgroup is that container's: look at the outer ones
 	 * first.
 	 */
-	qsort(a->items, a->n, sizeof(*a->items), compare_depth);
+	if (a->n)
+		qsort(a->items, a->n, sizeof(*a->items), compare_depth);
 }
 
 /* ---- cgroups --------------------------------------------------------------------- */
