@@ -296,7 +296,8 @@ static void end_line(struct layout *l, const char *end, struct buf *out, size_t 
 
 	while (out->len > start && out->data[out->len - 1] == ' ')
 		out->len--;
-	if (l->terminal && text_width(out->data + start, out->len - start) > room) {
+	if (l->terminal && out->len > start &&
+	    text_width(out->data + start, out->len - start) > room) {
 		buf_clear(&l->cell);
 		buf_add(&l->cell, out->data + start, out->len - start);
 		out->len = start;
