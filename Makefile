@@ -14,7 +14,7 @@ BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 PREFIX ?= /usr/local
 VERSION := $(shell cat VERSION)
 PKG_CONFIG ?= pkg-config
-LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp
+LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c
 
 CFLAGS ?= -O2 -g
 IG_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
@@ -30,7 +30,9 @@ OWN_BPF := $(patsubst src/bpf/%.bpf.c,%,$(wildcard src/bpf/*.bpf.c))
 LIB_SRC := $(filter-out $(wildcard src/cmd/*.c),$(wildcard src/*/*.c)) $(wildcard gadgets/*/*.c)
 LIB_SRC := $(filter-out %.bpf.c,$(LIB_SRC))
 CMD_SRC := $(wildcard src/cmd/*.c)
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(GADGETS:%=$(B)/gadgets/%.o)
+PROTO := $(wildcard src/*/*.proto)
+PROTO_OBJ := $(PROTO:%.proto=$(B)/%.pb-c.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(GADGETS:%=$(B)/gadgets/%.o) $(PROTO_OBJ)
 CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -57,7 +59,14 @@ $(B)/objects.list: FORCE
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(IG_CFLAGS) -I$(B)/skeletons -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS) $(IG_CFLAGS) -I$(B)/skeletons -I$(B)/src -MMD -MP -c $< -o $@
+
+# Messages: src/X/Y.proto is read as "X/Y.pb-c.h".
+$(B)/src/%.pb-c.c: src/%.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(B)/src/%.pb-c.o: $(B)/src/%.pb-c.c
+	$(CC) $(CFLAGS) -I$(B)/src -c $< -o $@
 
 # ---- BPF -----------------------------------------------------------------------------------------
 .SECONDEXPANSION:
@@ -83,7 +92,7 @@ $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	bpftool gen skeleton $< name $*_bpf > $@
 
-$(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h)
+$(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(B)/%.pb-c.c)
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 
