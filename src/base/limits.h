@@ -15,5 +15,6 @@
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
 #define MAX_FILTER_BYTES 65536		 /* --filter expression */
+#define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
 #define MAX_TABLE_ROWS 65536		 /* rows of a top table or a snapshot kept for sorting */

@@ -298,7 +298,7 @@ static void add_other(struct json_plan *p, const struct op *op, const struct row
 	const struct format *format = op->field->format;
 	_cleanup_(buf_done) struct buf text = {.max = out->max};
 	size_t start = out->len, value;
-	static const char *const empty[] = {"\"\"", "[]", "0", "false", ""};
+	static const char *const empty[] = {"\"\"", "[]", "{}", "0", "false", ""};
 
 	if (!row_has(row, op->field))
 		return;

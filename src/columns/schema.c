@@ -84,6 +84,10 @@ static bool size_fits_kind(const struct field *f)
 		return f->size == sizeof(struct g_text_place);
 	case KIND_CSTR:
 		return f->size == sizeof(char *);
+	case KIND_LABELS:
+		return f->size == sizeof(struct labels);
+	case KIND_LABEL:
+		break;
 	}
 	return false;
 }

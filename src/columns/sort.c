@@ -14,20 +14,37 @@
 
 /* ---- keeping ------------------------------------------------------------------------------- */
 
-/* A part's bytes, and of its pointers the texts. */
+static struct labels copy_labels(struct arena *a, const struct labels *from)
+{
+	struct labels to = {.n = from->n};
+
+	to.items = arena_alloc(a, to.n * sizeof(*to.items));
+	for (size_t i = 0; i < to.n; i++)
+		to.items[i] = (struct label){arena_strdup(a, from->items[i].key),
+					     arena_strdup(a, from->items[i].value)};
+	return to;
+}
+
+/* A part's bytes, and what its fields point to. */
 static const void *copy_part(struct kept_rows *k, const struct row *row, int part)
 {
 	char *copy = arena_copy(&k->arena, row->part[part], row->size[part]);
 
 	for (size_t i = 0; i < k->schema->n_fields; i++) {
 		const struct field *f = &k->schema->fields[i];
+		struct labels labels;
 		char *text;
 
-		if (f->kind != KIND_CSTR || f->part != part || !row_has(row, f))
+		if (f->part != part || !row_has(row, f))
 			continue;
-		memcpy(&text, copy + f->offset, sizeof(text));
-		text = arena_strdup(&k->arena, text);
-		memcpy(copy + f->offset, &text, sizeof(text));
+		if (f->kind == KIND_CSTR) {
+			memcpy(&text, copy + f->offset, sizeof(text));
+			text = arena_strdup(&k->arena, text);
+			memcpy(copy + f->offset, &text, sizeof(text));
+		} else if (row_labels(row, f, &labels)) {
+			labels = copy_labels(&k->arena, &labels);
+			memcpy(copy + f->offset, &labels, sizeof(labels));
+		}
 	}
 	return copy;
 }
@@ -87,7 +104,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 	return order ? order : compare(a_len, b_len);
 }
 
-/* Fields that are shown by several others, such as endpoints: as they are shown. */
+/* Fields that are more than one value, such as endpoints: as they are shown. */
 static int compare_shown(const struct field *f, const struct row *a, const struct row *b)
 {
 	_cleanup_(buf_done) struct buf a_text = {.max = MAX_HELD_BYTES};
@@ -110,7 +127,7 @@ static int compare_field(const struct field *f, const struct row *a, const struc
 	if (row_number(a, f, &a_number) && row_number(b, f, &b_number))
 		return f->kind == KIND_UINT ? compare((uint64_t)a_number, (uint64_t)b_number)
 					    : compare(a_number, b_number);
-	if (f->kind == KIND_NONE)
+	if (f->kind == KIND_NONE || f->kind == KIND_LABELS)
 		return compare_shown(f, a, b);
 	row_text(a, f, &a_text, &a_len, &truncated);
 	row_text(b, f, &b_text, &b_len, &truncated);

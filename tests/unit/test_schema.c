@@ -44,6 +44,13 @@ static void malformed_fields(void **state)
 	expect_refused((struct field){.name = "a", .kind = KIND_CHARS, .size = 0}, -EINVAL,
 		       "malformed");
 	expect_refused((struct field){.name = "a", .kind = 99, .size = 4}, -EINVAL, "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_LABELS, .size = 8}, -EINVAL,
+		       "malformed");
+	expect_refused((struct field){.name = "a.b",
+				      .kind = KIND_LABEL,
+				      .size = sizeof(struct labels),
+				      .label = "b"},
+		       -EINVAL, "malformed");
 	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 4, .part = 2},
 		       -EINVAL, "malformed");
 	expect_refused((struct field){.name = "there", .kind = KIND_UINT, .size = 4}, -EEXIST,
@@ -295,6 +302,12 @@ static void json_and_back(void **state)
 	schema_add(s,
 		   &(struct field){.name = "runtime.name", .kind = KIND_CSTR, .part = 1, .size = 8},
 		   NULL);
+	schema_add(s,
+		   &(struct field){.name = "labels",
+				   .kind = KIND_LABELS,
+				   .offset = 32,
+				   .size = sizeof(struct labels)},
+		   NULL);
 	schema_finish(s, NULL);
 
 	buf_init(&json, 65536);
@@ -302,6 +315,7 @@ static void json_and_back(void **state)
 	schema_to_json(s, &json);
 	assert_int_equal(schema_from_json(json.data, json.len, &copy, &err), 0);
 	assert_null(schema_field(copy, "runtime.name")); /* pointers do not travel */
+	assert_null(schema_field(copy, "labels"));
 	assert_string_equal(copy->gadget, "trace_open");
 	assert_string_equal(schema_field(copy, "hue")->enum_values[1].name, "say \"blue\"");
 	assert_int_equal(schema_field(copy, "hue")->enum_values[1].value, -2);
@@ -331,6 +345,8 @@ static void broken_json(void **state)
 		"\"offset\":8,\"size\":4}]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"pointer\","
 		"\"size\":8}]}",
+		"{\"name\":\"a\",\"size\":64,\"fields\":[{\"name\":\"x\",\"kind\":\"labels\","
+		"\"size\":24}]}",
 		"{\"name\":\"a\",\"size\":99999999,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\","
 		"\"size\":4}]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":"

@@ -466,6 +466,84 @@ static void yaml(void **state)
 	close_view(&x);
 }
 
+/* A key that is longer than YAML's simple ones. */
+static void yaml_of_long_keys(void **state)
+{
+	struct view_options o = options("yaml");
+	char key[1100], expected[1300];
+	struct label items[] = {{key, "1"}, {"b", "c"}};
+	struct fixture x;
+
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	snprintf(expected, sizeof(expected),
+		 "---\nk8s:\n  podLabels:\n    ? %s\n    : \"1\"\n    b: c\n", key);
+	o.fields = "podLabels";
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = (struct labels){items, array_size(items), 0};
+	give(&x);
+	assert_string_equal(printed(&x), expected);
+	close_view(&x);
+}
+
+static void sets_of_labels(void **state)
+{
+	static const char *const cases[][2] = {
+		{"columns", "K8S.PODLABELS\napp.kubernetes.io/name=shop,tier=front,empty=\n"},
+		{"json", "{\"k8s\":{\"podLabels\":{\"app.kubernetes.io/name\":\"shop\","
+			 "\"tier\":\"front\",\"empty\":\"\"}}}\n"},
+		{"jsonpretty",
+		 "{\n  \"k8s\": {\n    \"podLabels\": {\n      \"app.kubernetes.io/name\": "
+		 "\"shop\",\n      \"tier\": \"front\",\n      \"empty\": \"\"\n    }\n  }\n}\n"},
+		{"yaml", "---\nk8s:\n  podLabels:\n    app.kubernetes.io/name: shop\n    tier: "
+			 "front\n    empty: \"\"\n"},
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		struct view_options o = options(cases[i][0]);
+		struct fixture x;
+
+		o.fields = "podLabels";
+		open_view(&x, o, VIEW_STREAM);
+		x.c.labels = test_labels();
+		give(&x);
+		assert_string_equal(printed(&x), cases[i][1]);
+		close_view(&x);
+	}
+}
+
+static void sets_of_labels_that_are_empty(void **state)
+{
+	struct view_options o = options("json");
+	struct fixture x;
+	struct row row;
+
+	o.fields = "podLabels,fd";
+	open_view(&x, o, VIEW_STREAM);
+	give(&x); /* skip-empty */
+	row = open_row(&x.r, NULL);
+	assert_true(view_row(x.v, x.source, &row, false));
+	assert_string_equal(printed(&x), "{\"fd\":5}\n{\"fd\":5}\n");
+	close_view(&x);
+}
+
+static void labels_never_let_escapes_through(void **state)
+{
+	struct label items[] = {{HOSTILE, HOSTILE}};
+	struct view_options o = options("columns");
+	struct fixture x;
+
+	o.fields = "podLabels";
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = (struct labels){items, 1, 0};
+	give(&x);
+	printed(&x);
+	assert_null(strchr(x.text, '\033'));
+	assert_null(strstr(x.text, "\xe2\x80\xae"));
+	assert_int_equal(strchr(strchr(x.text, '\n') + 1, '\n') - x.text, strlen(x.text) - 1);
+	close_view(&x);
+}
+
 static void indented_json(void **state)
 {
 	struct view_options o = options("jsonpretty");
@@ -543,6 +621,28 @@ static void tables_are_sorted_and_cut(void **state)
 		"{\"runtime\":{\"containerName\":\"c1\"},\"error\":\"EPERM\",\"fd\":5}\n"
 		"{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"\",\"fd\":0}\n");
 	assert_int_equal(view_table_end(x.v, x.source), 0); /* an empty one */
+	close_view(&x);
+}
+
+static void tables_keep_labels(void **state)
+{
+	struct view_options o = options("json");
+	struct fixture x;
+	char value[] = "b";
+	struct label items[] = {{"app", value}};
+
+	o.fields = "podLabels";
+	o.sort = "podLabels";
+	open_view(&x, o, VIEW_TABLE);
+	x.c.labels = (struct labels){items, 1, 1};
+	assert_true(give(&x));
+	strcpy(value, "a"); /* the text was copied */
+	assert_true(give(&x));
+	strcpy(value, "?");
+	items[0].key = NULL;
+	view_table_end(x.v, x.source);
+	assert_string_equal(printed(&x), "{\"k8s\":{\"podLabels\":{\"app\":\"a\"}}}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"b\"}}}\n");
 	close_view(&x);
 }
 
@@ -962,9 +1062,14 @@ int main(void)
 		cmocka_unit_test(truncated_texts_are_marked),
 		cmocka_unit_test(header_and_color),
 		cmocka_unit_test(yaml),
+		cmocka_unit_test(yaml_of_long_keys),
+		cmocka_unit_test(sets_of_labels),
+		cmocka_unit_test(sets_of_labels_that_are_empty),
+		cmocka_unit_test(labels_never_let_escapes_through),
 		cmocka_unit_test(indented_json),
 		cmocka_unit_test(filters_and_limits),
 		cmocka_unit_test(tables_are_sorted_and_cut),
+		cmocka_unit_test(tables_keep_labels),
 		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),
