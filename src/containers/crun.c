@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "columns/labels.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 
@@ -20,9 +21,8 @@ static void read_annotations(const struct runtime_context *ctx, struct oci_state
 	if (!path || host_read(ctx->host_root, path, &b) ||
 	    oci_parse_config(buf_cstr(&b), b.len, &config))
 		return;
-	s->annotations = take(config.annotations);
-	s->n_annotations = config.n_annotations;
-	config.n_annotations = 0;
+	labels_done(&s->annotations);
+	s->annotations = labels_take(&config.annotations);
 	oci_state_done(&config);
 }
 

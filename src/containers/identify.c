@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 #include "containers/hostfs.h"
 #include "containers/proc.h"
 
@@ -209,11 +210,9 @@ void identify_fill(struct container *c, struct oci_state *s, const char *id, con
 		c->runtime = xstrdup(runtime);
 	if (!c->bundle)
 		c->bundle = take(s->bundle);
-	if (!c->n_annotations) {
-		free(c->annotations);
-		c->annotations = take(s->annotations);
-		c->n_annotations = s->n_annotations;
-		s->n_annotations = 0;
+	if (!c->annotations.n) {
+		labels_done(&c->annotations);
+		c->annotations = labels_take(&s->annotations);
 	}
 	if (s->pid != c->pid) {
 		c->pid = s->pid;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 
 #define MAX_ANNOTATIONS 1024 /* of one container; more are left out */
 #define MAX_CONTROLLERS 64   /* cgroup paths of one container */
@@ -76,18 +77,10 @@ static uint64_t time_of(const json_t *object, const char *key)
 	return value && !parse_time(value, &ns) && ns > 0 ? (uint64_t)ns : 0;
 }
 
-static void add_annotation(struct oci_state *s, char *key, char *value)
+static void add_annotation(struct oci_state *s, const char *key, const char *value)
 {
-	struct container_label *label;
-
-	if (s->n_annotations >= MAX_ANNOTATIONS) {
-		free(key);
-		free(value);
-		return;
-	}
-	label = grow(&s->annotations, &s->n_annotations, &s->room_annotations);
-	label->key = key;
-	label->value = value;
+	if (s->annotations.n < MAX_ANNOTATIONS)
+		labels_add(&s->annotations, key, value);
 }
 
 static void add_cgroup(struct oci_state *s, const char *path)
@@ -103,11 +96,7 @@ void oci_state_done(struct oci_state *s)
 	for (size_t i = 0; i < s->n_cgroups; i++)
 		free(s->cgroups[i]);
 	free(s->cgroups);
-	for (size_t i = 0; i < s->n_annotations; i++) {
-		free(s->annotations[i].key);
-		free(s->annotations[i].value);
-	}
-	free(s->annotations);
+	labels_done(&s->annotations);
 	*s = (struct oci_state){0};
 }
 
@@ -121,6 +110,7 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 	{
 		const char *text = json_string_value(item);
 		const char *equals = text ? strchr(text, '=') : NULL;
+		_cleanup_(freep) char *key = NULL;
 
 		if (!equals)
 			continue;
@@ -129,7 +119,8 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 				s->bundle = xstrdup(equals + 1);
 			continue;
 		}
-		add_annotation(s, xstrndup(text, (size_t)(equals - text)), xstrdup(equals + 1));
+		key = xstrndup(text, (size_t)(equals - text));
+		add_annotation(s, key, equals + 1);
 	}
 }
 
@@ -182,7 +173,7 @@ int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 		return -EINVAL;
 	json_object_foreach(json_object_get(root, "annotations"), key,
 			    value) if (json_is_string(value))
-		add_annotation(&s, xstrdup(key), xstrdup(json_string_value(value)));
+		add_annotation(&s, key, json_string_value(value));
 	*ret = s;
 	return 0;
 }

@@ -20,8 +20,7 @@ struct oci_state {
 	char **cgroups; /* paths of its cgroups; may begin with the place where they are mounted */
 	size_t n_cgroups, room_cgroups;
 	uint64_t created_real_ns;
-	struct container_label *annotations;
-	size_t n_annotations, room_annotations;
+	struct labels annotations;
 };
 void oci_state_done(struct oci_state *s);
 

@@ -96,7 +96,7 @@ static bool list_matches(const struct list *l, const char *text, word_fn *matche
 	return included || only_excludes;
 }
 
-static bool pair_holds(const char *word, const struct container_label *labels, size_t n)
+static bool pair_holds(const char *word, const struct label *labels, size_t n)
 {
 	size_t key_len = strcspn(word, "=");
 
@@ -107,13 +107,13 @@ static bool pair_holds(const char *word, const struct container_label *labels, s
 }
 
 /* Every pair must hold; one with `!` must not. */
-static bool pairs_match(const struct list *l, const struct container_label *labels, size_t n)
+static bool pairs_match(const struct list *l, const struct labels *labels)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		const char *word = l->words[i];
 		bool exclude = *word == '!';
 
-		if (pair_holds(word + exclude, labels, n) == exclude)
+		if (pair_holds(word + exclude, labels->items, labels->n) == exclude)
 			return false;
 	}
 	return true;
@@ -121,14 +121,13 @@ static bool pairs_match(const struct list *l, const struct container_label *labe
 
 bool selector_matches(const struct selector *s, const struct container *c)
 {
-	/* Labels are a pod's; containers that are in none have none. */
 	return list_matches(&s->name, c->name, glob_matches) &&
 	       list_matches(&s->id, c->id, id_matches) &&
 	       list_matches(&s->image, c->image_name, glob_matches) &&
 	       list_matches(&s->namespace_, c->k8s_namespace, glob_matches) &&
 	       list_matches(&s->pod, c->k8s_pod, glob_matches) &&
-	       pairs_match(&s->annotations, c->annotations, c->n_annotations) &&
-	       pairs_match(&s->labels, NULL, 0);
+	       pairs_match(&s->annotations, &c->annotations) &&
+	       pairs_match(&s->labels, container_labels(c));
 }
 
 bool selector_is_all(const struct selector *s)

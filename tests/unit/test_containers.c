@@ -19,6 +19,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/json.h"
+#include "columns/labels.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
@@ -307,6 +309,48 @@ static void test_fields(void **state)
 	schema_unref(s);
 }
 
+static void test_contents(void **state)
+{
+	static const char json[] =
+		"{\"k8s\":{\"podName\":\"shop-1\",\"podLabels\":{\"app\":\"web\"},\"hostnetwork\":"
+		"true,"
+		"\"podIP\":\"10.1.0.7\"},\"runtime\":{\"containerLabels\":{\"own\":\"1\"},"
+		"\"outerContainer\":\"node\",\"resolved\":false}}";
+	static const char *const names[] = {
+		"k8s.podName",	    "k8s.podLabels",	       "k8s.hostnetwork",
+		"k8s.podIP",	    "runtime.containerLabels", "runtime.outerContainer",
+		"runtime.resolved",
+	};
+	_cleanup_(container_unrefp) struct container *c = container_new(), *outer = container_new();
+	_cleanup_(buf_done) struct buf out = {.max = 4096};
+	struct row row = {.part = {NULL, c}, .size = {0, sizeof(*c)}};
+	struct schema *s = schema_new(NULL, "x", 0);
+	struct json_plan *plan;
+	bool selected[128] = {0};
+
+	outer->name = xstrdup("node");
+	container_set_outer(c, outer);
+	assert_true(c->resolved);
+	c->resolved = false;
+	c->k8s_hostnetwork = true;
+	c->k8s_pod_ip = xstrdup("10.1.0.7");
+	labels_add(&c->labels, "own", "1");
+	labels_add(&c->k8s_labels, "app", "web");
+	assert_ptr_equal(container_labels(c), &c->labels);
+	c->k8s_pod = xstrdup("shop-1");
+	assert_ptr_equal(container_labels(c), &c->k8s_labels);
+
+	assert_int_equal(container_add_fields(s, NULL), 0);
+	assert_int_equal(schema_finish(s, NULL), 0);
+	for (size_t i = 0; i < array_size(names); i++)
+		selected[schema_field(s, names[i]) - s->fields] = true;
+	plan = json_plan_new(s, selected, "", NULL);
+	assert_true(json_plan_row(plan, &row, false, &out));
+	assert_string_equal(buf_cstr(&out), json);
+	json_plan_free(plan);
+	schema_unref(s);
+}
+
 int main(void)
 {
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -323,6 +367,7 @@ int main(void)
 		IN_ROOT(test_pipe_in_place_of_file),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_contents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "columns/labels.h"
 #include "columns/types.h"
 #include "gadget/gadget.h"
 #include "recorder/file.h"
@@ -75,10 +76,8 @@ static struct container *sample_container(void)
 	c->mntns = 4026532176;
 	c->pid = 99;
 	c->started_real_ns = 1700000000000000000;
-	c->annotations = xnew_n(struct container_label, 2);
-	c->annotations[0] = (struct container_label){ xstrdup("a"), xstrdup("1") };
-	c->annotations[1] = (struct container_label){ xstrdup("b"), xstrdup("") };
-	c->n_annotations = 2;
+	labels_add(&c->annotations, "a", "1");
+	labels_add(&c->annotations, "b", "");
 	return c;
 }
 
@@ -196,9 +195,17 @@ static void test_round_trip(void **state)
 static void test_container_fields(void **state)
 {
 	_cleanup_(container_unrefp) struct container *c = sample_container(), *back = NULL;
+	_cleanup_(container_unrefp) struct container *outer = container_new();
 	const char *why;
 	struct buf json;
 
+	outer->name = xstrdup("kind");
+	container_set_outer(c, outer);
+	c->k8s_pod_ip = xstrdup("10.1.0.7");
+	c->k8s_hostnetwork = c->sandbox = true;
+	c->resolved = false;
+	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
+	labels_add(&c->labels, "say \"hi\"", "\n");
 	buf_init(&json, 4096);
 	container_to_json(c, &json);
 	assert_false(json.failed);
@@ -209,27 +216,39 @@ static void test_container_fields(void **state)
 	assert_int_equal(back->cgroup_id, 4711);
 	assert_int_equal(back->mntns, 4026532176);
 	assert_int_equal(back->started_real_ns, c->started_real_ns);
-	assert_int_equal(back->n_annotations, 2);
+	assert_int_equal(back->annotations.n, 2);
 	assert_string_equal(container_annotation(back, "a"), "1");
+	assert_string_equal(labels_get(&back->k8s_labels, "app.kubernetes.io/name"), "shop");
+	assert_string_equal(labels_get(&back->labels, "say \"hi\""), "\n");
+	assert_string_equal(back->k8s_pod_ip, "10.1.0.7");
+	assert_true(back->k8s_hostnetwork);
+	assert_true(back->sandbox);
+	assert_false(back->resolved);
+	assert_string_equal(back->outer_name, "kind");
+	assert_string_equal(back->outer->name, "kind");
+	container_set_outer(back, NULL);
+	assert_null(back->outer_name);
 	buf_done(&json);
 }
 
-/* Annotations that do not fit are left out whole; the container is still there. */
+/* A set of labels that does not fit is left out whole; the rest is still there. */
 static void test_container_too_big(void **state)
 {
 	_cleanup_(container_unrefp) struct container *c = sample_container(), *back = NULL;
+	char value[5000];
 	const char *why;
 	struct buf json;
 
-	free(c->annotations[0].value);
-	c->annotations[0].value = xcalloc(1, 5000);
-	memset(c->annotations[0].value, 'v', 4999);
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	labels_add(&c->k8s_labels, "a", value);
 	buf_init(&json, 4096);
 	container_to_json(c, &json);
 	assert_false(json.failed);
 	assert_int_equal(container_from_json(json.data, json.len, &back, &why), 0);
 	assert_string_equal(back->id, "0123abcd");
-	assert_int_equal(back->n_annotations, 0);
+	assert_int_equal(back->k8s_labels.n, 0);
+	assert_int_equal(back->annotations.n, 2);
 	buf_done(&json);
 }
 
@@ -246,6 +265,9 @@ static void test_bad_containers(void **state)
 		"{\"byNamespace\":0}",
 		"{\"annotations\":[]}",
 		"{\"annotations\":{\"a\":1}}",
+		"{\"k8sLabels\":\"a\"}",
+		"{\"labels\":{\"a\":\"\",\"a\":\"\"}}",
+		"{\"outer\":{}}",
 		"{\"id\":\"a\",\"id\":\"b\"}",
 	};
 	struct container *c = NULL;
@@ -255,6 +277,7 @@ static void test_bad_containers(void **state)
 		assert_int_equal(container_from_json(bad[i], strlen(bad[i]), &c, &why), -EBADMSG);
 	assert_int_equal(container_from_json("{\"later\":[1]}", 13, &c, &why), 0);
 	assert_string_equal(c->name, "");
+	assert_true(c->resolved); /* files of an earlier version do not say so */
 	container_unref(c);
 }
 

@@ -11,7 +11,7 @@
 #include "containers/container.h"
 #include "containers/selector.h"
 
-static struct container_label labels[] = {
+static struct label labels[] = {
 	{"app", "web"},
 	{"tier", "front"},
 	{"empty", ""},
@@ -21,8 +21,7 @@ static const struct container web = {
 	.id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 	.name = "web-1",
 	.image_name = "localhost/nginx:1.25",
-	.annotations = labels,
-	.n_annotations = array_size(labels),
+	.annotations = {.items = labels, .n = array_size(labels)},
 };
 
 static const struct container bare = { .id = "c1", .name = "c1" };
