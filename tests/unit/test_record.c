@@ -231,6 +231,48 @@ static void test_container_fields(void **state)
 	buf_done(&json);
 }
 
+/* The name of a container becomes known later: rows behind it have it, those before do not. */
+static void test_container_again(void **state)
+{
+	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
+	_cleanup_(container_unrefp) struct container *c = sample_container();
+	static const char *const names[] = {"0123abcd", "0123abcd", "web", "web"};
+	int fd = memory_file(), keep = dup(fd);
+	struct record_writer *w;
+	struct record_reader *r;
+	struct record_event ev;
+	unsigned int source;
+	uint64_t version = 0;
+	struct err err;
+
+	assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
+	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
+	for (uint32_t i = 0; i < array_size(names); i++) {
+		if (i == 0 || i == 2) {
+			free(c->name);
+			c->name = xstrdup(names[i]);
+			c->resolved = i == 2;
+			c->version += 10;
+		}
+		put_sample(w, source, i, c);
+	}
+	assert_int_equal(record_writer_close(w, &err), 0);
+	lseek(keep, 0, SEEK_SET);
+	r = open_file(keep);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_SOURCE);
+	for (uint32_t i = 0; i < array_size(names); i++) {
+		assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+		assert_string_equal(ev.container->name, names[i]);
+		assert_int_equal(ev.container->resolved, i >= 2);
+		assert_int_equal(ev.container->key, c->key);
+		assert_int_equal(ev.container->version, ev.row.container_version);
+		assert_int_equal(ev.row.container_version != version, i == 0 || i == 2);
+		version = ev.row.container_version;
+	}
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_END);
+	record_reader_free(r);
+}
+
 /* A set of labels that does not fit is left out whole; the rest is still there. */
 static void test_container_too_big(void **state)
 {
@@ -480,7 +522,7 @@ int main(void)
 		cmocka_unit_test(test_container_too_big), cmocka_unit_test(test_bad_containers),
 		cmocka_unit_test(test_cut_short),	  cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_hostile_chunks),	  cmocka_unit_test(test_not_a_record_file),
-		cmocka_unit_test(test_write_error),
+		cmocka_unit_test(test_write_error),	  cmocka_unit_test(test_container_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
