@@ -18,3 +18,8 @@
 #define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
 #define MAX_TABLE_ROWS 65536		 /* rows of a top table or a snapshot kept for sorting */
+#define MAX_HTTP_HEADER_BYTES 65536	 /* all header lines of an answer, HTTP/1.1 and HTTP/2 */
+#define MAX_HTTP_HEADERS 128		 /* header lines of an answer */
+#define MAX_GRPC_MESSAGE_BYTES (16u << 20) /* one message of a peer */
+#define MAX_GRPC_HELD_BYTES (64u << 20)	 /* answers of one connection that are not whole yet */
+#define MAX_GRPC_WAITING 4096		 /* frames of one connection that wait to be written */
