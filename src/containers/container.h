@@ -44,7 +44,8 @@ struct container {
 	char *outer_name;
 
 	bool sandbox;	  /* a pod's pause container */
-	bool resolved;	  /* false: a source may still tell what is NULL or empty here */
+	bool pending;	  /* its names are still being looked for */
+	bool resolved;	  /* false: somebody could tell what is NULL or empty here, and has not */
 	uint64_t version; /* of its contents: a row's container_version; 0: not known */
 
 	bool by_namespace;	/* found by mount namespace: its cgroup is shared with others */

@@ -11,7 +11,6 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 
-#define MAX_ANNOTATIONS 1024 /* of one container; more are left out */
 #define MAX_CONTROLLERS 64   /* cgroup paths of one container */
 
 /* jansson recurses, and allows 2048 levels: too much for a small stack. */
@@ -79,7 +78,7 @@ static uint64_t time_of(const json_t *object, const char *key)
 
 static void add_annotation(struct oci_state *s, const char *key, const char *value)
 {
-	if (s->annotations.n < MAX_ANNOTATIONS)
+	if (s->annotations.n < MAX_LABELS)
 		labels_add(&s->annotations, key, value);
 }
 
@@ -93,6 +92,7 @@ void oci_state_done(struct oci_state *s)
 {
 	free(s->id);
 	free(s->bundle);
+	free(s->hostname);
 	for (size_t i = 0; i < s->n_cgroups; i++)
 		free(s->cgroups[i]);
 	free(s->cgroups);
@@ -174,6 +174,7 @@ int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 	json_object_foreach(json_object_get(root, "annotations"), key,
 			    value) if (json_is_string(value))
 		add_annotation(&s, key, json_string_value(value));
+	s.hostname = text_of(root, "hostname");
 	*ret = s;
 	return 0;
 }
@@ -188,27 +189,100 @@ void podman_container_done(struct podman_container *p)
 
 int oci_parse_podman(const char *text, size_t len, const char *id, struct podman_container *ret)
 {
-	_cleanup_(json_decrefp) json_t *root = load(text, len);
-	json_t *item;
-	size_t i;
+	_cleanup_(freep) char *start = xasprintf("{\"id\":\"%s\"", id);
+	const char *at = memmem(text, len, start, strlen(start)), *inner;
+	_cleanup_(json_decrefp) json_t *item = NULL, *meta = NULL;
+	const json_t *name;
 
-	if (!json_is_array(root))
+	/* Within a text the quotes would be escaped: what is found is an object. */
+	if (!at || is_too_deep(at, len - (size_t)(at - text)))
+		return at ? -EINVAL : -ENOENT;
+	item = json_loadb(at, len - (size_t)(at - text), JSON_DISABLE_EOF_CHECK, NULL);
+	if (!item)
 		return -EINVAL;
-	json_array_foreach(root, i, item)
-	{
-		_cleanup_(json_decrefp) json_t *meta = NULL;
-		const char *this = json_string_value(json_object_get(item, "id"));
-		const char *inner = json_string_value(json_object_get(item, "metadata"));
-		const json_t *name;
+	inner = json_string_value(json_object_get(item, "metadata"));
+	meta = inner ? load(inner, strlen(inner)) : NULL; /* JSON in a string */
+	name = json_array_get(json_object_get(item, "names"), 0);
+	ret->name = text_of(meta, "name") ?: xstrdup(json_string_value(name));
+	ret->image = text_of(meta, "image-name");
+	ret->image_id = text_of(item, "image");
+	return 0;
+}
 
-		if (!this || strcmp(this, id))
-			continue;
-		meta = inner ? load(inner, strlen(inner)) : NULL; /* JSON in a string */
-		name = json_array_get(json_object_get(item, "names"), 0);
-		ret->name = text_of(meta, "name") ?: xstrdup(json_string_value(name));
-		ret->image = text_of(meta, "image-name");
-		ret->image_id = text_of(item, "image");
-		return 0;
-	}
-	return -ENOENT;
+static void add_labels(struct labels *to, const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) if (json_is_string(value) &&
+							      to->n < MAX_LABELS)
+		labels_add(to, key, json_string_value(value));
+}
+
+int oci_parse_labels(const char *text, size_t len, struct labels *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	if (!json_is_object(root))
+		return -EINVAL;
+	add_labels(ret, root);
+	return 0;
+}
+
+void docker_container_done(struct docker_container *d)
+{
+	free(d->name);
+	free(d->image);
+	free(d->image_id);
+	free(d->ip);
+	labels_done(&d->labels);
+	*d = (struct docker_container){ 0 };
+}
+
+int oci_parse_docker(const char *text, size_t len, struct docker_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	const json_t *config = json_object_get(root, "Config");
+	const char *name = json_string_value(json_object_get(root, "Name"));
+
+	if (!name || !json_is_object(config))
+		return -EINVAL;
+	ret->name = xstrdup(*name == '/' ? name + 1 : name);
+	ret->image = text_of(config, "Image");
+	ret->image_id = text_of(root, "Image");
+	ret->ip = text_of(json_object_get(root, "NetworkSettings"), "IPAddress");
+	add_labels(&ret->labels, json_object_get(config, "Labels"));
+	return 0;
+}
+
+void libpod_container_done(struct libpod_container *p)
+{
+	free(p->name);
+	free(p->image);
+	free(p->image_id);
+	free(p->pod_id);
+	labels_done(&p->labels);
+	*p = (struct libpod_container){ 0 };
+}
+
+int oci_parse_libpod(const char *text, size_t len, struct libpod_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	if (!json_is_string(json_object_get(root, "Name")))
+		return -EINVAL;
+	ret->name = text_of(root, "Name");
+	ret->image = text_of(root, "ImageName");
+	ret->image_id = text_of(root, "Image");
+	ret->pod_id = text_of(root, "Pod");
+	add_labels(&ret->labels, json_object_get(json_object_get(root, "Config"), "Labels"));
+	return 0;
+}
+
+char *oci_parse_libpod_pod(const char *text, size_t len, struct labels *ret_labels)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	add_labels(ret_labels, json_object_get(root, "Labels"));
+	return text_of(root, "Name");
 }

@@ -16,6 +16,11 @@
  * container collection may use its slot again. One trace collection should serve all tracers of a
  * container collection, since it decides when a container is forgotten.
  *
+ * Names: records of a container whose names are still being looked for are held, in their order,
+ * until they are known (containers.h); so the selector is asked once, about all that is known, and
+ * nothing of a container is lost to a name that came late. What is held is bounded; what is not
+ * kept for that is lost, and counted.
+ *
  * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
  * traces_stop() has returned; before, `seen` may be ahead by what is still in rings. Records of
  * a container that the selector does not want (it took a moment to say so) are discarded.

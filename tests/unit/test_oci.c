@@ -93,7 +93,8 @@ static void test_podman(void **state)
 	assert_null(p.image);
 	podman_container_done(&p);
 	assert_int_equal(oci_parse_podman(text, sizeof(text) - 1, "b", &p), -ENOENT);
-	assert_int_equal(oci_parse_podman("{}", 2, "b", &p), -EINVAL);
+	assert_int_equal(oci_parse_podman("{}", 2, "b", &p), -ENOENT);
+	assert_int_equal(oci_parse_podman("[{\"id\":\"b\",}]", 13, "b", &p), -EINVAL);
 }
 
 static void test_malformed(void **state)
