@@ -81,7 +81,7 @@ static void source_done(struct view_source *s)
 	for (size_t i = 0; i < s->n_filters; i++)
 		bound_filter_free(s->filters[i]);
 	free(s->filters);
-	free(s->sort);
+	sort_keys_free(s->sort, s->n_sort);
 	free(s->default_sort);
 	free(s->gadget);
 	free(s->label);
