@@ -151,6 +151,14 @@ const struct field *schema_field(const struct schema *s, const char *name);
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
 
 /*
+ * The same where one label of a set will do as well: "k8s.podLabels.app.kubernetes.io/name".
+ * *ret_key is then its key within `name`, behind the longest start that names a field of
+ * KIND_LABELS, which is returned (label_field() makes a field of both); else *ret_key is NULL.
+ */
+const struct field *schema_require_or_label(const struct schema *s, const char *name,
+					    const char **ret_key, struct err *err);
+
+/*
  * True where the field's part is there and long enough, a KIND_CSTR is not NULL, and a KIND_LABEL
  * is in its set.
  */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/format.h"
+#include "columns/labels.h"
 
 /* ---- keeping ------------------------------------------------------------------------------- */
 
@@ -156,26 +157,48 @@ void kept_rows_sort(struct kept_rows *k, const struct sort_key *keys, size_t n)
 		qsort_r(k->rows, k->n, sizeof(*k->rows), compare_rows, &order);
 }
 
+struct sort_key *sort_keys_free(struct sort_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(keys[i].label);
+	free(keys);
+	return NULL;
+}
+
+static int parse_key(const char *word, const struct schema *s, struct sort_key *ret,
+		     struct err *err)
+{
+	bool sign = *word == '-' || *word == '+';
+	const char *label;
+
+	ret->descending = *word == '-';
+	ret->field = schema_require_or_label(s, word + sign, &label, err);
+	if (!ret->field)
+		return err_wrap(err, -ENOENT, "--sort");
+	if (field_is_mere_group(ret->field))
+		return err_set(err, -EINVAL, "--sort: '%s' is a group of fields; name one of them",
+			       word + sign);
+	if (label)
+		ret->field = ret->label = label_field(ret->field, label);
+	return 0;
+}
+
 int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **ret, size_t *ret_n,
 		    struct err *err)
 {
 	_cleanup_(freep) char **words = NULL;
 	size_t n = split(spec, ',', false, &words);
-	_cleanup_(freep) struct sort_key *keys = xnew_n(struct sort_key, n);
+	struct sort_key *keys = xnew_n(struct sort_key, n);
 
 	for (size_t i = 0; i < n; i++) {
-		bool sign = *words[i] == '-' || *words[i] == '+';
+		int r = parse_key(words[i], s, &keys[i], err);
 
-		keys[i].descending = *words[i] == '-';
-		keys[i].field = schema_require(s, words[i] + sign, err);
-		if (!keys[i].field)
-			return err_wrap(err, -ENOENT, "--sort");
-		if (field_is_mere_group(keys[i].field))
-			return err_set(err, -EINVAL,
-				       "--sort: '%s' is a group of fields; name one of them",
-				       words[i] + sign);
+		if (r) {
+			sort_keys_free(keys, n);
+			return r;
+		}
 	}
-	*ret = take(keys);
+	*ret = keys;
 	*ret_n = n;
 	return 0;
 }

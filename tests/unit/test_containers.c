@@ -455,7 +455,8 @@ static void test_contents(void **state)
 	struct row row = {.part = {NULL, c}, .size = {0, sizeof(*c)}};
 	struct schema *s = schema_new(NULL, "x", 0);
 	struct json_plan *plan;
-	bool selected[128] = {0};
+	bool json_of[128] = {0};
+	const struct selection selected = {.json = json_of};
 
 	outer->name = xstrdup("node");
 	container_set_outer(c, outer);
@@ -472,8 +473,8 @@ static void test_contents(void **state)
 	assert_int_equal(container_add_fields(s, NULL), 0);
 	assert_int_equal(schema_finish(s, NULL), 0);
 	for (size_t i = 0; i < array_size(names); i++)
-		selected[schema_field(s, names[i]) - s->fields] = true;
-	plan = json_plan_new(s, selected, "", NULL);
+		json_of[schema_field(s, names[i]) - s->fields] = true;
+	plan = json_plan_new(s, &selected, "", NULL);
 	assert_true(json_plan_row(plan, &row, false, &out));
 	assert_string_equal(buf_cstr(&out), json);
 	json_plan_free(plan);

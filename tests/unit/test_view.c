@@ -313,6 +313,7 @@ static void expect_start_error(struct view_options o, enum view_source_kind kind
 static void unknown_names(void **state)
 {
 	const char *bad_filter[] = {"comn==x"}, *bad_source[] = {"trace_exec:comm==x"};
+	const char *bad_label[] = {"podLables.app==x"};
 
 	expect_start_error((struct view_options){.output = "jsn"}, VIEW_STREAM, -EINVAL,
 			   "did you mean 'json'");
@@ -326,10 +327,18 @@ static void unknown_names(void **state)
 			   "name is missing");
 	expect_start_error((struct view_options){.filters = bad_filter, .n_filters = 1},
 			   VIEW_STREAM, -ENOENT, "did you mean 'comm'");
+	expect_start_error((struct view_options){.filters = bad_label, .n_filters = 1}, VIEW_STREAM,
+			   -ENOENT, "did you mean 'podLabels.app'");
 	expect_start_error((struct view_options){.filters = bad_source, .n_filters = 1},
 			   VIEW_STREAM, -ENOENT, "no data source");
 	expect_start_error((struct view_options){.sort = "-comm"}, VIEW_STREAM, -EINVAL,
 			   "only tables");
+	expect_start_error((struct view_options){.fields = "podLables.app"}, VIEW_STREAM, -ENOENT,
+			   "--fields: no field 'podLables.app'; did you mean 'podLabels.app'");
+	expect_start_error((struct view_options){.sort = "podLables.app,fd"}, VIEW_TABLE, -ENOENT,
+			   "--sort: no field 'podLables.app'; did you mean 'podLabels.app'");
+	expect_start_error((struct view_options){.sort = "podLabels.app,nix"}, VIEW_TABLE, -ENOENT,
+			   "--sort: no field 'nix'");
 	expect_start_error((struct view_options){.sort = "-latensy"}, VIEW_TABLE, -ENOENT,
 			   "did you mean 'latency'");
 }
@@ -486,6 +495,19 @@ static void yaml_of_long_keys(void **state)
 	close_view(&x);
 }
 
+static void expect_labels(const char *output, const char *fields, const char *expected)
+{
+	struct view_options o = options(output);
+	struct fixture x;
+
+	o.fields = fields;
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = test_labels();
+	give(&x);
+	assert_string_equal(printed(&x), expected);
+	close_view(&x);
+}
+
 static void sets_of_labels(void **state)
 {
 	static const char *const cases[][2] = {
@@ -499,17 +521,35 @@ static void sets_of_labels(void **state)
 			 "front\n    empty: \"\"\n"},
 	};
 
-	for (size_t i = 0; i < array_size(cases); i++) {
-		struct view_options o = options(cases[i][0]);
-		struct fixture x;
+	for (size_t i = 0; i < array_size(cases); i++)
+		expect_labels(cases[i][0], "podLabels", cases[i][1]);
+}
 
-		o.fields = "podLabels";
-		open_view(&x, o, VIEW_STREAM);
-		x.c.labels = test_labels();
-		give(&x);
-		assert_string_equal(printed(&x), cases[i][1]);
-		close_view(&x);
-	}
+static void single_labels(void **state)
+{
+	expect_labels("columns", "fd,podLabels.tier,-fd", "K8S.PODLABELS.TIER\nfront\n");
+	expect_labels("columns", "podLabels.app.kubernetes.io/name,k8s.podLabels.tier",
+		      "K8S.PODLABELS.APP.KUBERNETES.IO/NAME K8S.PODLABELS.TIER\n"
+		      "shop                                 front\n");
+	expect_labels("columns", "fd,podLabels.tier,k8s.podlabels.tier",
+		      "  FD K8S.PODLABELS.TIER\n"
+		      "   5 front\n");
+	expect_labels("columns", "fd,podLabels.tier,podLabels.x,-podLabels.tier",
+		      "  FD K8S.PODLABELS.X\n   5\n");
+	expect_labels("columns", "-runtime,-proc,-error,-path,+podLabels.tier,-podLabels.no",
+		      "  FD K8S.PODLABELS.TIER\n   5 front\n");
+	expect_labels("columns", "trace_open:podLabels.tier", "K8S.PODLABELS.TIER\nfront\n");
+	expect_labels("columns", "podLabels.\033\"", "K8S.PODLABELS.\\X1B\"\n\n");
+	expect_labels("json", "fd,podLabels.tier",
+		      "{\"k8s\":{\"podLabels\":{\"tier\":\"front\"}},\"fd\":5}\n");
+	expect_labels("json", "podLabels.empty,podLabels.app.kubernetes.io/name",
+		      "{\"k8s\":{\"podLabels\":{\"empty\":\"\",\"app.kubernetes.io/name\":"
+		      "\"shop\"}}}\n");
+	expect_labels("json", "podLabels,podLabels.tier,-podLabels.empty",
+		      "{\"k8s\":{\"podLabels\":{\"app.kubernetes.io/name\":\"shop\","
+		      "\"tier\":\"front\",\"empty\":\"\"}}}\n");
+	expect_labels("json", "fd,podLabels.none", "{\"fd\":5}\n");
+	expect_labels("yaml", "podLabels.tier", "---\nk8s:\n  podLabels:\n    tier: front\n");
 }
 
 static void sets_of_labels_that_are_empty(void **state)
@@ -643,6 +683,30 @@ static void tables_keep_labels(void **state)
 	view_table_end(x.v, x.source);
 	assert_string_equal(printed(&x), "{\"k8s\":{\"podLabels\":{\"app\":\"a\"}}}\n"
 					 "{\"k8s\":{\"podLabels\":{\"app\":\"b\"}}}\n");
+	close_view(&x);
+}
+
+static void tables_are_sorted_by_a_label(void **state)
+{
+	static const char *const values[] = {"b", NULL, "c", "a"};
+	struct view_options o = options("json");
+	struct label item = {"app", NULL};
+	struct fixture x;
+
+	o.fields = "podLabels.app,fd";
+	o.sort = "-podLabels.app,fd";
+	open_view(&x, o, VIEW_TABLE);
+	for (size_t i = 0; i < array_size(values); i++) {
+		item.value = (char *)values[i];
+		x.c.labels = (struct labels){&item, values[i] != NULL, 0};
+		x.r.event.fd = (int)i;
+		assert_true(give(&x));
+	}
+	view_table_end(x.v, x.source);
+	assert_string_equal(printed(&x), "{\"k8s\":{\"podLabels\":{\"app\":\"c\"}},\"fd\":2}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"b\"}},\"fd\":0}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"a\"}},\"fd\":3}\n"
+					 "{\"fd\":1}\n");
 	close_view(&x);
 }
 
@@ -1064,12 +1128,14 @@ int main(void)
 		cmocka_unit_test(yaml),
 		cmocka_unit_test(yaml_of_long_keys),
 		cmocka_unit_test(sets_of_labels),
+		cmocka_unit_test(single_labels),
 		cmocka_unit_test(sets_of_labels_that_are_empty),
 		cmocka_unit_test(labels_never_let_escapes_through),
 		cmocka_unit_test(indented_json),
 		cmocka_unit_test(filters_and_limits),
 		cmocka_unit_test(tables_are_sorted_and_cut),
 		cmocka_unit_test(tables_keep_labels),
+		cmocka_unit_test(tables_are_sorted_by_a_label),
 		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),
