@@ -290,7 +290,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 		finish(c, GRPC_INTERNAL, "a message is compressed, which was not agreed");
 	else if (c->channel->held > MAX_GRPC_HELD_BYTES)
 		finish_with(c, GRPC_RESOURCE_EXHAUSTED,
-			    "all answers have more than the %u bytes allowed", MAX_GRPC_HELD_BYTES);
+			    "the channel's answers have more than the %u bytes allowed",
+			    MAX_GRPC_HELD_BYTES);
 	return 0;
 }
 

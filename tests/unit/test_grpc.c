@@ -792,6 +792,20 @@ static void test_bad_requests(void **state)
 	teardown(&p);
 }
 
+static void test_bad_descriptor(void **state)
+{
+	struct grpc_channel *ch = NULL;
+	struct reactor *r = NULL;
+	struct err err = {0};
+
+	assert_int_equal(reactor_new(&r, NULL), 0);
+	assert_int_equal(grpc_channel_new(r, -1, NULL, &ch, &err), -EBADF);
+	assert_true(err.text[0]);
+	assert_null(ch);
+	assert_null(grpc_channel_free(NULL));
+	reactor_free(r);
+}
+
 /* The server answers before it has read a long request: the rest is not sent. */
 static void test_early_answer(void **state)
 {
@@ -910,6 +924,7 @@ int main(void)
 		cmocka_unit_test(test_goaway_while_waiting),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_bad_descriptor),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_many),
