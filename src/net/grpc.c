@@ -64,16 +64,21 @@ static void destroy(struct grpc_call *c)
 	free(c);
 }
 
+/* For a stream that nghttp2 is about to close, or has closed. */
+static void forget_stream(struct grpc_call *c)
+{
+	nghttp2_session_set_stream_user_data(h2_session(c->channel->h2), c->stream, NULL);
+	c->stream = 0;
+}
+
 static void leave_stream(struct grpc_call *c)
 {
-	nghttp2_session *session = h2_session(c->channel->h2);
-
 	if (!c->stream)
 		return;
-	nghttp2_session_set_stream_user_data(session, c->stream, NULL);
-	nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, c->stream, NGHTTP2_CANCEL);
+	nghttp2_submit_rst_stream(h2_session(c->channel->h2), NGHTTP2_FLAG_NONE, c->stream,
+				  NGHTTP2_CANCEL);
 	h2_wake(c->channel->h2);
-	c->stream = 0;
+	forget_stream(c);
 }
 
 static void leave_channel(struct grpc_call *c)
@@ -285,7 +290,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 		finish(c, GRPC_INTERNAL, "a message is compressed, which was not agreed");
 	else if (c->channel->held > MAX_GRPC_HELD_BYTES)
 		finish_with(c, GRPC_RESOURCE_EXHAUSTED,
-			    "all answers have more than the %u bytes allowed", MAX_GRPC_HELD_BYTES);
+			    "the channel's answers have more than the %u bytes allowed",
+			    MAX_GRPC_HELD_BYTES);
 	return 0;
 }
 
@@ -294,10 +300,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 static void end_stream(struct grpc_call *c)
 {
 	/* Where we have said all as well nghttp2 closes the stream now; else it has to be reset. */
-	if (nghttp2_session_get_stream_local_close(h2_session(c->channel->h2), c->stream) == 1) {
-		nghttp2_session_set_stream_user_data(h2_session(c->channel->h2), c->stream, NULL);
-		c->stream = 0;
-	}
+	if (nghttp2_session_get_stream_local_close(h2_session(c->channel->h2), c->stream) == 1)
+		forget_stream(c);
 	if (!c->has_status && (c->http_status != 200 || !c->is_grpc))
 		finish_by_http(c);
 	else if (!c->has_status)
@@ -376,7 +380,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
 
 	if (!c)
 		return 0;
-	c->stream = 0;
+	forget_stream(c);
 	finish_with(c, code < array_size(map) ? map[code] : GRPC_UNKNOWN, "the call was reset: %s",
 		    nghttp2_http2_strerror(code));
 	return 0;
@@ -388,7 +392,7 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 	struct grpc_call *c = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
 	if (c && frame->hd.type == NGHTTP2_HEADERS) {
-		c->stream = 0;
+		forget_stream(c);
 		finish_with(c, GRPC_UNAVAILABLE, "not sent: %s", nghttp2_strerror(code));
 	}
 	return 0;

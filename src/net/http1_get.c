@@ -24,29 +24,32 @@ struct http1_get {
 	void *ctx;
 };
 
-struct http1_get *http1_cancel(struct http1_get *g)
+static void destroy(struct http1_get *g)
 {
-	if (!g)
-		return NULL;
 	watch_remove(&g->watch);
 	timer_stop(&g->deadline);
 	closep(&g->fd);
 	buf_done(&g->request);
 	http1_done(&g->parser);
 	free(g);
+}
+
+struct http1_get *http1_cancel(struct http1_get *g)
+{
+	if (g && g->fn) /* else it is being called, and ends by that */
+		destroy(g);
 	return NULL;
 }
 
-/* The end of g. The callback finds it gone from the reactor, so that it may do anything. */
 static void finish(struct http1_get *g, const struct err *err)
 {
-	watch_remove(&g->watch);
-	timer_stop(&g->deadline);
+	http1_fn *fn = take(g->fn);
+
 	if (err)
-		g->fn(g->ctx, err, 0, NULL);
+		fn(g->ctx, err, 0, NULL);
 	else
-		g->fn(g->ctx, NULL, g->parser.status, &g->parser.body);
-	http1_cancel(g);
+		fn(g->ctx, NULL, g->parser.status, &g->parser.body);
+	destroy(g);
 }
 
 static int send_request(struct http1_get *g, struct err *err)
