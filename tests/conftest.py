@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "lib"))
 import containers  # noqa: E402
 import ig  # noqa: E402
 import view  # noqa: E402
+from containerd import Containerd  # noqa: E402
 from podman import Podman  # noqa: E402
 
 
@@ -43,6 +44,11 @@ def lab(whole_lab):
 def until_the_end(thing):
     yield thing
     thing.close()
+
+
+@pytest.fixture(scope="session")
+def containerd(whole_lab):
+    yield from until_the_end(Containerd(whole_lab))
 
 
 @pytest.fixture(scope="session")
