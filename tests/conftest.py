@@ -14,6 +14,7 @@ import containers  # noqa: E402
 import ig  # noqa: E402
 import view  # noqa: E402
 from containerd import Containerd  # noqa: E402
+from docker import Docker  # noqa: E402
 from podman import Podman  # noqa: E402
 
 
@@ -49,6 +50,11 @@ def until_the_end(thing):
 @pytest.fixture(scope="session")
 def containerd(whole_lab):
     yield from until_the_end(Containerd(whole_lab))
+
+
+@pytest.fixture(scope="session")
+def docker(whole_lab):
+    yield from until_the_end(Docker(whole_lab))
 
 
 @pytest.fixture(scope="session")
