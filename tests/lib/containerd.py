@@ -92,13 +92,19 @@ class Container:
 
 
 class Pod:
-    """A pod that runs: id (of its sandbox), name, namespace, uid, labels."""
+    """A pod that runs: id (of its sandbox), name, namespace, uid, labels. As a context it is removed on leaving."""
 
     def __init__(self, runtime, name, namespace, uid, labels, options):
         self.runtime, self.name, self.namespace = runtime, name, namespace
         self.uid, self.labels = uid or str(uuid.uuid4()), dict(labels)
         self.config = self._config(**options)
         self.id = runtime.cri.RunPodSandbox(runtime.p.RunPodSandboxRequest(config=self.config)).pod_sandbox_id
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
 
     def _config(self, annotations=(), host_network=False, host_pid=False, share_pid=False, privileged=False):
         p = self.runtime.p
@@ -220,15 +226,22 @@ class Containerd:
     def ctr(self, *args, namespace="default", check=True):
         return containers.run("ctr", "-a", self.socket, "-n", namespace, *args, check=check).text.strip()
 
-    def start(self, name, *command, labels=(), namespace="default", options=()):
+    def start(self, name, *command, options=()):
         """A container in the background, by ctr. One string is for its shell."""
         if len(command) == 1:
             command = ("sh", "-c", command[0])
-        words = [w for k, v in dict(labels).items() for w in ("--label", f"{k}={v}")]
-        self.ctr("run", "-d", "--runc-binary", self.runc, *words, *options, self.IMAGE, name, *command, namespace=namespace)
+        self.ctr("run", "-d", "--runc-binary", self.runc, *options, self.IMAGE, name, *command)
+        return containers.Started(self, name, name)
 
-    def exec(self, name, *command, namespace="default"):
-        return self.ctr("task", "exec", "--exec-id", uuid.uuid4().hex, name, *command, namespace=namespace)
+    def run(self, name, *command, options=()):
+        """A container to its end, and away; what it printed."""
+        return self.ctr("run", "--rm", "--runc-binary", self.runc, *options, self.IMAGE, name, *command)
+
+    def exec(self, name, *command):
+        return self.ctr("task", "exec", "--exec-id", uuid.uuid4().hex, name, *command)
+
+    def pid_of(self, name):
+        return next(int(line.split()[1]) for line in self.ctr("task", "ls").splitlines() if line.split()[0] == name)
 
     def remove(self, name, namespace="default"):
         self.ctr("task", "rm", "-f", name, namespace=namespace, check=False)

@@ -114,12 +114,12 @@ def remove_cgroups(name, seconds=2):
 class Container:
     """One runc container. Its state is where runc keeps it by default, as a user's would be, or in `root`.
 
-    `view` is a view.View to run runc in.
+    `view` is a view.View to run runc in; `runtime` may be crun.
     """
 
-    def __init__(self, lab, name, args, edit=None, root=None, view=None):
+    def __init__(self, lab, name, args, edit=None, root=None, view=None, runtime="runc"):
         self.lab, self.name = lab, name
-        self.command = [*(view.enter if view else ()), "runc", *(["--root", root] if root else [])]
+        self.command = [*(view.enter if view else ()), runtime, *(["--root", root] if root else [])]
         self.bundle = tempfile.mkdtemp(prefix=f"{name}-", dir=lab.dir)
         config = copy.deepcopy(lab.template)
         config["root"]["path"] = lab.rootfs
@@ -135,7 +135,7 @@ class Container:
             done = subprocess.run([*self.command, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                   timeout=timeout)
         if check and done.returncode:
-            raise RuntimeError(f"runc {' '.join(args)}: exit {done.returncode}\n{self.log()}")
+            raise RuntimeError(f"{' '.join([*self.command, *args])}: exit {done.returncode}\n{self.log()}")
         return done.returncode
 
     def log(self):
@@ -188,6 +188,29 @@ class Container:
         remove_cgroups(self.name)
 
 
+class Started:
+    """A container that a runtime's daemon or podman runs. As a context it is removed, if it is still there, on leaving."""
+
+    def __init__(self, runtime, name, ident):
+        self.runtime, self.name, self.id = runtime, name, ident
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    @property
+    def pid(self):
+        return self.runtime.pid_of(self.name)
+
+    def exec(self, *command):
+        return self.runtime.exec(self.name, *command)
+
+    def remove(self):
+        self.runtime.remove(self.name)
+
+
 class Lab:
     """A temporary folder with a busybox root file system, and what was started from it."""
 
@@ -216,8 +239,8 @@ class Lab:
         self.image_ids = image.write(self.rootfs, path)
         return path
 
-    def container(self, *args, name=None, edit=None, annotations=None, root=None, view=None):
-        """A container that is not started yet. args: a command, or one string for its shell."""
+    def container(self, *args, name=None, edit=None, annotations=None, **kwargs):
+        """A container that is not started yet. args: a command, or one string for its shell; kwargs: Container's."""
         if len(args) == 1:
             args = ("sh", "-c", args[0])
 
@@ -227,7 +250,7 @@ class Lab:
             if edit:
                 edit(config)
 
-        c = Container(self, name or self.name(), args, change, root, view)
+        c = Container(self, name or self.name(), args, change, **kwargs)
         self.containers.append(c)
         return c
 

@@ -47,13 +47,24 @@ class Docker:
         return ["--docker-socketpath", self.socket]
 
     def start(self, name, *command, options=()):
-        """A container in the background, without a network; its id. One string is for its shell."""
+        """A container in the background, without a network. One string is for its shell."""
         if len(command) == 1:
             command = ("sh", "-c", command[0])
-        return self("run", "-d", "--name", name, "--network", "none", *options, self.IMAGE, *command)
+        ident = self("run", "-d", "--name", name, "--network", "none", *options, self.IMAGE, *command)
+        return containers.Started(self, name, ident)
+
+    def run(self, name, *command, options=()):
+        """A container to its end, and away; what it printed."""
+        return self("run", "--rm", "--name", name, "--network", "none", *options, self.IMAGE, *command)
+
+    def exec(self, name, *command):
+        return self("exec", name, *command)
 
     def inspect(self, name):
         return json.loads(self("inspect", name))[0]
+
+    def pid_of(self, name):
+        return self.inspect(name)["State"]["Pid"]
 
     def remove(self, *names):
         self("rm", "-f", *names, check=False)

@@ -73,6 +73,18 @@ def container_of(record):
     return get(record, "runtime.containerName")
 
 
+def listed(*args, **kwargs):
+    """What list-containers shows."""
+    return lines(once("list-containers", "-o", "json", *args, check=0, **kwargs).out)
+
+
+def entry(rows, name):
+    """The one row of this container."""
+    found = [r for r in rows if container_of(r) == name]
+    assert len(found) == 1, f"{name}: {rows}"
+    return found[0]
+
+
 class Ig:
     """An ig in the background, in a view.View if one is given. As a context it is ended, if it still runs, on leaving."""
 

@@ -47,10 +47,21 @@ class Podman:
             "--runtime", self.runtime, *args, check=check, env=self.env).text.strip()
 
     def start(self, name, *command, options=()):
-        """A container in the background; its id. One string is for its shell."""
+        """A container in the background. One string is for its shell."""
         if len(command) == 1:
             command = ("sh", "-c", command[0])
-        return self("run", "-d", "--name", name, *options, self.IMAGE, *command)
+        ident = self("run", "-d", "--name", name, *options, self.IMAGE, *command)
+        return containers.Started(self, name, ident)
+
+    def run(self, name, *command, options=()):
+        """A container to its end, and away; what it printed."""
+        return self("run", "--rm", "--name", name, *options, self.IMAGE, *command)
+
+    def exec(self, name, *command):
+        return self("exec", name, *command)
+
+    def pid_of(self, name):
+        return int(self("inspect", "-f", "{{.State.Pid}}", name))
 
     def pod(self, name, *options):
         """A pod; its id. Containers join it by `--pod NAME`."""
