@@ -12,6 +12,10 @@ sys.path.insert(0, os.path.join(HERE, "lib"))
 
 import containers  # noqa: E402
 import ig  # noqa: E402
+import view  # noqa: E402
+from containerd import Containerd  # noqa: E402
+from docker import Docker  # noqa: E402
+from podman import Podman  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +40,36 @@ def lab(whole_lab):
     whole_lab.reap(before)
 
 
+# Real runtimes. Each starts with the first test that asks for it, and ends with the session.
+
+def until_the_end(thing):
+    yield thing
+    thing.close()
+
+
+@pytest.fixture(scope="session")
+def containerd(whole_lab):
+    yield from until_the_end(Containerd(whole_lab))
+
+
+@pytest.fixture(scope="session")
+def docker(whole_lab):
+    yield from until_the_end(Docker(whole_lab))
+
+
 @pytest.fixture(scope="session")
 def podman(whole_lab):
-    p = containers.Podman(whole_lab)
-    yield p
-    p.close()
+    yield from until_the_end(Podman(whole_lab))
+
+
+@pytest.fixture(scope="session")
+def podman_crun(whole_lab):
+    """crun in cgroup v1 alone: it refuses v1 and v2 side by side, so v2 is hidden from it."""
+    containers.require("crun")
+    yield from until_the_end(Podman(whole_lab, "crun", view.without_cgroup2()))
+
+
+@pytest.fixture(scope="session")
+def cgroup2():
+    """A view of the machine in which cgroups are v2 alone: lab.container(…, view=cgroup2), ig.Ig(…, view=cgroup2)."""
+    yield from until_the_end(view.pure_cgroup2())

@@ -7,6 +7,7 @@ import time
 
 import containers
 import ig
+from ig import entry, listed
 
 
 def execs_of(name):
@@ -121,16 +122,6 @@ def test_a_record_keeps_its_name_when_the_container_is_gone(lab):
         running.stop()
 
 
-def listed(*args):
-    return ig.lines(ig.once("list-containers", "-o", "json", *args, check=0).out)
-
-
-def entry(rows, name):
-    found = [r for r in rows if ig.container_of(r) == name]
-    assert len(found) == 1, f"{name}: {rows}"
-    return found[0]
-
-
 def test_list_containers(lab):
     before = time.time()
     c = lab.start("sleep", "60", annotations={"org.test/tier": "web"})
@@ -174,26 +165,22 @@ def test_no_container_is_said(whole_lab):
 
 def test_podman(podman):
     name = f"web{os.getpid()}"
-    ident = podman("run", "-d", "--name", name, "--annotation", "org.test/a=b", podman.IMAGE, "sh", "-c",
-                   "while :; do busybox true; sleep 0.1; done")
-    try:
+    with podman.start(name, "while :; do busybox true; sleep 0.1; done", options=["--annotation", "org.test/a=b"]) as c:
         r = entry(listed(), name)["runtime"]
-        assert r["containerId"] == ident
+        assert r["containerId"] == c.id
         assert r["runtimeName"] == "podman"
         assert podman.IMAGE in r["containerImageName"]
         with ig.Ig("run", "trace_exec", "-o", "json", "--image", "localhost/busybox*") as running:
             r = running.wait_record(execs_of(name))
             assert podman.IMAGE in ig.get(r, "runtime.containerImageName")
             running.stop()
-    finally:
-        podman("rm", "-f", "-t", "0", name)
 
 
 def test_podman_during_the_run(podman):
     name = f"short{os.getpid()}"
     with ig.Ig("run", "trace_exec", "-o", "json", "-c", name) as running:
         running.ready()
-        podman("run", "--rm", "--name", name, podman.IMAGE, "/bin/true")
+        podman.run(name, "/bin/true")
         r = running.wait_record(lambda r: "true" in str(ig.get(r, "args")))
         assert ig.container_of(r) == name
         running.stop()

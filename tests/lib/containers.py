@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real containers for tests: runc directly, and podman.
+"""Real containers for tests, by runc directly; containerd.py, docker.py and podman.py have the other runtimes.
 
 All state lies in one temporary folder; close() ends what was started, and nothing else.
 """
 
 import contextlib
 import copy
+import functools
+import importlib
 import itertools
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+
+import image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -22,12 +27,34 @@ class Missing(Exception):
     """This machine lacks something that the tests need."""
 
 
+# Debian's package of a program, where the names differ.
+PACKAGES = {
+    "busybox": "busybox-static",
+    "ctr": "containerd", "containerd-shim-runc-v2": "containerd",
+    "docker": "docker.io", "dockerd": "docker.io",
+    "ip": "iproute2",
+    "nsenter": "util-linux", "unshare": "util-linux",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "/usr/lib/cni/host-local": "containernetworking-plugins",
+}
+
+
 def require(*programs):
     if os.geteuid() != 0:
         raise Missing("these tests load BPF programs and start containers: run them as root")
     for program in programs:
         if not shutil.which(program):
-            raise Missing(f"'{program}' is not installed (./dev check installs it)")
+            raise Missing(f"'{program}' is not installed: it is in Debian's package {PACKAGES.get(program, program)} "
+                          "(./dev check installs it)")
+
+
+def require_module(name, package):
+    """A Python module that only some tests need."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise Missing(f"Python's module '{name}' is not installed for {sys.executable}: it is in Debian's package "
+                      f"{package} (./dev check installs it)") from None
 
 
 def run(*args, check=True, timeout=60, **kwargs):
@@ -60,6 +87,12 @@ def cgroup2_root():
     raise Missing("no cgroup v2 hierarchy is mounted")
 
 
+def hierarchies():
+    """Where each cgroup hierarchy is mounted."""
+    with open("/proc/self/mounts") as f:
+        return [line.split()[1] for line in f if line.split()[2] in ("cgroup", "cgroup2")]
+
+
 def cgroups(name):
     """Folders of the cgroups of that name, wherever they are."""
     return [os.path.join(top, name) for top, folders, _ in os.walk("/sys/fs/cgroup") if name in folders]
@@ -79,10 +112,14 @@ def remove_cgroups(name, seconds=2):
 
 
 class Container:
-    """One runc container. Its state is where runc keeps it by default, as a user's would be."""
+    """One runc container. Its state is where runc keeps it by default, as a user's would be, or in `root`.
 
-    def __init__(self, lab, name, args, edit=None):
+    `view` is a view.View to run runc in; `runtime` may be crun.
+    """
+
+    def __init__(self, lab, name, args, edit=None, root=None, view=None, runtime="runc"):
         self.lab, self.name = lab, name
+        self.command = [*(view.enter if view else ()), runtime, *(["--root", root] if root else [])]
         self.bundle = tempfile.mkdtemp(prefix=f"{name}-", dir=lab.dir)
         config = copy.deepcopy(lab.template)
         config["root"]["path"] = lab.rootfs
@@ -95,10 +132,10 @@ class Container:
     def runc(self, *args, check=True, timeout=60):
         # Output goes to a file: a detached container keeps runc's streams, and a pipe would wait for it.
         with open(os.path.join(self.bundle, "log"), "a+b") as log:
-            done = subprocess.run(["runc", *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            done = subprocess.run([*self.command, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                   timeout=timeout)
         if check and done.returncode:
-            raise RuntimeError(f"runc {' '.join(args)}: exit {done.returncode}\n{self.log()}")
+            raise RuntimeError(f"{' '.join([*self.command, *args])}: exit {done.returncode}\n{self.log()}")
         return done.returncode
 
     def log(self):
@@ -119,7 +156,7 @@ class Container:
         return self.runc("exec", self.name, *args, check=check)
 
     def state(self):
-        done = run("runc", "state", self.name, check=False)
+        done = run(*self.command, "state", self.name, check=False)
         return json.loads(done.text) if done.returncode == 0 else {}
 
     @property
@@ -147,8 +184,31 @@ class Container:
 
     def delete(self):
         if self.state():
-            run("runc", "delete", "-f", self.name, check=False)
+            run(*self.command, "delete", "-f", self.name, check=False)
         remove_cgroups(self.name)
+
+
+class Started:
+    """A container that a runtime's daemon or podman runs. As a context it is removed, if it is still there, on leaving."""
+
+    def __init__(self, runtime, name, ident):
+        self.runtime, self.name, self.id = runtime, name, ident
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    @property
+    def pid(self):
+        return self.runtime.pid_of(self.name)
+
+    def exec(self, *command):
+        return self.runtime.exec(self.name, *command)
+
+    def remove(self):
+        self.runtime.remove(self.name)
 
 
 class Lab:
@@ -172,8 +232,15 @@ class Lab:
     def name(self, hint="c"):
         return f"{self.prefix}-{hint}{next(self.numbers)}"
 
-    def container(self, *args, name=None, edit=None, annotations=None):
-        """A container that is not started yet. args: a command, or one string for its shell."""
+    @functools.cached_property
+    def images(self):
+        """A tar of the images, for any runtime."""
+        path = os.path.join(self.dir, "images.tar")
+        self.image_ids = image.write(self.rootfs, path)
+        return path
+
+    def container(self, *args, name=None, edit=None, annotations=None, **kwargs):
+        """A container that is not started yet. args: a command, or one string for its shell; kwargs: Container's."""
         if len(args) == 1:
             args = ("sh", "-c", args[0])
 
@@ -183,7 +250,7 @@ class Lab:
             if edit:
                 edit(config)
 
-        c = Container(self, name or self.name(), args, change)
+        c = Container(self, name or self.name(), args, change, **kwargs)
         self.containers.append(c)
         return c
 
@@ -198,41 +265,3 @@ class Lab:
     def close(self):
         self.reap()
         shutil.rmtree(self.dir, ignore_errors=True)
-
-
-class Podman:
-    """podman with all its state in one folder and no network; containers run by runc."""
-
-    IMAGE = "localhost/busybox:test"
-
-    def __init__(self, lab):
-        require("podman", "conmon", "runc")
-        self.dir = os.path.join(lab.dir, "podman")
-        os.makedirs(self.dir)
-        self.env = dict(os.environ, CONTAINERS_CONF=os.path.join(self.dir, "containers.conf"))
-        # Where root lacks CAP_SYS_RESOURCE the limits that podman sets by itself are above ours.
-        with open(self.env["CONTAINERS_CONF"], "w") as f:
-            f.write('[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-                    '[containers]\nnetns = "none"\npids_limit = 0\n'
-                    'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
-        tar = os.path.join(self.dir, "rootfs.tar")
-        run("tar", "-C", lab.rootfs, "-cf", tar, ".")
-        try:
-            self("import", "-q", "--change", "CMD=/bin/sh", tar, self.IMAGE)
-        except BaseException:
-            self.close()
-            raise
-        os.unlink(tar)
-
-    def __call__(self, *args, check=True):
-        return run("podman", "--root", f"{self.dir}/root", "--runroot", f"{self.dir}/run",
-                   "--tmpdir", f"{self.dir}/tmp", "--storage-driver", "overlay", "--cgroup-manager",
-                   "cgroupfs", "--events-backend", "file", "--runtime", shutil.which("runc"), *args,
-                   check=check, env=self.env).text.strip()
-
-    def close(self):
-        self("rm", "-f", "-a", "-t", "0", check=False)
-        mounts = [line.split()[1] for line in open("/proc/self/mounts")]
-        for mount in sorted((m for m in mounts if m.startswith(self.dir + "/")), reverse=True):
-            run("umount", "-l", mount, check=False)
-        remove_cgroups("libpod_parent")

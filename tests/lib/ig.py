@@ -18,9 +18,9 @@ ENV = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm-256color")
 Totals = collections.namedtuple("Totals", "seen delivered discarded lost")
 
 
-def once(*args, timeout=30, check=None, env=None, **kwargs):
+def once(*args, timeout=30, check=None, env=None, view=None, **kwargs):
     """An ig that ends by itself: .out, .err (texts), .returncode."""
-    done = subprocess.run([IG, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run([*(view.enter if view else ()), IG, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=timeout, env=dict(ENV, **(env or {})), **kwargs)
     done.out = done.stdout.decode(errors="surrogateescape")
     done.err = done.stderr.decode(errors="surrogateescape")
@@ -73,15 +73,27 @@ def container_of(record):
     return get(record, "runtime.containerName")
 
 
-class Ig:
-    """An ig in the background. As a context it is ended, if it still runs, at the latest on leaving."""
+def listed(*args, **kwargs):
+    """What list-containers shows."""
+    return lines(once("list-containers", "-o", "json", *args, check=0, **kwargs).out)
 
-    def __init__(self, *args, stdout=None, env=None):
+
+def entry(rows, name):
+    """The one row of this container."""
+    found = [r for r in rows if container_of(r) == name]
+    assert len(found) == 1, f"{name}: {rows}"
+    return found[0]
+
+
+class Ig:
+    """An ig in the background, in a view.View if one is given. As a context it is ended, if it still runs, on leaving."""
+
+    def __init__(self, *args, stdout=None, env=None, view=None):
         self.args = args
         self.out_file = tempfile.TemporaryFile()
         self.err_file = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([IG, *args], stdin=subprocess.DEVNULL, stdout=stdout or self.out_file,
-                                        stderr=self.err_file, env=dict(ENV, **(env or {})))
+        self.process = subprocess.Popen([*(view.enter if view else ()), IG, *args], stdin=subprocess.DEVNULL,
+                                        stdout=stdout or self.out_file, stderr=self.err_file, env=dict(ENV, **(env or {})))
 
     def __enter__(self):
         return self
