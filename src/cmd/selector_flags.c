@@ -13,15 +13,15 @@ static const struct flag flags[] = {
 	{"podname", 'p', "LIST", "Containers of these pods; globs, !name excludes", flag_text,
 	 &opt.pod, NULL},
 	{"selector", 'l', "LIST",
-	 "Containers whose pods have all these labels (or, in no pod, they themselves): key=glob, "
-	 "key!=glob, key, !key",
+	 "Containers with all these labels, their pod's or else their own: key=glob, key!=glob, "
+	 "key, !key",
 	 flag_text, &opt.labels, NULL},
 	{"containerid", 0, "LIST", "Containers of these ids; globs, !id excludes", flag_text,
 	 &opt.container_id, NULL},
 	{"image", 0, "LIST", "Containers of these images; globs, !image excludes", flag_text,
 	 &opt.image, NULL},
 	{"annotation", 0, "LIST",
-	 "Containers with all these annotations: key=glob, key; !key=glob excludes", flag_text,
+	 "Containers with all these annotations: key=glob, key!=glob, key, !key", flag_text,
 	 &opt.annotations, NULL},
 	{"sandboxes", 0, NULL, "Pods' sandbox (pause) containers as well", flag_on, &opt.sandboxes,
 	 NULL},

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "columns/filter.h"
 #include "columns/labels.h"
 #include "columns/types.h"
 #include "gadget/gadget.h"
@@ -273,6 +274,41 @@ static void test_container_again(void **state)
 	record_reader_free(r);
 }
 
+/* Filters on labels work on a file's rows as on live ones. */
+static void test_filter_by_label(void **state)
+{
+	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
+	_cleanup_(container_unrefp) struct container *c = sample_container();
+	int fd = memory_file(), keep = dup(fd);
+	struct bound_filter *b;
+	struct record_writer *w;
+	struct record_reader *r;
+	struct record_event ev;
+	unsigned int source;
+	struct filter *f;
+	struct err err;
+	size_t known;
+
+	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
+	assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
+	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
+	put_sample(w, source, 0, NULL);
+	put_sample(w, source, 1, c);
+	assert_int_equal(record_writer_close(w, &err), 0);
+	lseek(keep, 0, SEEK_SET);
+	r = open_file(keep);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_SOURCE);
+	assert_int_equal(filter_parse("k8s.podLabels.app.kubernetes.io/name==shop", &f, &err), 0);
+	assert_int_equal(filter_bind(f, ev.schema, NULL, true, &b, &known, &err), 0);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+	assert_false(filter_match(b, &ev.row));
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+	assert_true(filter_match(b, &ev.row));
+	bound_filter_free(b);
+	filter_free(f);
+	record_reader_free(r);
+}
+
 /* A set of labels that does not fit is left out whole; the rest is still there. */
 static void test_container_too_big(void **state)
 {
@@ -523,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_cut_short),	  cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_hostile_chunks),	  cmocka_unit_test(test_not_a_record_file),
 		cmocka_unit_test(test_write_error),	  cmocka_unit_test(test_container_again),
+		cmocka_unit_test(test_filter_by_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

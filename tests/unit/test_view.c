@@ -849,7 +849,8 @@ struct exec_event {
 	g_text file;
 };
 
-static void mixed(const char *output, unsigned int columns, const char *expected)
+static void mixed(const char *output, unsigned int columns, const char *fields,
+		  const char *expected)
 {
 	struct schema *exec = schema_new("trace_exec", "exec", sizeof(struct exec_event)),
 		      *s = open_schema();
@@ -861,7 +862,7 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 	struct view_options o = options(output);
 	int fd = memfd_create("out", MFD_CLOEXEC);
 	struct test_container c = test_container();
-	const char *filter[] = {"trace_open:fd==5"};
+	const char *filter[] = {"trace_open:fd==5,trace_open:podLabels.tier==front"};
 	struct open_record open;
 	struct row exec_row, row;
 	unsigned int a = 0, b = 0;
@@ -890,13 +891,14 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 	o.fd = fd;
 	o.err_fd = -1;
 	o.columns = columns;
-	o.fields = "comm,pid,file,fd";
+	o.fields = fields;
 	o.filters = filter;
 	o.n_filters = 1;
 	if (view_new(&o, &v, &err) || view_add(v, s, VIEW_STREAM, &a, &err) ||
 	    view_add(v, exec, VIEW_STREAM, &b, &err) || view_start(v, &err))
 		fail_msg("%s", err.text);
 	open_fill(&open);
+	c.labels = test_labels();
 	row = open_row(&open, &c);
 	exec_row = (struct row){.part = {&r}, .size = {sizeof(r)}};
 	assert_true(view_row(v, a, &row, false));
@@ -914,20 +916,25 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 
 static void mixtures(void **state)
 {
+	static const char fields[] = "comm,pid,file,fd";
 	static const char columns[] = "GADGET     COMM                 PID\n"
 				      "trace_open nginx               1234 fd=5\n"
 				      "trace_exec sh                     7 file=\"/bin/ s\\\"\"\n";
 
-	mixed("columns", 0, columns);
-	mixed("columns", 52, columns);
-	mixed("columns", 40,
+	mixed("columns", 0, fields, columns);
+	mixed("columns", 52, fields, columns);
+	mixed("columns", 40, fields,
 	      "GADGET     COMM                 PID\n"
 	      "trace_open nginx               1234 fd=5\n"
 	      "trace_exec sh                     7 fil…\n");
-	mixed("json", 40,
+	mixed("json", 40, fields,
 	      "{\"gadget\":\"trace_open\",\"proc\":{\"comm\":\"nginx\",\"pid\":1234},\"fd\":5}\n"
 	      "{\"gadget\":\"trace_exec\",\"proc\":{\"comm\":\"sh\",\"pid\":7},\"file\":\"/bin/ "
 	      "s\\\"\"}\n");
+	mixed("columns", 0, "comm,podLabels.tier",
+	      "GADGET     COMM\n"
+	      "trace_open nginx            k8s.podLabels.tier=front\n"
+	      "trace_exec sh\n");
 }
 
 /* Columns that mixed streams have in common shrink with the terminal, also when it is resized. */
