@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "columns/view.h"
@@ -34,7 +33,7 @@ static void follow(struct traces *ts, struct view *v)
 int main(int argc, char **argv)
 {
 	const struct gadget_open_options with_names = { .enrich = container_add_fields };
-	struct view_options vo = { .output = "json", .fd = STDOUT_FILENO, .err_fd = STDERR_FILENO };
+	struct view_options vo = { .output = "json", .fd = 1, .err_fd = 2 };
 	struct trace_options to = { .reader.row = on_row };
 	struct selector_options so = { .container_name = argc > 1 ? argv[1] : "" };
 	struct selector *selector = NULL;

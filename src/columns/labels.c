@@ -37,6 +37,19 @@ const char *labels_get(const struct labels *l, const char *key)
 	return label ? label->value : NULL;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	const struct label *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+void labels_sort(struct labels *l)
+{
+	if (l->n)
+		qsort(l->items, l->n, sizeof(*l->items), compare_keys);
+}
+
 struct labels labels_take(struct labels *l)
 {
 	struct labels taken = *l;

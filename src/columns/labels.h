@@ -14,6 +14,9 @@ void labels_add(struct labels *l, const char *key, const char *value);
 /* The value of a key, as long as the set does not change; NULL: it is not there. */
 const char *labels_get(const struct labels *l, const char *key);
 
+/* In order of keys, so that the same set is always shown the same way. */
+void labels_sort(struct labels *l);
+
 /* The set, which is the caller's from then on; *l is empty. */
 struct labels labels_take(struct labels *l);
 

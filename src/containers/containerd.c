@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 #include "containers/bundle.h"
+#include "containers/containerd.h"
 #include "containers/containerd.pb-c.h"
 #include "containers/cri.h"
 #include "containers/hostfs.h"
@@ -114,7 +115,7 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 
 /* ---- the daemon ------------------------------------------------------------------ */
 
-static bool fill(struct container *c, const void *bytes, size_t len)
+bool containerd_fill(struct container *c, const void *bytes, size_t len)
 {
 	Containerd__Services__Containers__V1__GetContainerResponse *r =
 		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
@@ -141,7 +142,7 @@ static bool fill(struct container *c, const void *bytes, size_t len)
 }
 
 /* The sandbox has the labels of the pod. */
-static bool fill_from_sandbox(struct container *c, const void *bytes, size_t len)
+bool containerd_fill_from_sandbox(struct container *c, const void *bytes, size_t len)
 {
 	Containerd__Services__Containers__V1__GetContainerResponse *r =
 		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
@@ -179,9 +180,9 @@ static void ask_containerd(struct rpc *rpc, struct container *c)
 	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
 	const char *sandbox = kubernetes_sandbox_id(c);
 
-	get(rpc, namespace, c->id, fill);
+	get(rpc, namespace, c->id, containerd_fill);
 	if (sandbox && !c->sandbox)
-		get(rpc, namespace, sandbox, fill_from_sandbox);
+		get(rpc, namespace, sandbox, containerd_fill_from_sandbox);
 }
 
 static void ask(struct daemon *d, struct question *q)

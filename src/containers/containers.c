@@ -211,6 +211,7 @@ static void set_outer(struct containers *cs, struct entry *e, uint64_t key)
 	if (!outer)
 		return;
 	container_set_outer(e->container, outer->container);
+	cs->has_inner = true;
 	maps_remove_child(outer, e->container->cgroup_id);
 }
 

@@ -27,7 +27,7 @@ static void set_text(char **to, const char *text)
 	*to = xstrdup(text);
 }
 
-static bool fill_pod(struct container *c, const void *bytes, size_t len)
+bool cri_fill_pod(struct container *c, const void *bytes, size_t len)
 {
 	Runtime__V1__PodSandboxStatusResponse *r =
 		runtime__v1__pod_sandbox_status_response__unpack(NULL, len, bytes);
@@ -62,7 +62,7 @@ static void set_image_ref(struct container *c, const char *ref)
 		set_text(&c->image_id, ref);
 }
 
-static bool fill_container(struct container *c, const void *bytes, size_t len)
+bool cri_fill_container(struct container *c, const void *bytes, size_t len)
 {
 	Runtime__V1__ContainerStatusResponse *r =
 		runtime__v1__container_status_response__unpack(NULL, len, bytes);
@@ -98,13 +98,13 @@ void cri_call(struct rpc *rpc, const struct container *c, const char *sandbox_id
 				      "/runtime.v1.RuntimeService/PodSandboxStatus",
 				      NULL,
 				      &pod.base,
-				      fill_pod,
+				      cri_fill_pod,
 			      });
 	if (!c->sandbox)
 		rpc_call(rpc, &(struct rpc_call){
 				      "/runtime.v1.RuntimeService/ContainerStatus",
 				      NULL,
 				      &container.base,
-				      fill_container,
+				      cri_fill_container,
 			      });
 }

@@ -73,6 +73,7 @@ struct containers {
 	bool want_list; /* runtimes' lists were not looked at yet */
 	uint64_t resolve_timeout_ns;
 	struct timer todo_timer, deadline_timer;
+	bool has_inner;	   /* there are containers in containers, or were */
 	uint64_t versions; /* of containers' contents, handed out so far */
 	struct detector *detector;
 	uint64_t detector_lost; /* of its losses, those that a scan has made good */

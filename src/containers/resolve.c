@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/parse.h"
+#include "columns/labels.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
 #include "containers/proc.h"
@@ -108,11 +108,27 @@ static void look_at_parent(struct containers *cs, const struct entry *e, struct 
 
 static void arm_deadline(struct containers *cs);
 
+/* Those in it say its name, too. */
+static void tell_inner(struct containers *cs, struct container *outer)
+{
+	struct entry *e;
+
+	TAILQ_FOREACH(e, &cs->live, link)
+		if (e->container->outer == outer) {
+			container_set_outer(e->container, outer);
+			e->container->version = ++cs->versions;
+		}
+}
+
 static void settle(struct containers *cs, struct entry *e)
 {
 	struct container *c = e->container;
 	bool first = c->pending;
 
+	labels_sort(&c->k8s_labels); /* daemons give them in any order */
+	labels_sort(&c->labels);
+	if (cs->has_inner)
+		tell_inner(cs, c);
 	c->resolved = TAILQ_EMPTY(&e->questions) && !e->unknown;
 	c->version = ++cs->versions;
 	if (!first) {

@@ -223,6 +223,7 @@ static bool is_known(struct containers *cs, struct container *c, bool sure)
 			    e->container->cgroup_id == c->cgroup_id)
 				return true;
 			container_set_outer(c, e->container);
+			cs->has_inner = true;
 			return false;
 		}
 		c->by_namespace = true;
