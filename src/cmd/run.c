@@ -221,7 +221,7 @@ static void on_resize(void *ctx)
 
 static struct record_totals record_totals(struct totals n)
 {
-	return (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
+	return (struct record_totals){n.seen, n.delivered, n.discarded, n.lost};
 }
 
 static void count_container(void *ctx, struct container *c, struct totals n)
@@ -254,6 +254,15 @@ static void say_totals(struct run *run, size_t i)
 			 name, trace_unaccounted(t));
 }
 
+static void say_naming(struct run *run)
+{
+	struct naming n = traces_naming(run->traces);
+
+	log_info("names were waited for with records of %" PRIu64 " of %" PRIu64
+		 " containers, at most %" PRIu64 " us",
+		 n.waited_for, n.containers, n.longest_ns / 1000);
+}
+
 static int follow(struct run *run, struct err *err)
 {
 	int r = loop_init(&run->loop, err);
@@ -273,6 +282,7 @@ static int follow(struct run *run, struct err *err)
 	sink_flush(&run->sink);
 	for (size_t i = 0; i < run->n_tracers; i++)
 		say_totals(run, i);
+	say_naming(run);
 	return r;
 }
 
@@ -306,8 +316,8 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = {&selector_flags, &process_flags, &view_flags,
-						  &run_flags, &container_flags, NULL};
+static const struct flag_table *const tables[] = {&selector_flags, &process_flags,   &view_flags,
+						  &run_flags,	   &container_flags, NULL};
 static const struct command run = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",

@@ -97,6 +97,7 @@ static void container_added(struct trace *t, struct container *c)
 		e = new_entry(t, c);
 	if (!e)
 		return;
+	t->ts->naming.containers++;
 	e->wanted = is_selected(t, c);
 	if (!e->wanted) {
 		containers_map_remove(t->ts->containers, t->wanted_fd, c);

@@ -24,6 +24,7 @@ struct block {
 struct hold {
 	struct hold_room *room;
 	size_t bytes; /* of its blocks */
+	uint64_t since;
 	TAILQ_HEAD(blocks, block) blocks;
 };
 
@@ -80,7 +81,7 @@ static size_t entry_bytes(uint32_t size)
 	return (sizeof(struct entry) + size + 7) & ~(size_t)7;
 }
 
-bool hold_push(struct hold *h, const struct held_record *r)
+bool hold_push(struct hold *h, const struct held_record *r, uint64_t now)
 {
 	struct block *b = TAILQ_LAST(&h->blocks, blocks);
 	size_t bytes = entry_bytes(r->size);
@@ -90,12 +91,19 @@ bool hold_push(struct hold *h, const struct held_record *r)
 		b = add_block(h, bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES);
 	if (!b)
 		return false;
+	if (!h->since)
+		h->since = now;
 	e = (struct entry *)(b->bytes + b->used);
 	e->source = r->source;
 	e->size = r->size;
 	memcpy(e->record, r->record, r->size);
 	b->used += bytes;
 	return true;
+}
+
+uint64_t hold_since(const struct hold *h)
+{
+	return h->since;
 }
 
 void hold_release(struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx)
@@ -111,4 +119,5 @@ void hold_release(struct hold *h, void (*fn)(void *ctx, const struct held_record
 		}
 		drop_first(h);
 	}
+	h->since = 0;
 }

@@ -28,7 +28,10 @@ struct hold *hold_new(struct hold_room *room);
 struct hold *hold_free(struct hold *h); /* what it holds is dropped; NULL is fine; returns NULL */
 
 /* False: there is no room, and nothing was kept. */
-bool hold_push(struct hold *h, const struct held_record *r);
+bool hold_push(struct hold *h, const struct held_record *r, uint64_t now);
+
+/* Boot clock, ns, when the first record came that it holds; 0: it is empty. */
+uint64_t hold_since(const struct hold *h);
 
 /* Gives all out, the first first, and is empty then. fn must not push to h. */
 void hold_release(struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx);

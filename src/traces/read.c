@@ -76,7 +76,8 @@ static void on_stream_record(void *ctx, unsigned int source, const void *record,
 	struct account_entry *e = entry_of(t, &t->sources[source], record, size);
 
 	if (e->hold)
-		e->lost_here += !hold_push(e->hold, &(struct held_record){source, size, record});
+		e->lost_here += !hold_push(e->hold, &(struct held_record){source, size, record},
+					   t->ts->now);
 	else if (is_merged(t->ts))
 		merge(t, source, e, record, size);
 	else
@@ -108,10 +109,18 @@ static void release(void *ctx, const struct held_record *r)
 
 void read_held(struct trace *t, struct account_entry *e)
 {
+	struct naming *naming = &t->ts->naming;
 	struct hold *h = take(e->hold);
+	uint64_t since = h ? hold_since(h) : 0, ns = since ? boot_now() - since : 0;
 
-	if (h)
-		hold_release(h, release, &(struct release){t, e});
+	if (!since) {
+		hold_free(h);
+		return;
+	}
+	naming->waited_for++;
+	if (ns > naming->longest_ns)
+		naming->longest_ns = ns;
+	hold_release(h, release, &(struct release){t, e});
 	hold_free(h);
 }
 

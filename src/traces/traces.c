@@ -250,6 +250,11 @@ int traces_start(struct traces *ts, struct err *err)
 	return 0;
 }
 
+struct naming traces_naming(const struct traces *ts)
+{
+	return ts->naming;
+}
+
 int traces_fd(const struct traces *ts)
 {
 	return ts->epoll_fd;

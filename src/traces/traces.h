@@ -110,6 +110,14 @@ void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c
  */
 uint64_t trace_unaccounted(const struct trace *t);
 
+/* How often records waited for their container's name. */
+struct naming {
+	uint64_t containers; /* that tracers were told of */
+	uint64_t waited_for; /* of these, those of which records were held */
+	uint64_t longest_ns; /* that a container's first record was held */
+};
+struct naming traces_naming(const struct traces *ts);
+
 int traces_start(struct traces *ts, struct err *err); /* attaches all and reads snapshots */
 
 /*

@@ -34,7 +34,7 @@ static bool push(struct hold *h, uint32_t number, uint32_t size)
 	_cleanup_(freep) unsigned char *bytes = xcalloc(1, size);
 
 	memcpy(bytes, &number, sizeof(number));
-	return hold_push(h, &(struct held_record){number % 3, size, bytes});
+	return hold_push(h, &(struct held_record){number % 3, size, bytes}, number + 1);
 }
 
 static void test_order(void **state)
