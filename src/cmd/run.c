@@ -143,10 +143,12 @@ static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t co
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
 static int open_output(struct run *run, struct gadget_flags *gadgets, struct err *err)
 {
+	_cleanup_(freep) char *fields = NULL;
 	struct view_options vo;
 	int r;
 
 	view_flags_options(&vo);
+	vo.fields = fields = selector_flags_fields(vo.fields);
 	vo.cut = on_cut;
 	vo.cut_ctx = run;
 	r = selector_flags_new(&run->selector, err);
