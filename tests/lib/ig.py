@@ -164,7 +164,10 @@ class Ig:
     def wait_record(self, matches, seconds=10):
         """The first record for which matches(record) holds."""
         def look():
-            return [r for r in self.records() if matches(r)]
+            ended = self.process.poll() is not None
+            found = [r for r in self.records() if matches(r)]
+            assert found or not ended, f"ig {' '.join(self.args)} has ended without such record\n{self.err}"
+            return found
         try:
             return containers.wait_for(look, seconds, "such record")[0]
         except TimeoutError as e:
