@@ -12,8 +12,19 @@
 #define MAX_NESTING 16			 /* structs within structs of a record */
 #define MAX_RECORD_BYTES 32768		 /* one record; the kernel's limit for per-CPU scratch */
 #define MAX_CONFIG_BYTES (16u << 20)	 /* a container's config.json or state.json */
+#define MAX_LABELS 1024			 /* labels or annotations of one container or pod */
+#define MAX_DAEMONS 16			 /* runtimes' sockets that are asked */
+#define MAX_STATE_ROOTS 64		 /* runtimes' state roots learned from command lines */
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
 #define MAX_FILTER_BYTES 65536		 /* --filter expression */
+#define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
+#define MAX_UNNAMED_BYTES (32u << 20)	 /* records held until their container's name is known */
+#define MAX_UNNAMED_BYTES_EACH (4u << 20) /* of one container */
 #define MAX_TABLE_ROWS 65536		 /* rows of a top table or a snapshot kept for sorting */
+#define MAX_HTTP_HEADER_BYTES 65536	 /* all header lines of an answer, HTTP/1.1 and HTTP/2 */
+#define MAX_HTTP_HEADERS 128		 /* header lines of an answer */
+#define MAX_GRPC_MESSAGE_BYTES (16u << 20) /* one message of a peer */
+#define MAX_GRPC_HELD_BYTES (64u << 20)	 /* answers of one connection that are not whole yet */
+#define MAX_GRPC_WAITING 4096		 /* frames of one connection that wait to be written */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a -errno means to those outside: one table for exit codes (and for gRPC and HTTP status
- * once those are served). The codes are documented in ig(8).
+ * What a -errno means to those outside: one table for exit codes and gRPC codes (and for HTTP
+ * status once that is served). The exit codes are documented in ig(8).
  */
 #pragma once
 
@@ -21,3 +21,28 @@ struct exit_code_doc {
 	const char *meaning;
 };
 extern const struct exit_code_doc exit_code_docs[]; /* ends with a NULL meaning; for the man page */
+
+/* https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
+enum grpc_status {
+	GRPC_OK,
+	GRPC_CANCELLED,
+	GRPC_UNKNOWN,
+	GRPC_INVALID_ARGUMENT,
+	GRPC_DEADLINE_EXCEEDED,
+	GRPC_NOT_FOUND,
+	GRPC_ALREADY_EXISTS,
+	GRPC_PERMISSION_DENIED,
+	GRPC_RESOURCE_EXHAUSTED,
+	GRPC_FAILED_PRECONDITION,
+	GRPC_ABORTED,
+	GRPC_OUT_OF_RANGE,
+	GRPC_UNIMPLEMENTED,
+	GRPC_INTERNAL,
+	GRPC_UNAVAILABLE,
+	GRPC_DATA_LOSS,
+	GRPC_UNAUTHENTICATED,
+};
+
+enum grpc_status status_grpc(int err);	   /* from 0 or a -errno; GRPC_UNKNOWN where nothing fits */
+int status_errno(enum grpc_status status); /* the other way; -EIO where nothing fits */
+const char *grpc_status_name(unsigned int status); /* "NOT_FOUND"; "UNKNOWN" for other numbers */

@@ -7,6 +7,10 @@
  * its first exec is missed; the host side learns of it through the ring, finds its name, and takes
  * it out of the maps of those tracers that do not want it.
  *
+ * Further signs: the first process of a pid namespace that lies in a cgroup of its own below a
+ * container's is a container in that container; and whoever runs in a cgroup that an OCI runtime
+ * has made is in a container, even where it shares all namespaces with the host.
+ *
  * Raw tracepoints need no BTF ids, thus no reading of the kernel's whole BTF; their arguments are
  * not trusted pointers and are read with BPF_CORE_READ.
  */
@@ -61,6 +65,15 @@ struct {
 	__array(values, struct wanted_map);
 } tracers SEC(".maps");
 
+/* Cgroups that an OCI runtime has made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} made SEC(".maps");
+
 /* Keys for containers to come. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -90,6 +103,18 @@ struct signal_struct___live {
 static __always_inline __u64 namespace_key(__u32 inum)
 {
 	return inum | G_NAMESPACE_KEY;
+}
+
+/* Is the current process an OCI runtime, by its name: runc, crun, runc-wrapper … */
+static __always_inline bool is_runtime(void)
+{
+	union {
+		char comm[16];
+		__u32 first;
+	} name = {};
+
+	bpf_get_current_comm(name.comm, sizeof(name.comm));
+	return name.first == *(const __u32 *)"runc" || name.first == *(const __u32 *)"crun";
 }
 
 /*
@@ -214,7 +239,9 @@ static __always_inline bool enter(struct detector_start *e)
 
 	bpf_map_update_elem(&inits, &pid, &key, BPF_ANY);
 	if (!(e->event.flags & DETECTOR_SHARED)) {
-		if (bpf_map_update_elem(&containers, &cgroup, &key, BPF_NOEXIST))
+		/* Until now an inner one's cgroup was its outer container's. */
+		if (bpf_map_update_elem(&containers, &cgroup, &key,
+					e->outer ? BPF_ANY : BPF_NOEXIST))
 			return false;
 		spread_insert(cgroup, key);
 		return true;
@@ -233,8 +260,29 @@ static __always_inline bool enter(struct detector_start *e)
 	return true;
 }
 
-/* Does this process start a container that is not known yet? */
-static __always_inline bool is_new(struct task_struct *task, __u32 mntns, bool *ret_shared)
+/*
+ * A process in a known container's cgroup: does it start a container within that one? It must be the
+ * first of its pid namespace, other than the known one's own first process, and its cgroup must lie
+ * below the known one's own.
+ */
+static __noinline bool is_inner(struct task_struct *task, struct cgroup *cgroup, __u64 outer)
+{
+	__u32 pid = BPF_CORE_READ(task, tgid), pidns;
+	__u64 parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
+	g_container *above;
+
+	if (bpf_map_lookup_elem(&inits, &pid) || !is_first(BPF_CORE_READ(task, thread_pid), &pidns))
+		return false;
+	above = bpf_map_lookup_elem(&containers, &parent);
+	return above && *above == outer;
+}
+
+/*
+ * Does this process start a container that is not known yet? *ret_outer: the container in which it
+ * does.
+ */
+static __always_inline bool is_new(struct task_struct *task, __u32 mntns, bool *ret_shared,
+				   __u64 *ret_outer)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
 	struct css_set *parents = BPF_CORE_READ(task, real_parent, cgroups);
@@ -245,8 +293,11 @@ static __always_inline bool is_new(struct task_struct *task, __u32 mntns, bool *
 	if (set == parents)
 		return false;
 	known = bpf_map_lookup_elem(&containers, &id);
-	if (known && *known != G_BY_NAMESPACE)
-		return false;
+	if (known && *known != G_BY_NAMESPACE) {
+		*ret_outer = *known;
+		return cgroup != BPF_CORE_READ(parents, dfl_cgrp) &&
+		       is_inner(task, cgroup, *known);
+	}
 	*ret_shared = known || BPF_CORE_READ(cgroup, level) == 0 ||
 		      cgroup == BPF_CORE_READ(parents, dfl_cgrp);
 	return !*ret_shared || !bpf_map_lookup_elem(&containers, &by_mntns);
@@ -267,7 +318,7 @@ static __always_inline void fill_start(struct detector_start *e, struct task_str
 	e->pid = BPF_CORE_READ(task, tgid);
 	e->mntns = mntns;
 	e->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-	e->pad = 0;
+	e->ppid = BPF_CORE_READ(task, real_parent, tgid);
 	__builtin_memset(e->parent, 0, sizeof(e->parent));
 	BPF_CORE_READ_STR_INTO(&e->parent, task, real_parent, comm);
 	if (is_first(BPF_CORE_READ(task, thread_pid), &e->pidns))
@@ -277,17 +328,42 @@ static __always_inline void fill_start(struct detector_start *e, struct task_str
 	fill_names(e, named ?: cgroup);
 }
 
+/* The host side learns from it where the runtime keeps its state. */
+static __noinline int tell_runtime(struct task_struct *task, __u32 mntns)
+{
+	unsigned long from = BPF_CORE_READ(task, mm, arg_start);
+	unsigned long size = BPF_CORE_READ(task, mm, arg_end) - from;
+	struct detector_runtime *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e)
+		return 0; /* its container will be found all the same */
+	e->event.type = DETECTOR_RUNTIME;
+	e->event.flags = 0;
+	e->event.key = 0;
+	e->event.cgroup = 0;
+	e->event.time = bpf_ktime_get_boot_ns();
+	e->mntns = mntns;
+	if (size > DETECTOR_ARGS)
+		size = DETECTOR_ARGS;
+	e->size = bpf_probe_read_user(e->args, size, (void *)from) ? 0 : size;
+	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
 SEC("raw_tp/sched_process_exec")
 int detect_start(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	__u32 mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	__u64 cgroup = bpf_get_current_cgroup_id(), outer = 0;
+	bool is_made = bpf_map_lookup_elem(&made, &cgroup), shared = false;
 	struct detector_start *e;
-	bool shared = false;
 	g_container key;
 	__u32 pid;
 
-	if (mntns == host_mntns || !is_new(task, mntns, &shared))
+	if (is_runtime())
+		tell_runtime(task, mntns);
+	if ((mntns == host_mntns && !is_made) || !is_new(task, mntns, &shared, &outer))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
@@ -295,6 +371,9 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	fill_start(e, task, mntns, shared);
+	e->outer = outer;
+	if (is_made && !shared)
+		e->event.flags |= DETECTOR_SURE;
 	if (bpf_map_pop_elem(&free_keys, &key)) {
 		e->event.type = DETECTOR_RESCAN;
 		e->event.key = 0;
@@ -359,12 +438,14 @@ int detect_mkdir(struct bpf_raw_tracepoint_args *ctx)
 
 	if (BPF_CORE_READ(cgroup, root, hierarchy_id))
 		return 0;
+	id = BPF_CORE_READ(cgroup, kn, id);
+	if (is_runtime())
+		bpf_map_update_elem(&made, &id, &(__u8){ 1 }, BPF_ANY);
 	parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
 	value = bpf_map_lookup_elem(&containers, &parent);
 	if (!value || *value == G_BY_NAMESPACE)
 		return 0;
 	key = *value;
-	id = BPF_CORE_READ(cgroup, kn, id);
 	if (bpf_map_update_elem(&containers, &id, &key, BPF_ANY)) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
@@ -384,6 +465,7 @@ int detect_rmdir(struct bpf_raw_tracepoint_args *ctx)
 	if (BPF_CORE_READ(cgroup, root, hierarchy_id))
 		return 0;
 	id = BPF_CORE_READ(cgroup, kn, id);
+	bpf_map_delete_elem(&made, &id);
 	value = bpf_map_lookup_elem(&containers, &id);
 	if (!value)
 		return 0;

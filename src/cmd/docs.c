@@ -50,9 +50,10 @@ static void params(const struct gadget *g)
 static const char *type_name(const struct field *f)
 {
 	static const char *const names[] = {
-		[KIND_NONE] = "group",	[KIND_UINT] = "number", [KIND_INT] = "number",
-		[KIND_BOOL] = "yes/no", [KIND_CHARS] = "text",	[KIND_BYTES] = "bytes",
-		[KIND_TEXT] = "text",	[KIND_LIST] = "list",	[KIND_CSTR] = "text",
+		[KIND_NONE] = "group",	  [KIND_UINT] = "number", [KIND_INT] = "number",
+		[KIND_BOOL] = "yes/no",	  [KIND_CHARS] = "text",  [KIND_BYTES] = "bytes",
+		[KIND_TEXT] = "text",	  [KIND_LIST] = "list",	  [KIND_CSTR] = "text",
+		[KIND_LABELS] = "labels", [KIND_LABEL] = "text",
 	};
 
 	if (f->n_enum_values)

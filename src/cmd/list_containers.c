@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig list-containers: the containers of this host, once or as they come and go. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cmd/container_flags.h"
 #include "cmd/flags.h"
 #include "cmd/loop.h"
 #include "cmd/selector_flags.h"
 #include "cmd/view_flags.h"
-#include "containers/containers.h"
+#include "containers/source.h"
 
 static bool opt_watch;
 
@@ -20,20 +22,6 @@ static const struct flag flag_list[] = {
 	{0},
 };
 static const struct flag_table own_flags = {"List", flag_list};
-
-/* Part 0 of a row: what happened; part 1 is the container. */
-struct event_row {
-	const char *event;
-};
-static const struct field event_field = {
-	.name = "event",
-	.doc = "added or removed",
-	.kind = KIND_CSTR,
-	.parent = -1,
-	.width = 7,
-	.offset = offsetof(struct event_row, event),
-	.size = sizeof(const char *),
-};
 
 #define LIST_FIELDS                                                                           \
 	"runtime.containerName,runtime.runtimeName,runtime.containerId,runtime.containerPid," \
@@ -47,10 +35,9 @@ struct list {
 	struct loop loop;
 };
 
-static void show(struct list *l, const char *event, struct container *c)
+static void show(struct list *l, const struct container_record *r, const struct container *c)
 {
-	struct event_row data = {event};
-	struct row row = {.part = {&data, c}, .size = {sizeof(data), sizeof(*c)}};
+	struct row row = containers_row(r, c);
 
 	if (selector_matches(l->selector, c))
 		view_row(l->view, l->source, &row, false);
@@ -58,14 +45,18 @@ static void show(struct list *l, const char *event, struct container *c)
 
 static void on_event(void *ctx, enum container_event event, struct container *c)
 {
-	show(ctx, event == CONTAINER_ADDED ? "added" : "removed", c);
+	struct list *l = ctx;
+	struct container_record r;
+
+	if (containers_record(event, c, &r))
+		show(l, &r, c);
 	if (event == CONTAINER_REMOVED)
-		containers_forget(((struct list *)ctx)->containers, c);
+		containers_forget(l->containers, c);
 }
 
 static void on_each(void *ctx, struct container *c)
 {
-	show(ctx, NULL, c);
+	show(ctx, &(struct container_record){0}, c);
 }
 
 static void on_readable(void *ctx)
@@ -95,19 +86,17 @@ static void on_resize(void *ctx)
 
 static int start_view(struct list *l, struct err *err)
 {
-	struct schema *s = schema_new(NULL, "containers", sizeof(struct event_row));
+	struct schema *s = NULL;
 	_cleanup_(freep) char *fields = NULL;
 	struct view_options o;
-	int r = 0;
+	int r = containers_schema(&s, err);
 
+	if (r)
+		return r;
 	view_flags_options(&o);
 	if (!o.output || !strcmp(o.output, "columns"))
 		o.fields = fields = choose_columns(o.fields);
-	if (opt_watch)
-		r = schema_add(s, &event_field, err);
-	r = r ?: container_add_fields(s, err);
-	r = r ?: schema_finish(s, err);
-	r = r ?: view_new(&o, &l->view, err);
+	r = view_new(&o, &l->view, err);
 	r = r ?: view_add(l->view, s, opt_watch ? VIEW_STREAM : VIEW_TABLE_ONCE, &l->source, err);
 	r = r ?: view_start(l->view, err);
 	schema_unref(s);
@@ -128,13 +117,24 @@ static int watch(struct list *l, struct err *err)
 	return view_flags_finish(l->view, err);
 }
 
+static void wait_for_names(struct containers *cs)
+{
+	struct pollfd p = {.fd = containers_fd(cs), .events = POLLIN};
+
+	while (containers_pending(cs)) {
+		poll(&p, 1, 1000);
+		containers_dispatch(cs);
+	}
+}
+
 static int list_all(struct list *l, struct err *err)
 {
-	struct containers_options co = {.host_root = ""};
+	struct containers_options co;
 	int r;
 
 	if (geteuid())
 		return err_set(err, -EPERM, "not root: only root may look into containers");
+	container_flags_options(&co);
 	r = selector_flags_new(&l->selector, err);
 	r = r ?: start_view(l, err);
 	r = r ?: containers_new(&co, &l->containers, err);
@@ -143,6 +143,7 @@ static int list_all(struct list *l, struct err *err)
 		return r;
 	if (opt_watch)
 		return watch(l, err);
+	wait_for_names(l->containers);
 	containers_each(l->containers, on_each, l);
 	view_table_end(l->view, l->source);
 	return view_flags_finish(l->view, err);
@@ -166,7 +167,8 @@ static int list_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &view_flags, NULL};
+static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &view_flags,
+						  &container_flags, NULL};
 static const struct command list_containers = {
 	.name = "list-containers",
 	.summary = "List the containers of this host",

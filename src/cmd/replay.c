@@ -54,8 +54,8 @@ static void on_cut(void *ctx, unsigned int source, const struct row *row)
 static void one_row(struct replay *p, const struct record_event *e)
 {
 	struct record_totals *n = &p->shown[e->source];
-	bool wanted = selector_is_all(p->selector) ||
-		      (e->container && selector_matches(p->selector, e->container));
+	bool wanted = e->container ? selector_matches(p->selector, e->container)
+				   : selector_is_all(p->selector);
 
 	if (wanted && sink_row(&p->sink, e->source, &e->row, false))
 		n->delivered++;

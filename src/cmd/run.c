@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/container_flags.h"
 #include "cmd/flags.h"
 #include "cmd/gadget_flags.h"
 #include "cmd/loop.h"
@@ -91,6 +92,7 @@ struct run {
 	struct trace **tracers;	    /* in the order of the command line */
 	unsigned int *first_source; /* each tracer's first source in the sink */
 	size_t n_tracers;
+	bool said_if_none;
 };
 
 /* A row that --max-entries cut off a table: taken, and not shown. */
@@ -161,7 +163,7 @@ static int open_output(struct run *run, struct gadget_flags *gadgets, struct err
 static int load_tracers(struct run *run, struct gadget_flags *gadgets, struct err *err)
 {
 	struct traces_options to = {.window_ns = opt.window_ns};
-	struct containers_options co = {.host_root = ""};
+	struct containers_options co;
 	struct trace_options o = {
 		.selector = run->selector,
 		.interval_ns = opt.interval_ns,
@@ -169,6 +171,7 @@ static int load_tracers(struct run *run, struct gadget_flags *gadgets, struct er
 	};
 	int r;
 
+	container_flags_options(&co);
 	gadget_load_options_init(&o.load);
 	o.load.host = opt.host;
 	o.load.buffer_bytes = opt.buffer_bytes;
@@ -183,11 +186,28 @@ static int load_tracers(struct run *run, struct gadget_flags *gadgets, struct er
 	return r;
 }
 
+/* Once, as soon as the names of those that ran already are known. */
+static void say_if_none(struct run *run)
+{
+	size_t n = 0;
+
+	if (run->said_if_none || containers_pending(run->containers))
+		return;
+	run->said_if_none = true;
+	for (size_t i = 0; i < run->n_tracers; i++)
+		n += trace_n_containers(run->tracers[i]);
+	if (!opt.host && !n)
+		log_warn("no container %s; new ones are followed as they start, and --host shows "
+			 "the host's own processes",
+			 selector_is_all(run->selector) ? "found" : "matches");
+}
+
 static void on_traces(void *ctx)
 {
 	struct run *run = ctx;
 
 	traces_dispatch(run->traces);
+	say_if_none(run);
 	if (sink_flush(&run->sink) || traces_finished(run->traces))
 		loop_stop(&run->loop);
 }
@@ -199,21 +219,9 @@ static void on_resize(void *ctx)
 	view_flags_resize(run->sink.view);
 }
 
-static void say_if_none(struct run *run)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < run->n_tracers; i++)
-		n += trace_n_containers(run->tracers[i]);
-	if (!opt.host && !n)
-		log_warn("no container %s; new ones are followed as they start, and --host shows "
-			 "the host's own processes",
-			 selector_is_all(run->selector) ? "found" : "matches");
-}
-
 static struct record_totals record_totals(struct totals n)
 {
-	return (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
+	return (struct record_totals){n.seen, n.delivered, n.discarded, n.lost};
 }
 
 static void count_container(void *ctx, struct container *c, struct totals n)
@@ -246,6 +254,15 @@ static void say_totals(struct run *run, size_t i)
 			 name, trace_unaccounted(t));
 }
 
+static void say_naming(struct run *run)
+{
+	struct naming n = traces_naming(run->traces);
+
+	log_info("names were waited for with records of %" PRIu64 " of %" PRIu64
+		 " containers, at most %" PRIu64 " us",
+		 n.waited_for, n.containers, n.longest_ns / 1000);
+}
+
 static int follow(struct run *run, struct err *err)
 {
 	int r = loop_init(&run->loop, err);
@@ -265,6 +282,7 @@ static int follow(struct run *run, struct err *err)
 	sink_flush(&run->sink);
 	for (size_t i = 0; i < run->n_tracers; i++)
 		say_totals(run, i);
+	say_naming(run);
 	return r;
 }
 
@@ -298,8 +316,8 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = {&selector_flags, &process_flags, &view_flags,
-						  &run_flags, NULL};
+static const struct flag_table *const tables[] = {&selector_flags, &process_flags,   &view_flags,
+						  &run_flags,	   &container_flags, NULL};
 static const struct command run = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",

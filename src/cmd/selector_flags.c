@@ -8,13 +8,23 @@ static struct selector_options opt;
 static const struct flag flags[] = {
 	{"containername", 'c', "LIST", "Containers of these names; globs, !name excludes",
 	 flag_text, &opt.container_name, NULL},
+	{"namespace", 'n', "LIST", "Containers of pods in these namespaces; globs, !name excludes",
+	 flag_text, &opt.namespace_, NULL},
+	{"podname", 'p', "LIST", "Containers of these pods; globs, !name excludes", flag_text,
+	 &opt.pod, NULL},
+	{"selector", 'l', "LIST",
+	 "Containers with all these labels, their pod's or else their own: key=glob, key!=glob, "
+	 "key, !key",
+	 flag_text, &opt.labels, NULL},
 	{"containerid", 0, "LIST", "Containers of these ids; globs, !id excludes", flag_text,
 	 &opt.container_id, NULL},
 	{"image", 0, "LIST", "Containers of these images; globs, !image excludes", flag_text,
 	 &opt.image, NULL},
 	{"annotation", 0, "LIST",
-	 "Containers with all these annotations: key=glob, key; !key=glob excludes", flag_text,
+	 "Containers with all these annotations: key=glob, key!=glob, key, !key", flag_text,
 	 &opt.annotations, NULL},
+	{"sandboxes", 0, NULL, "Pods' sandbox (pause) containers as well", flag_on, &opt.sandboxes,
+	 NULL},
 	{0},
 };
 const struct flag_table selector_flags = {"Containers (all, unless one of these is given)", flags};

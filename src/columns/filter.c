@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 
 enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 /* compiled, they take much memory */ };
 
@@ -148,6 +149,7 @@ struct bound_condition {
 	enum test test;
 	enum op op;
 	const struct field *field;
+	struct field *label; /* the same, where it was made for one label */
 	int64_t number;
 	char *text; /* TEST_TEXT: of the condition; TEST_BYTES: field->size bytes */
 	size_t len;
@@ -170,6 +172,7 @@ struct bound_filter *bound_filter_free(struct bound_filter *b)
 		if (b->conditions[i].test == TEST_REGEX)
 			regfree(&b->conditions[i].regex);
 		free(b->conditions[i].text);
+		free(b->conditions[i].label);
 	}
 	free(b->conditions);
 	buf_done(&b->text);
@@ -204,8 +207,9 @@ const char *filter_field(const struct filter *f, size_t i)
 bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
 {
 	const struct condition *c = &f->conditions[i];
+	const char *key;
 
-	return names_source(c, s) && schema_require(s, c->field, NULL);
+	return names_source(c, s) && schema_require_or_label(s, c->field, &key, NULL);
 }
 
 /* ---- how large a regular expression gets ---- */
@@ -390,6 +394,18 @@ static int bind_value(const struct condition *c, struct bound_condition *b,
 	return 0;
 }
 
+/* A field, or one label of a set. */
+static bool bind_field(const struct condition *c, const struct schema *s, struct bound_condition *b,
+		       struct err *err)
+{
+	const char *key;
+
+	b->field = schema_require_or_label(s, c->field, &key, err);
+	if (b->field && key)
+		b->field = b->label = label_field(b->field, key);
+	return b->field;
+}
+
 int filter_bind(const struct filter *f, const struct schema *s, const struct clock_base *clock,
 		bool strict, struct bound_filter **ret, size_t *ret_known, struct err *err)
 {
@@ -408,8 +424,7 @@ int filter_bind(const struct filter *f, const struct schema *s, const struct clo
 		if (!names_source(c, s)) /* says nothing about this source's rows */
 			continue;
 		b->n++;
-		to->field = schema_require(s, c->field, strict ? err : NULL);
-		if (!to->field) {
+		if (!bind_field(c, s, to, strict ? err : NULL)) {
 			if (strict)
 				return -ENOENT;
 			to->test = TEST_NEVER;
@@ -466,7 +481,8 @@ static void read_text(struct bound_filter *b, const struct field *f, const struc
 {
 	bool truncated;
 
-	if ((f->kind == KIND_TEXT || f->kind == KIND_CHARS || f->kind == KIND_CSTR) &&
+	if ((f->kind == KIND_TEXT || f->kind == KIND_CHARS || f->kind == KIND_CSTR ||
+	     f->kind == KIND_LABEL) &&
 	    row_text(row, f, ret, ret_len, &truncated))
 		return;
 	buf_clear(&b->text);

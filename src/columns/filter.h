@@ -5,11 +5,12 @@
  * in a value is a comma, `\\` a backslash. A value is what the columns show (`ENOENT`, `10ms`,
  * `1MiB`, a name) or the raw number. A time is compared with an RFC 3339 text, with or without
  * fraction (`2026-11-22T12:00:00Z`, `2026-11-22T13:00:00.5+01:00`), or with a date alone; without a
- * zone it is UTC. A bare number is the raw time, of the boot clock. A field of a label group, such
- * as k8s.podLabels.app, is compared as text. In a merged stream `source:field` names one gadget's
- * field; a row whose schema lacks a field that the expression names does not match; `source:field`
- * says nothing about rows of other sources. Letters' case counts in texts. A field that a row does
- * not have is empty text, and no number.
+ * zone it is UTC. A bare number is the raw time, of the boot clock. One label of a set is named by
+ * its key, k8s.podLabels.app.kubernetes.io/name; one that is not there is empty text. The set
+ * itself is compared as it is shown, app=web,tier=front. In a merged stream `source:field` names
+ * one gadget's field; a row whose schema lacks a field that the expression names does not match;
+ * `source:field` says nothing about rows of other sources. Letters' case counts in texts. A field
+ * that a row does not have is empty text, and no number.
  *
  * An expression is parsed once (no schema needed), then bound to each schema.
  */

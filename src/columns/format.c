@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "columns/digits.h"
 #include "columns/format_internal.h"
+#include "columns/labels.h"
 
 void clock_base_now(struct clock_base *ret)
 {
@@ -271,6 +272,29 @@ static void list_json(FORMAT_ARGS)
 	buf_char(out, ']');
 }
 
+static void labels_text(FORMAT_ARGS)
+{
+	struct labels labels;
+
+	if (!row_labels(row, f, &labels))
+		return;
+	for (size_t i = 0; i < labels.n; i++) {
+		if (i)
+			buf_char(out, ',');
+		buf_str(out, labels.items[i].key);
+		buf_char(out, '=');
+		buf_str(out, labels.items[i].value);
+	}
+}
+
+static void labels_json(FORMAT_ARGS)
+{
+	struct labels labels;
+
+	if (row_labels(row, f, &labels))
+		labels_to_json(&labels, out);
+}
+
 static void none_text(FORMAT_ARGS)
 {
 }
@@ -338,6 +362,8 @@ static const struct format plain_formats[] = {
 	[KIND_TEXT] = {.width = 32, .text = plain_text},
 	[KIND_LIST] = {.width = 40, .text = list_text, .json = list_json},
 	[KIND_CSTR] = {.width = 24, .text = plain_text},
+	[KIND_LABELS] = {.width = 32, .text = labels_text, .json = labels_json},
+	[KIND_LABEL] = {.width = 16, .text = plain_text},
 };
 
 const struct format *format_find(const char *type, enum kind kind, uint32_t size)

@@ -125,6 +125,7 @@ static enum code code_of(const struct field *f)
 	case KIND_LIST:
 		return CODE_LIST;
 	case KIND_CSTR:
+	case KIND_LABEL:
 		return CODE_CSTR;
 	default:
 		return CODE_OTHER;
@@ -152,44 +153,79 @@ static void add_leaf(struct json_plan *p, const struct field *f)
 		op->named = arena_alloc(&p->arena, sizeof(*op->named));
 		memset(op->named, 0, sizeof(*op->named));
 	}
-	set_key(p, op, last_part(f->name), "");
+	set_key(p, op, f->label ?: last_part(f->name), "");
 	/* twice: the name may come again as NAME_truncated */
 	p->fixed_max += value_max(op) + op->key_len + SPARE;
 }
 
-static void add_field(struct json_plan *p, const struct schema *s, const bool *selected, size_t i)
+static bool is_selected(const struct selection *selected, size_t i)
+{
+	return !selected || selected->json[i];
+}
+
+static void open_object(struct json_plan *p, const struct field *f)
+{
+	struct op *op = grow(&p->ops, &p->n_ops, &p->room_ops);
+
+	*op = (struct op){.code = f->kind == KIND_NONE && f->format->width ? CODE_OPEN_ENDPOINT
+									   : CODE_OPEN,
+			  .field = f};
+	set_key(p, op, last_part(f->name), "{");
+}
+
+/* False, and there is no object, where nothing came since its operation at `open`. */
+static bool close_object(struct json_plan *p, size_t open)
+{
+	struct op *op;
+
+	if (p->n_ops == open + 1) {
+		p->n_ops = open;
+		return false;
+	}
+	op = grow(&p->ops, &p->n_ops, &p->room_ops);
+	*op = (struct op){.code = CODE_CLOSE, .key_len = p->ops[open].key_len};
+	p->ops[open].skip = (uint16_t)(p->n_ops - open);
+	p->fixed_max += SPARE;
+	return true;
+}
+
+/* Of a set that is not wanted whole: the labels that are. */
+static void add_labels(struct json_plan *p, const struct field *set,
+		       const struct selection *selected)
+{
+	size_t open = p->n_ops;
+
+	open_object(p, set);
+	for (size_t i = 0; i < selected->n_labels; i++)
+		if (selected->labels[i]->part == set->part &&
+		    selected->labels[i]->offset == set->offset)
+			add_leaf(p, selected->labels[i]);
+	close_object(p, open);
+}
+
+static void add_field(struct json_plan *p, const struct schema *s, const struct selection *selected,
+		      size_t i)
 {
 	const struct field *f = &s->fields[i];
 	size_t open = p->n_ops, members = 0;
-	struct op *op;
-	uint32_t key_len;
 
 	if (f->flags & FIELD_INTERNAL)
 		return;
 	if (f->kind != KIND_NONE) {
-		if (!selected || selected[i])
+		if (is_selected(selected, i))
 			add_leaf(p, f);
+		else if (f->kind == KIND_LABELS)
+			add_labels(p, f, selected);
 		return;
 	}
-	op = grow(&p->ops, &p->n_ops, &p->room_ops);
-	*op = (struct op){.code = f->format->width ? CODE_OPEN_ENDPOINT : CODE_OPEN, .field = f};
-	set_key(p, op, last_part(f->name), "{");
-	key_len = op->key_len;
+	open_object(p, f);
 	for (size_t j = i + 1; j < s->n_fields; j++)
 		if (s->fields[j].parent == (int16_t)i) {
 			members++;
 			add_field(p, s, selected, j);
 		}
-	if (p->n_ops > open + 1) {
-		op = grow(&p->ops, &p->n_ops, &p->room_ops);
-		*op = (struct op){.code = CODE_CLOSE, .key_len = key_len};
-		p->ops[open].skip = (uint16_t)(p->n_ops - open);
-		p->fixed_max += SPARE;
-	} else {
-		p->n_ops = open;
-		if (!members && f->format->width && (!selected || selected[i]))
-			add_leaf(p, f);
-	}
+	if (!close_object(p, open) && !members && f->format->width && is_selected(selected, i))
+		add_leaf(p, f);
 }
 
 /* True where all of a top-level field's leaves lie in PART_CONTAINER. */
@@ -205,8 +241,8 @@ static bool only_container(const struct schema *s, size_t i)
 	return true;
 }
 
-struct json_plan *json_plan_new(const struct schema *s, const bool *selected, const char *head,
-				const struct clock_base *clock)
+struct json_plan *json_plan_new(const struct schema *s, const struct selection *selected,
+				const char *head, const struct clock_base *clock)
 {
 	struct json_plan *p = xnew(struct json_plan);
 	bool leading = true;
@@ -298,7 +334,7 @@ static void add_other(struct json_plan *p, const struct op *op, const struct row
 	const struct format *format = op->field->format;
 	_cleanup_(buf_done) struct buf text = {.max = out->max};
 	size_t start = out->len, value;
-	static const char *const empty[] = {"\"\"", "[]", "0", "false", ""};
+	static const char *const empty[] = {"\"\"", "[]", "{}", "0", "false", ""};
 
 	if (!row_has(row, op->field))
 		return;
@@ -395,6 +431,18 @@ static char *put_named(struct writer *w, const struct op *op, char *to)
 	return w->out->data + w->out->len;
 }
 
+static char *put_other(struct writer *w, const struct op *op, char *to)
+{
+	struct labels labels;
+
+	/* Most containers have none: that is quick. */
+	if (op->skip_empty && row_labels(w->row, op->field, &labels) && !labels.n)
+		return to;
+	w->out->len = (size_t)(to - w->out->data);
+	add_other(w->plan, op, w->row, w->out);
+	return buf_reserve(w->out, w->plan->fixed_max) ? w->out->data + w->out->len : NULL;
+}
+
 static inline uint64_t load_unsigned(enum code code, const char *from)
 {
 	uint64_t value = 0;
@@ -463,9 +511,7 @@ static inline char *put_value(struct writer *w, const struct op *op, char *to)
 	case CODE_CSTR:
 		return put_long(w, op, to);
 	default:
-		w->out->len = (size_t)(to - w->out->data);
-		add_other(w->plan, op, w->row, w->out);
-		return buf_reserve(w->out, w->plan->fixed_max) ? w->out->data + w->out->len : NULL;
+		return put_other(w, op, to);
 	}
 	*to++ = ',';
 	return to;

@@ -15,16 +15,17 @@
 
 #include "base/buf.h"
 #include "columns/format.h"
+#include "columns/select.h"
 
 struct json_plan;
 
 /*
- * selected: for each field of the schema (constant while the plan lives), whether it is wanted;
- * NULL: all that are not internal. head: members that come first in each object, with a comma
+ * selected: which fields of the schema are wanted (both constant while the plan lives); NULL: all
+ * that are not internal. head: members that come first in each object, with a comma
  * behind each ("\"gadget\":\"x\","); copied.
  */
-struct json_plan *json_plan_new(const struct schema *s, const bool *selected, const char *head,
-				const struct clock_base *clock);
+struct json_plan *json_plan_new(const struct schema *s, const struct selection *selected,
+				const char *head, const struct clock_base *clock);
 struct json_plan *json_plan_free(struct json_plan *p); /* NULL is fine */
 
 /*

@@ -29,7 +29,7 @@ static void start_json(struct view *v, struct view_source *s)
 			buf_char(&head, ',');
 		}
 	}
-	s->plan = json_plan_new(s->schema, s->selection.json, buf_cstr(&head), &v->clock);
+	s->plan = json_plan_new(s->schema, &s->selection, buf_cstr(&head), &v->clock);
 }
 
 static const struct field *find_column(const struct selection *from, const char *name)

@@ -53,6 +53,8 @@ void json_indent(const char *json, size_t len, struct buf *out)
 
 /* ---- YAML ---------------------------------------------------------------------------------- */
 
+enum { MAX_SIMPLE_KEY = 1000 }; /* YAML allows 1024 characters before the colon */
+
 /* Words that YAML 1.1 or 1.2 readers take for something other than text. */
 static bool is_reserved(const char *s, size_t len)
 {
@@ -99,6 +101,7 @@ void json_to_yaml(const char *json, size_t len, struct buf *out)
 {
 	size_t level = 0;
 	bool in_list = false; /* lists hold only scalars and are not nested */
+	bool long_key = false;
 
 	buf_str(out, "---");
 	for (size_t i = 0; i < len;) {
@@ -126,14 +129,20 @@ void json_to_yaml(const char *json, size_t len, struct buf *out)
 			new_line(out, level - 1);
 			break;
 		case ':':
+			if (long_key)
+				new_line(out, level - 1);
+			long_key = false;
 			buf_char(out, ':');
 			if (json[i + 1] != '{' && json[i + 1] != '[')
 				buf_char(out, ' ');
 			break;
 		default:
 			n = scalar_len(json + i, len - i);
+			long_key = n > MAX_SIMPLE_KEY && i + n < len && json[i + n] == ':';
 			if (in_list)
 				buf_str(out, "- ");
+			else if (long_key)
+				buf_str(out, "? ");
 			add_scalar(out, json + i, n);
 		}
 		i += n;

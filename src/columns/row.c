@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "columns/labels.h"
 #include "columns/schema.h"
 #include "columns/types.h"
 
@@ -16,15 +17,35 @@ static const char *field_bytes(const struct row *row, const struct field *f)
 	return part && f->size <= size && f->offset <= size - f->size ? part + f->offset : NULL;
 }
 
+/* A pointer, or a label by its key; NULL where there is none. p: the field's bytes. */
+static const char *own_text(const char *p, const struct field *f)
+{
+	struct labels labels;
+	const char *text;
+
+	if (f->kind == KIND_LABEL) {
+		memcpy(&labels, p, sizeof(labels));
+		return labels_get(&labels, f->label);
+	}
+	memcpy(&text, p, sizeof(text));
+	return text;
+}
+
 bool row_has(const struct row *row, const struct field *f)
 {
-	const char *p = field_bytes(row, f), *text;
+	const char *p = field_bytes(row, f);
 
-	if (p && f->kind == KIND_CSTR) {
-		memcpy(&text, p, sizeof(text));
-		return text;
-	}
-	return p;
+	return p && (f->kind == KIND_CSTR || f->kind == KIND_LABEL) ? own_text(p, f) : p;
+}
+
+bool row_labels(const struct row *row, const struct field *f, struct labels *ret)
+{
+	const char *p = field_bytes(row, f);
+
+	if (!p || f->kind != KIND_LABELS)
+		return false;
+	memcpy(ret, p, sizeof(*ret));
+	return true;
 }
 
 bool row_number(const struct row *row, const struct field *f, int64_t *ret)
@@ -81,7 +102,8 @@ bool row_text(const struct row *row, const struct field *f, const char **ret, si
 		*ret_len = f->size;
 		return true;
 	case KIND_CSTR:
-		memcpy(&text, p, sizeof(text));
+	case KIND_LABEL:
+		text = own_text(p, f);
 		if (!text)
 			return false;
 		*ret = text;

@@ -14,6 +14,8 @@
 #include "columns/format.h"
 #include "columns/types.h"
 
+enum { MAX_NAME = 255 }; /* bytes of a field's path */
+
 struct schema *schema_new(const char *gadget, const char *name, uint32_t record_size)
 {
 	struct schema *s = xnew(struct schema);
@@ -84,6 +86,10 @@ static bool size_fits_kind(const struct field *f)
 		return f->size == sizeof(struct g_text_place);
 	case KIND_CSTR:
 		return f->size == sizeof(char *);
+	case KIND_LABELS:
+		return f->size == sizeof(struct labels);
+	case KIND_LABEL:
+		break;
 	}
 	return false;
 }
@@ -92,7 +98,7 @@ static int check_name(const char *name, struct err *err)
 {
 	size_t depth = 0;
 
-	if (!name || !*name || strlen(name) > 255)
+	if (!name || !*name || strlen(name) > MAX_NAME)
 		return err_set(err, -EINVAL, "a field's name is empty or too long");
 	for (const char *p = name; *p; p++) {
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f ||
@@ -286,11 +292,16 @@ static size_t distance(const struct field *f)
 	return depth * 2 + (f->flags & FIELD_HIDDEN ? 1 : 0);
 }
 
+static bool may_be_meant(const struct field *f, bool set)
+{
+	return !(f->flags & FIELD_INTERNAL) && (!set || f->kind == KIND_LABELS);
+}
+
 /*
  * The field of the least distance whose path ends in name. *ret_other is another one that is as
  * near, or NULL.
  */
-static const struct field *find_short(const struct schema *s, const char *name,
+static const struct field *find_short(const struct schema *s, const char *name, bool set,
 				      const struct field **ret_other)
 {
 	const struct field *best = NULL;
@@ -300,7 +311,7 @@ static const struct field *find_short(const struct schema *s, const char *name,
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
 
-		if (f->flags & FIELD_INTERNAL || !is_tail_of(f->name, name))
+		if (!may_be_meant(f, set) || !is_tail_of(f->name, name))
 			continue;
 		if (distance(f) < best_distance) {
 			best = f;
@@ -329,18 +340,24 @@ static const char *nth_last_part(const void *ctx, size_t i)
 	return dot ? dot + 1 : path;
 }
 
-const struct field *schema_require(const struct schema *s, const char *name, struct err *err)
+/* By whole path or last parts, as find_short(). set: a set of labels is meant. */
+static const struct field *find_meant(const struct schema *s, const char *name, bool set,
+				      const struct field **ret_other)
 {
-	const struct field *f = schema_field(s, name), *other = NULL;
+	const struct field *f = schema_field(s, name);
+
+	*ret_other = NULL;
+	return f && may_be_meant(f, set) ? f : find_short(s, name, set, ret_other);
+}
+
+static void refuse(const struct schema *s, const char *name, const struct field *f,
+		   const struct field *other, struct err *err)
+{
 	const char *suggestion;
 
-	if (!f || f->flags & FIELD_INTERNAL)
-		f = find_short(s, name, &other);
-	if (f && !other)
-		return f;
 	if (f) {
 		err_set(err, -ENOENT, "'%s' may be '%s' or '%s'", name, f->name, other->name);
-		return NULL;
+		return;
 	}
 	suggestion = nearest(name, nth_path, s);
 	if (!suggestion)
@@ -349,5 +366,93 @@ const struct field *schema_require(const struct schema *s, const char *name, str
 		err_set(err, -ENOENT, "no field '%s'; did you mean '%s'?", name, suggestion);
 	else
 		err_set(err, -ENOENT, "no field '%s'", name);
+}
+
+const struct field *schema_require(const struct schema *s, const char *name, struct err *err)
+{
+	const struct field *other, *f = find_meant(s, name, false, &other);
+
+	if (f && !other)
+		return f;
+	refuse(s, name, f, other, err);
+	return NULL;
+}
+
+static const char *nth_set(const void *ctx, size_t i)
+{
+	const struct schema *s = ctx;
+	const char *path = nth_path(ctx, i);
+
+	return path && s->fields[i].kind != KIND_LABELS ? "" : path;
+}
+
+static const char *nth_set_last_part(const void *ctx, size_t i)
+{
+	const struct schema *s = ctx;
+	const char *part = nth_last_part(ctx, i);
+
+	return part && s->fields[i].kind != KIND_LABELS ? "" : part;
+}
+
+/* For "k8s.podLables.app": the set that its start is near to, and the key behind it. */
+static bool suggest_label(const struct schema *s, const char *name, struct err *err)
+{
+	const char *dot = strchr(name, '.');
+
+	for (; dot && dot[1] && dot - name <= MAX_NAME; dot = strchr(dot + 1, '.')) {
+		_cleanup_(freep) char *start = xstrndup(name, (size_t)(dot - name));
+		const char *set =
+			nearest(start, nth_set, s) ?: nearest(start, nth_set_last_part, s);
+
+		if (!set || !*set)
+			continue;
+		err_set(err, -ENOENT, "no field '%s'; did you mean '%s%s'?", name, set, dot);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * The longest start of name, up to a dot, that means a set; what stands behind it is the key.
+ * *ret_other: another set that it may be as well.
+ */
+static const struct field *find_set(const struct schema *s, const char *name, const char **ret_key,
+				    const struct field **ret_other)
+{
+	_cleanup_(freep) char *start = xstrndup(name, MAX_NAME + 1);
+	char *dot;
+
+	while ((dot = strrchr(start, '.'))) {
+		const struct field *f;
+
+		*dot = '\0';
+		f = find_meant(s, start, true, ret_other);
+		*ret_key = name + (dot + 1 - start);
+		if (f && **ret_key)
+			return f;
+	}
+	*ret_other = NULL;
+	return NULL;
+}
+
+const struct field *schema_require_or_label(const struct schema *s, const char *name,
+					    const char **ret_key, struct err *err)
+{
+	const struct field *other, *f = find_meant(s, name, false, &other), *set = NULL;
+	const char *key = NULL;
+
+	if (!f)
+		set = find_set(s, name, &key, &other);
+	if (set && strlen(key) > MAX_LABEL_KEY_BYTES) {
+		err_set(err, -ENOENT, "a label's key has at most %d bytes, not %zu",
+			MAX_LABEL_KEY_BYTES, strlen(key));
+		return NULL;
+	}
+	if ((f || set) && !other) {
+		*ret_key = set ? key : NULL;
+		return set ?: f;
+	}
+	if (f || set || !suggest_label(s, name, err))
+		refuse(s, name, f ?: set, other, err);
 	return NULL;
 }

@@ -31,12 +31,27 @@ enum kind {
 	KIND_NONE, /* a group of fields; some have a format of their own (an endpoint) */
 	KIND_UINT, /* size 1, 2, 4 or 8, little endian, unaligned allowed */
 	KIND_INT,
-	KIND_BOOL,  /* size 1 */
-	KIND_CHARS, /* char[size], ends at the first NUL or at size */
-	KIND_BYTES, /* unsigned char[size]: addresses, digests */
-	KIND_TEXT,  /* g_text: offset, length, truncated mark; bytes lie in the part's tail */
-	KIND_LIST,  /* g_args: the same, of NUL-terminated strings one after the other */
-	KIND_CSTR,  /* `const char *` of this process; NULL = absent. Never in records or files */
+	KIND_BOOL,   /* size 1 */
+	KIND_CHARS,  /* char[size], ends at the first NUL or at size */
+	KIND_BYTES,  /* unsigned char[size]: addresses, digests */
+	KIND_TEXT,   /* g_text: offset, length, truncated mark; bytes lie in the part's tail */
+	KIND_LIST,   /* g_args: the same, of NUL-terminated strings one after the other */
+	KIND_CSTR,   /* `const char *` of this process; NULL = absent. Never in records or files */
+	KIND_LABELS, /* struct labels of this process; never in records or files */
+	KIND_LABEL,  /* one label of such a set, by its key: made by label_field(), in no schema */
+};
+
+/*
+ * A set of texts, each under its key: a pod's labels, annotations. The owner's struct embeds it,
+ * zeroes are an empty one; columns/labels.h changes and reads it.
+ */
+struct label {
+	char *key, *value; /* not NULL */
+};
+
+struct labels {
+	struct label *items;
+	size_t n, room;
 };
 
 enum field_flags {
@@ -69,6 +84,7 @@ struct field {
 	int16_t parent; /* index of its group, -1 at the top; schema_add() finds it by name */
 	const struct enum_value *enum_values;
 	uint32_t n_enum_values;
+	const char *label;	     /* KIND_LABEL: the key */
 	const struct format *format; /* by schema_finish(), from type and kind; not NULL then */
 };
 
@@ -134,7 +150,18 @@ const struct field *schema_field(const struct schema *s, const char *name);
  */
 const struct field *schema_require(const struct schema *s, const char *name, struct err *err);
 
-/* True where the field's part is there and long enough, and a KIND_CSTR is not NULL. */
+/*
+ * The same where one label of a set will do as well: "k8s.podLabels.app.kubernetes.io/name".
+ * *ret_key is then its key within `name`, behind the longest start that names a field of
+ * KIND_LABELS, which is returned (label_field() makes a field of both); else *ret_key is NULL.
+ */
+const struct field *schema_require_or_label(const struct schema *s, const char *name,
+					    const char **ret_key, struct err *err);
+
+/*
+ * True where the field's part is there and long enough, a KIND_CSTR is not NULL, and a KIND_LABEL
+ * is in its set.
+ */
 bool row_has(const struct row *row, const struct field *f);
 
 /*
@@ -144,11 +171,14 @@ bool row_has(const struct row *row, const struct field *f);
 bool row_number(const struct row *row, const struct field *f, int64_t *ret);
 
 /*
- * The bytes of a text field (CHARS, BYTES, TEXT, LIST, CSTR), not NUL-terminated. False where
- * absent or out of bounds. *ret_truncated says that the kernel side cut it (TEXT, LIST).
+ * The bytes of a text field (CHARS, BYTES, TEXT, LIST, CSTR, LABEL), not NUL-terminated. False
+ * where absent or out of bounds. *ret_truncated says that the kernel side cut it (TEXT, LIST).
  */
 bool row_text(const struct row *row, const struct field *f, const char **ret, size_t *ret_len,
 	      bool *ret_truncated);
+
+/* The set of a KIND_LABELS field; what it points to is the row's. False where absent. */
+bool row_labels(const struct row *row, const struct field *f, struct labels *ret);
 
 /* Time of a row in boot-clock ns; 0 where the schema has no time field. */
 uint64_t row_time(const struct schema *s, const struct row *row);

@@ -4,7 +4,7 @@
  *   {"name":"open","gadget":"trace_open","size":96,"fields":[{"name":"proc","kind":"none",…},…]}
  * A field's members are those of struct field; what is zero or NULL is left out; "enum" is a list
  * of [name, value]. Only fields of the record are written: the other part is a struct of this
- * process, whose fields the reader adds itself. Pointers (KIND_CSTR) never leave the process.
+ * process, whose fields the reader adds itself. Pointers never leave the process.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,15 +15,17 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "columns/format.h"
 #include "columns/schema.h"
 
 enum { MAX_ENUM_VALUES = 4096 };
 
+/* NULL: not of a record. */
 static const char *const kind_names[] = {
-	[KIND_NONE] = "none", [KIND_UINT] = "uint",   [KIND_INT] = "int",
-	[KIND_BOOL] = "bool", [KIND_CHARS] = "chars", [KIND_BYTES] = "bytes",
-	[KIND_TEXT] = "text", [KIND_LIST] = "list",   [KIND_CSTR] = "pointer",
+	[KIND_NONE] = "none",	[KIND_UINT] = "uint",	[KIND_INT] = "int",   [KIND_BOOL] = "bool",
+	[KIND_CHARS] = "chars", [KIND_BYTES] = "bytes", [KIND_TEXT] = "text", [KIND_LIST] = "list",
+	[KIND_CSTR] = NULL,	[KIND_LABELS] = NULL,	[KIND_LABEL] = NULL,
 };
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -84,7 +86,7 @@ void schema_to_json(const struct schema *s, struct buf *out)
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
 
-		if (f->part != PART_RECORD || f->kind == KIND_CSTR)
+		if (f->part != PART_RECORD || !kind_names[f->kind])
 			continue;
 		buf_str(out, first ? "" : ",");
 		first = false;
@@ -128,7 +130,7 @@ static int get_kind(const json_t *object, enum kind *ret)
 	if (get_text(object, "kind", &name) || !name)
 		return -EINVAL;
 	for (size_t i = 0; i < array_size(kind_names); i++)
-		if (!strcmp(kind_names[i], name) && i != KIND_CSTR) {
+		if (str_equal(kind_names[i], name)) {
 			*ret = (enum kind)i;
 			return 0;
 		}

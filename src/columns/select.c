@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/format.h"
+#include "columns/labels.h"
 
 struct word {
 	char sign; /* '+', '-' or 0 */
@@ -30,6 +31,9 @@ struct field_choice {
 
 void selection_done(struct selection *s)
 {
+	for (size_t i = 0; i < s->n_labels; i++)
+		free(s->labels[i]);
+	free(s->labels);
 	free(s->columns);
 	free(s->json);
 	*s = (struct selection){0};
@@ -150,6 +154,36 @@ static void choose(const struct schema *s, struct selection *to, size_t i, bool 
 			choose(s, to, j, on, in_shown);
 }
 
+static void choose_label(struct selection *to, const struct field *set, const char *key, bool on)
+{
+	_cleanup_(freep) struct field *f = label_field(set, key);
+	size_t at = 0;
+
+	while (at < to->n_labels && strcmp(to->labels[at]->name, f->name))
+		at++;
+	if (on && at == to->n_labels) {
+		choose_column(to, f, true);
+		to->labels[to->n_labels++] = take(f);
+	} else if (!on && at < to->n_labels) {
+		choose_column(to, to->labels[at], false);
+		free(to->labels[at]);
+		to->labels[at] = to->labels[--to->n_labels];
+	}
+}
+
+/* A word of --fields; false where it means nothing in s. */
+static bool choose_word(const struct schema *s, struct selection *to, const struct word *word)
+{
+	const char *key;
+	const struct field *f = schema_require_or_label(s, word->name, &key, NULL);
+
+	if (f && key)
+		choose_label(to, f, key, word->sign != '-');
+	else if (f)
+		choose(s, to, (size_t)(f - s->fields), word->sign != '-', false);
+	return f;
+}
+
 static void choose_defaults(const struct schema *s, struct selection *to)
 {
 	for (size_t i = 0; i < s->n_fields; i++) {
@@ -178,17 +212,20 @@ static bool only_changes(const struct section *section)
 void field_choice_apply(struct field_choice *c, const struct schema *s, struct selection *ret)
 {
 	bool from_defaults = true;
+	size_t words = 0;
 
-	*ret = (struct selection){.columns = xnew_n(const struct field *, s->n_fields),
-				  .json = xnew_n(bool, s->n_fields)};
 	for (size_t i = 0; i < c->n; i++) {
 		struct section *section = &c->sections[i];
 
 		if (section->source && !schema_is_called(s, section->source))
 			continue;
 		section->known = true;
+		words += section->n;
 		from_defaults = from_defaults && only_changes(section);
 	}
+	*ret = (struct selection){.columns = xnew_n(const struct field *, s->n_fields + words),
+				  .json = xnew_n(bool, s->n_fields),
+				  .labels = xnew_n(struct field *, words)};
 	if (from_defaults)
 		choose_defaults(s, ret);
 	for (size_t i = 0; i < c->n; i++) {
@@ -198,12 +235,8 @@ void field_choice_apply(struct field_choice *c, const struct schema *s, struct s
 			continue;
 		for (size_t j = 0; j < section->n; j++) {
 			struct word *word = &section->words[j];
-			const struct field *f = schema_require(s, word->name, NULL);
 
-			if (!f)
-				continue;
-			word->known = true;
-			choose(s, ret, (size_t)(f - s->fields), word->sign != '-', false);
+			word->known |= choose_word(s, ret, word);
 		}
 	}
 }
@@ -218,7 +251,9 @@ int field_choice_check(const struct field_choice *c, const struct schema *s, str
 				       section->source);
 		for (size_t j = 0; j < section->n; j++)
 			if (!section->words[j].known) {
-				schema_require(s, section->words[j].name, err);
+				const char *key;
+
+				schema_require_or_label(s, section->words[j].name, &key, err);
 				return err_wrap(err, -ENOENT, "--fields");
 			}
 	}

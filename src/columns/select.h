@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which fields are shown: --fields "a,b", "+d,-c", "source:a,b;source2:+c". */
+/*
+ * Which fields are shown: --fields "a,b", "+d,-c", "source:a,b;source2:+c". A field may be one
+ * label of a set, "k8s.podLabels.app": a column of its own, and in JSON the only one of its set,
+ * unless the whole set is there too. So "-k8s.podLabels.app" takes away a column, but nothing from
+ * a whole set.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +17,8 @@ struct selection {
 	const struct field **columns; /* in order */
 	size_t n;
 	bool *json; /* for each field */
+	struct field **labels; /* made for single labels that were chosen; owned */
+	size_t n_labels;
 };
 void selection_done(struct selection *s);
 

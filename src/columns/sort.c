@@ -11,23 +11,41 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/format.h"
+#include "columns/labels.h"
 
 /* ---- keeping ------------------------------------------------------------------------------- */
 
-/* A part's bytes, and of its pointers the texts. */
+static struct labels copy_labels(struct arena *a, const struct labels *from)
+{
+	struct labels to = {.n = from->n};
+
+	to.items = arena_alloc(a, to.n * sizeof(*to.items));
+	for (size_t i = 0; i < to.n; i++)
+		to.items[i] = (struct label){arena_strdup(a, from->items[i].key),
+					     arena_strdup(a, from->items[i].value)};
+	return to;
+}
+
+/* A part's bytes, and what its fields point to. */
 static const void *copy_part(struct kept_rows *k, const struct row *row, int part)
 {
 	char *copy = arena_copy(&k->arena, row->part[part], row->size[part]);
 
 	for (size_t i = 0; i < k->schema->n_fields; i++) {
 		const struct field *f = &k->schema->fields[i];
+		struct labels labels;
 		char *text;
 
-		if (f->kind != KIND_CSTR || f->part != part || !row_has(row, f))
+		if (f->part != part || !row_has(row, f))
 			continue;
-		memcpy(&text, copy + f->offset, sizeof(text));
-		text = arena_strdup(&k->arena, text);
-		memcpy(copy + f->offset, &text, sizeof(text));
+		if (f->kind == KIND_CSTR) {
+			memcpy(&text, copy + f->offset, sizeof(text));
+			text = arena_strdup(&k->arena, text);
+			memcpy(copy + f->offset, &text, sizeof(text));
+		} else if (row_labels(row, f, &labels)) {
+			labels = copy_labels(&k->arena, &labels);
+			memcpy(copy + f->offset, &labels, sizeof(labels));
+		}
 	}
 	return copy;
 }
@@ -87,7 +105,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 	return order ? order : compare(a_len, b_len);
 }
 
-/* Fields that are shown by several others, such as endpoints: as they are shown. */
+/* Fields that are more than one value, such as endpoints: as they are shown. */
 static int compare_shown(const struct field *f, const struct row *a, const struct row *b)
 {
 	_cleanup_(buf_done) struct buf a_text = {.max = MAX_HELD_BYTES};
@@ -110,7 +128,7 @@ static int compare_field(const struct field *f, const struct row *a, const struc
 	if (row_number(a, f, &a_number) && row_number(b, f, &b_number))
 		return f->kind == KIND_UINT ? compare((uint64_t)a_number, (uint64_t)b_number)
 					    : compare(a_number, b_number);
-	if (f->kind == KIND_NONE)
+	if (f->kind == KIND_NONE || f->kind == KIND_LABELS)
 		return compare_shown(f, a, b);
 	row_text(a, f, &a_text, &a_len, &truncated);
 	row_text(b, f, &b_text, &b_len, &truncated);
@@ -139,26 +157,48 @@ void kept_rows_sort(struct kept_rows *k, const struct sort_key *keys, size_t n)
 		qsort_r(k->rows, k->n, sizeof(*k->rows), compare_rows, &order);
 }
 
+struct sort_key *sort_keys_free(struct sort_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(keys[i].label);
+	free(keys);
+	return NULL;
+}
+
+static int parse_key(const char *word, const struct schema *s, struct sort_key *ret,
+		     struct err *err)
+{
+	bool sign = *word == '-' || *word == '+';
+	const char *label;
+
+	ret->descending = *word == '-';
+	ret->field = schema_require_or_label(s, word + sign, &label, err);
+	if (!ret->field)
+		return err_wrap(err, -ENOENT, "--sort");
+	if (field_is_mere_group(ret->field))
+		return err_set(err, -EINVAL, "--sort: '%s' is a group of fields; name one of them",
+			       word + sign);
+	if (label)
+		ret->field = ret->label = label_field(ret->field, label);
+	return 0;
+}
+
 int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **ret, size_t *ret_n,
 		    struct err *err)
 {
 	_cleanup_(freep) char **words = NULL;
 	size_t n = split(spec, ',', false, &words);
-	_cleanup_(freep) struct sort_key *keys = xnew_n(struct sort_key, n);
+	struct sort_key *keys = xnew_n(struct sort_key, n);
 
 	for (size_t i = 0; i < n; i++) {
-		bool sign = *words[i] == '-' || *words[i] == '+';
+		int r = parse_key(words[i], s, &keys[i], err);
 
-		keys[i].descending = *words[i] == '-';
-		keys[i].field = schema_require(s, words[i] + sign, err);
-		if (!keys[i].field)
-			return err_wrap(err, -ENOENT, "--sort");
-		if (field_is_mere_group(keys[i].field))
-			return err_set(err, -EINVAL,
-				       "--sort: '%s' is a group of fields; name one of them",
-				       words[i] + sign);
+		if (r) {
+			sort_keys_free(keys, n);
+			return r;
+		}
 	}
-	*ret = take(keys);
+	*ret = keys;
 	*ret_n = n;
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 struct sort_key {
 	const struct field *field;
+	struct field *label; /* the same, where it was made for one label of a set */
 	bool descending;
 };
 
@@ -36,6 +37,7 @@ bool kept_rows_add(struct kept_rows *k, const struct row *row); /* false: refuse
 void kept_rows_sort(struct kept_rows *k, const struct sort_key *keys, size_t n);
 void kept_rows_clear(struct kept_rows *k);
 
-/* "-bytes,comm" for a schema; -ENOENT with a suggestion. *ret is freed with free(). */
+/* "-bytes,comm" for a schema; -ENOENT with a suggestion. */
 int sort_keys_parse(const char *spec, const struct schema *s, struct sort_key **ret, size_t *ret_n,
 		    struct err *err);
+struct sort_key *sort_keys_free(struct sort_key *keys, size_t n); /* returns NULL; NULL is fine */

@@ -81,7 +81,7 @@ static void source_done(struct view_source *s)
 	for (size_t i = 0; i < s->n_filters; i++)
 		bound_filter_free(s->filters[i]);
 	free(s->filters);
-	free(s->sort);
+	sort_keys_free(s->sort, s->n_sort);
 	free(s->default_sort);
 	free(s->gadget);
 	free(s->label);
@@ -139,7 +139,7 @@ void view_default_sort(struct view *v, unsigned int source, const char *sort)
 static int check_filters(struct view *v, struct err *err)
 {
 	for (size_t i = 0; i < v->n_filters; i++) {
-		const char *name;
+		const char *name, *key;
 
 		for (size_t c = 0; (name = filter_field(v->filters[i], c)); c++) {
 			const char *colon = strchr(name, ':');
@@ -149,7 +149,8 @@ static int check_filters(struct view *v, struct err *err)
 				known |= filter_knows(v->filters[i], c, v->sources[s].schema);
 			if (known)
 				continue;
-			if (schema_require(v->sources[0].schema, colon ? colon + 1 : name, err))
+			if (schema_require_or_label(v->sources[0].schema, colon ? colon + 1 : name,
+						    &key, err))
 				return err_set(err, -ENOENT, "--filter: '%s' names no data source",
 					       name);
 			return err_wrap(err, -ENOENT, "--filter");

@@ -2,15 +2,15 @@
 /* A container's life as an object, and its fields as columns/ sees them. */
 #include "containers/container.h"
 
-#include <string.h>
-
 #include "base/mem.h"
+#include "columns/labels.h"
 
 struct container *container_new(void)
 {
 	struct container *c = xnew(struct container);
 
 	c->refs = 1;
+	c->resolved = true;
 	return c;
 }
 
@@ -34,11 +34,12 @@ static void container_free(struct container *c)
 	free(c->k8s_pod);
 	free(c->k8s_pod_uid);
 	free(c->k8s_container);
-	for (size_t i = 0; i < c->n_annotations; i++) {
-		free(c->annotations[i].key);
-		free(c->annotations[i].value);
-	}
-	free(c->annotations);
+	free(c->k8s_pod_ip);
+	labels_done(&c->k8s_labels);
+	labels_done(&c->annotations);
+	labels_done(&c->labels);
+	free(c->outer_name);
+	container_unref(c->outer);
 	free(c);
 }
 
@@ -56,10 +57,22 @@ void container_unrefp(struct container **c)
 
 const char *container_annotation(const struct container *c, const char *key)
 {
-	for (size_t i = 0; i < c->n_annotations; i++)
-		if (!strcmp(c->annotations[i].key, key))
-			return c->annotations[i].value;
-	return NULL;
+	return labels_get(&c->annotations, key);
+}
+
+const struct labels *container_labels(const struct container *c)
+{
+	return c->k8s_pod ? &c->k8s_labels : &c->labels;
+}
+
+void container_set_outer(struct container *c, struct container *outer)
+{
+	if (outer)
+		container_ref(outer);
+	container_unref(c->outer);
+	c->outer = outer;
+	free(c->outer_name);
+	c->outer_name = xstrdup(outer ? outer->name : NULL);
 }
 
 #define PLACE(member)                                                                      \
@@ -68,6 +81,8 @@ const char *container_annotation(const struct container *c, const char *key)
 #define GROUP(name_, doc_) { .name = name_, .doc = doc_, .part = PART_CONTAINER, .parent = -1 }
 #define TEXT(member) .kind = KIND_CSTR, PLACE(member)
 #define NUMBER(member) .kind = KIND_UINT, PLACE(member)
+#define BOOL(member) .kind = KIND_BOOL, PLACE(member)
+#define LABELS(member) .kind = KIND_LABELS, PLACE(member)
 
 static const struct field fields[] = {
 	GROUP("k8s", "Kubernetes' view of the container"),
@@ -77,8 +92,14 @@ static const struct field fields[] = {
 	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 24 },
 	{ .name = "k8s.podUID", .doc = "UID of the pod", TEXT(k8s_pod_uid),
 	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 36 },
+	{ .name = "k8s.podLabels", .doc = "Labels of the pod", LABELS(k8s_labels),
+	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY },
 	{ .name = "k8s.containerName", .doc = "Name of the container in its pod", TEXT(k8s_container),
 	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 16 },
+	{ .name = "k8s.hostnetwork", .doc = "The pod has the host's network", BOOL(k8s_hostnetwork),
+	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY },
+	{ .name = "k8s.podIP", .doc = "Address of the pod", TEXT(k8s_pod_ip),
+	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 15 },
 	GROUP("runtime", "The container as its runtime knows it"),
 	{ .name = "runtime.containerName", .doc = "Name of the container; its id where it has none",
 	  TEXT(name), .width = 16 },
@@ -96,6 +117,12 @@ static const struct field fields[] = {
 	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 20 },
 	{ .name = "runtime.containerStartedAt", .doc = "When the container's first process was made",
 	  NUMBER(started_boot_ns), .type = "g_time", .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY },
+	{ .name = "runtime.containerLabels", .doc = "Labels that the container itself was given",
+	  LABELS(labels), .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY },
+	{ .name = "runtime.outerContainer", .doc = "Container that the container runs in", TEXT(outer_name),
+	  .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY, .width = 16 },
+	{ .name = "runtime.resolved", .doc = "False where not all of this could be found out in time",
+	  BOOL(resolved), .flags = FIELD_HIDDEN },
 	{ .name = "runtime.cgroupId", .doc = "Id of its cgroup (v2); 1 is the root, where only v1 is used",
 	  NUMBER(cgroup_id), .type = "g_cgroup", .flags = FIELD_HIDDEN },
 	{ .name = "runtime.mntnsId", .doc = "Its mount namespace", NUMBER(mntns),

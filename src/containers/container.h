@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One container, as plain data. Text is NULL where it is not known. A container is reference
- * counted: who keeps a pointer beyond a call takes a reference; records name it by `key`.
+ * counted: who keeps a pointer beyond a call takes a reference; records name it by `key`. It is in
+ * a pod where k8s_pod is set.
  *
  * container_schema_fields() describes struct container to columns/, so that its fields are shown,
  * filtered and sorted as any record's are (part PART_CONTAINER).
@@ -13,10 +14,6 @@
 #include <stdint.h>
 
 #include "columns/schema.h"
-
-struct container_label {
-	char *key, *value;
-};
 
 struct container {
 	unsigned int refs;
@@ -34,20 +31,41 @@ struct container {
 	char *cgroup_path;	/* below the cgroup root, "/…" */
 	char *image_name, *image_id, *image_digest;
 
-	char *k8s_namespace, *k8s_pod, *k8s_pod_uid, *k8s_container; /* filled by issue B's sources */
+	char *k8s_namespace, *k8s_pod, *k8s_pod_uid, *k8s_container;
+	char *k8s_pod_ip;
+	bool k8s_hostnetwork;
+	struct labels k8s_labels; /* the pod's */
 
-	struct container_label *annotations;
-	size_t n_annotations;
+	struct labels annotations;
+	struct labels labels; /* its own, that its runtime keeps (docker run --label) */
+
+	/* The container that it runs in (reference) and its name, both by container_set_outer(). */
+	struct container *outer;
+	char *outer_name;
+
+	bool sandbox;	  /* a pod's pause container */
+	bool pending;	  /* its names are still being looked for */
+	bool resolved;	  /* false: somebody could tell what is NULL or empty here, and has not */
+	uint64_t version; /* of its contents: a row's container_version; 0: not known */
 
 	bool by_namespace;	/* found by mount namespace: its cgroup is shared with others */
 	bool ended;
 	uint64_t ended_boot_ns;
 };
 
-struct container *container_new(void); /* one reference */
+struct container *container_new(void); /* one reference; resolved */
 struct container *container_ref(struct container *c);
 struct container *container_unref(struct container *c); /* returns NULL; NULL is fine */
 void container_unrefp(struct container **c);
+
+/*
+ * c runs in `outer`, whose reference and present name it gets; NULL: in none. The same again after
+ * outer's name changed. No container may be within itself.
+ */
+void container_set_outer(struct container *c, struct container *outer);
+
+/* What -l selects by: the pod's labels, or its own where it is in none. */
+const struct labels *container_labels(const struct container *c);
 
 static inline uint32_t container_slot(uint64_t key)
 {

@@ -6,29 +6,21 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "columns/format.h"
 #include "containers/hostfs.h"
-#include "containers/identify.h"
 #include "containers/internal.h"
 #include "containers/proc.h"
+#include "containers/state.h"
+
+#define RESOLVE_TIMEOUT_NS 1000000000ull
 
 #define KEYS_READY 256 /* containers that may start before we come to read of them */
 
 /* ---- clocks and keys ------------------------------------------------------------- */
-
-uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 uint64_t boot_to_real(uint64_t boot_ns)
 {
@@ -81,7 +73,10 @@ struct entry *entry_new(struct containers *cs, struct container *c)
 	struct entry *e = xnew(struct entry);
 
 	e->container = c;
+	e->cs = cs;
 	e->init_pid = c->pid;
+	e->found_boot_ns = proc_boot_ns();
+	TAILQ_INIT(&e->questions);
 	if (!c->by_namespace)
 		*grow(&e->cgroups, &e->n_cgroups, &e->room_cgroups) = c->cgroup_id;
 	slots_set(&cs->slots, c->key, e);
@@ -101,6 +96,7 @@ void entry_drop(struct containers *cs, struct entry *e)
 {
 	struct container *c = e->container;
 
+	resolve_forget(cs, e);
 	maps_leave(cs, e);
 	detector_unwatch(cs->detector, e->init_pid, c->key);
 	if (c->ended) {
@@ -113,17 +109,13 @@ void entry_drop(struct containers *cs, struct entry *e)
 	entry_free(e);
 }
 
-static void publish(struct containers *cs, enum container_event event, struct container *c)
+void entry_publish(struct containers *cs, enum container_event event, struct entry *e)
 {
-	container_ref(c); /* a subscriber may forget it */
+	struct container *c = container_ref(e->container); /* a subscriber may forget it */
+
 	for (size_t i = 0; i < cs->n_subscribers; i++)
 		cs->subscribers[i].fn(cs->subscribers[i].ctx, event, c);
 	container_unref(c);
-}
-
-void entry_publish(struct containers *cs, struct entry *e)
-{
-	publish(cs, CONTAINER_ADDED, e->container);
 }
 
 void entry_end(struct containers *cs, struct entry *e, uint64_t boot_ns)
@@ -139,7 +131,10 @@ void entry_end(struct containers *cs, struct entry *e, uint64_t boot_ns)
 	TAILQ_REMOVE(&cs->live, e, link);
 	TAILQ_INSERT_TAIL(&cs->ended, e, link);
 	cs->n_live--;
-	publish(cs, CONTAINER_REMOVED, c);
+	if (c->pending)
+		e->end_waits = true;
+	else
+		entry_publish(cs, CONTAINER_REMOVED, e);
 }
 
 bool container_runs(const struct containers *cs, const struct container *c)
@@ -150,37 +145,12 @@ bool container_runs(const struct containers *cs, const struct container *c)
 	       stat.start_ticks == proc_ns_to_ticks(c->started_boot_ns);
 }
 
-bool entry_identify(struct containers *cs, struct container *c, bool sure)
-{
-	uint64_t started = c->started_boot_ns;
-	uint32_t pid = c->pid;
-	bool known = identify(&cs->context, c);
-	size_t len = c->cgroup_path ? strlen(c->cgroup_path) : 0;
-
-	/*
-	 * A service with namespaces of its own, pid's included, is none: it is systemd that runs
-	 * it.
-	 */
-	if (!known && (!sure || (len > 8 && !strcmp(c->cgroup_path + len - 8, ".service"))))
-		return false;
-	/* Of its cgroup the runtime may remember a first process that has ended. */
-	if (c->pid != pid && !container_runs(cs, c)) {
-		c->pid = pid;
-		c->started_boot_ns = started;
-	}
-	if (!c->id)
-		c->id = identify_id(c->cgroup_path) ?: xasprintf("pid-%u", c->pid);
-	if (!c->name)
-		c->name = xstrdup(c->id);
-	return true;
-}
-
 /* ---- events ---------------------------------------------------------------------- */
 
 /* The cgroup's path from the names in the event; NULL where they are not all of it. */
 static char *event_path(const struct detector_start *e)
 {
-	_cleanup_(buf_done) struct buf b = { .max = DETECTOR_NAMES * (DETECTOR_NAME + 1) };
+	_cleanup_(buf_done) struct buf b = {.max = DETECTOR_NAMES * (DETECTOR_NAME + 1)};
 
 	if (e->level > DETECTOR_NAMES)
 		return NULL;
@@ -200,8 +170,8 @@ static char *event_path(const struct detector_start *e)
 /* The same from /proc, if the process still runs; else the names that there are. */
 static char *process_path(struct containers *cs, const struct detector_start *e)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES },
-				       parents = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES},
+				       parents = {.max = MAX_PROC_FILE_BYTES};
 	struct proc_stat stat;
 	char *path = NULL;
 
@@ -233,34 +203,16 @@ static struct container *event_container(struct containers *cs, const struct det
 	return c;
 }
 
-/* The runtime says that another process is its first: this one was only the first that we saw. */
-static void change_init(struct containers *cs, struct entry *e)
+/* An inner container's cgroups were its outer one's until now. */
+static void set_outer(struct containers *cs, struct entry *e, uint64_t key)
 {
-	struct container *c = e->container;
-	uint64_t inum;
+	struct entry *outer = slots_entry(&cs->slots, key);
 
-	detector_unwatch(cs->detector, e->init_pid, c->key);
-	e->init_pid = c->pid;
-	detector_watch(cs->detector, c->pid, c->key);
-	c->started_real_ns = boot_to_real(c->started_boot_ns);
-	if (!proc_namespace(cs->proc_fd, c->pid, "pid", &inum))
-		c->pidns = inum;
-}
-
-/*
- * A container that lived shorter than its state on disk took to be read: who made it still tells
- * something.
- */
-static const char *runtime_of_parent(const struct detector_start *e)
-{
-	static const struct {
-		const char *comm, *runtime;
-	} known[] = {{"runc", "runc"}, {"crun", "crun"}, {"containerd-shim", "containerd"}};
-
-	for (size_t i = 0; i < array_size(known); i++)
-		if (!strncmp(e->parent, known[i].comm, sizeof(e->parent) - 1))
-			return known[i].runtime;
-	return NULL;
+	if (!outer)
+		return;
+	container_set_outer(e->container, outer->container);
+	cs->has_inner = true;
+	maps_remove_child(outer, e->container->cgroup_id);
 }
 
 static void on_start(struct containers *cs, const struct detector_start *start)
@@ -273,15 +225,22 @@ static void on_start(struct containers *cs, const struct detector_start *start)
 		return;
 	e = entry_new(cs, event_container(cs, start));
 	e->has_netns = start->event.flags & DETECTOR_NETNS;
-	if (!entry_identify(cs, e->container, start->event.flags & DETECTOR_SURE)) {
-		entry_drop(cs, e);
-		return;
-	}
-	if (!e->container->runtime)
-		e->container->runtime = xstrdup(runtime_of_parent(start));
-	if (e->container->pid != e->init_pid)
-		change_init(cs, e);
-	entry_publish(cs, e);
+	e->sure = start->event.flags & DETECTOR_SURE;
+	e->ppid = start->ppid;
+	memcpy(e->parent, start->parent, sizeof(e->parent));
+	if (start->outer)
+		set_outer(cs, e, start->outer);
+	resolve_now(cs, e);
+}
+
+/* A runtime that is given another root than the usual keeps its containers' state there. */
+static void on_runtime(struct containers *cs, const struct detector_runtime *e)
+{
+	struct cmdline line;
+
+	if (e->mntns == cs->host_mntns && e->size <= sizeof(e->args) &&
+	    cmdline_parse(e->args, e->size, &line) && line.root)
+		states_learn(cs->states, line.root);
 }
 
 static void on_gone(struct containers *cs, struct entry *e, const struct detector_event *event)
@@ -300,6 +259,11 @@ static void on_event(void *ctx, const struct detector_event *event, size_t size)
 	if (event->type == DETECTOR_STARTED) {
 		if (size >= sizeof(struct detector_start))
 			on_start(cs, (const struct detector_start *)event);
+		return;
+	}
+	if (event->type == DETECTOR_RUNTIME) {
+		if (size >= sizeof(struct detector_runtime))
+			on_runtime(cs, (const struct detector_runtime *)event);
 		return;
 	}
 	if (event->type == DETECTOR_RESCAN) {
@@ -331,32 +295,22 @@ void containers_dispatch(struct containers *cs)
 		cs->detector_lost = lost;
 		scan(cs);
 	}
+	reactor_dispatch(cs->reactor);
+	resolve_some(cs);
 	refill_keys(cs);
 	cs->reading = false;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static char **copy_words(const char *const *words)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (words && words[n])
-		n++;
-	copy = xnew_n(char *, n + 1);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = xstrdup(words[i]);
-	return copy;
-}
-
 static int make_fds(struct containers *cs, struct err *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
 
-	cs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (cs->epoll_fd < 0)
-		return err_set(err, -errno, "epoll: %s", strerror(errno));
+	int r = reactor_new(&cs->reactor, err);
+
+	if (r)
+		return r;
 	cs->all_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ig_containers", sizeof(uint64_t),
 				    sizeof(uint64_t), MAX_CGROUPS, &o);
 	if (cs->all_fd >= 0)
@@ -373,19 +327,31 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 	int r;
 
 	cs->host_root = xstrdup(o && o->host_root ? o->host_root : "");
-	cs->runc_roots = copy_words(o ? o->runc_roots : NULL);
-	cs->context = (struct runtime_context){cs->host_root, (const char *const *)cs->runc_roots};
-	cs->all_fd = cs->epoll_fd = cs->proc_fd = cs->cgroup2_fd = -1;
+	cs->states = states_new(cs->host_root, o ? o->runc_roots : NULL);
+	cs->context = (struct runtime_context){cs->host_root, cs->states};
+	cs->resolve_timeout_ns =
+		o && o->resolve_timeout_ns ? o->resolve_timeout_ns : RESOLVE_TIMEOUT_NS;
+	cs->all_fd = cs->proc_fd = cs->cgroup2_fd = -1;
 	for (size_t i = 0; i < MAX_TRACERS; i++)
 		cs->maps[i] = -1;
 	TAILQ_INIT(&cs->live);
 	TAILQ_INIT(&cs->ended);
+	TAILQ_INIT(&cs->todo);
+	TAILQ_INIT(&cs->asked);
 	slots_init(&cs->slots);
 	r = make_fds(cs, err);
 	if (r) {
 		containers_free(cs);
 		return r;
 	}
+	cs->daemons = daemons_new(
+		&(struct daemons_options){
+			.host_root = cs->host_root,
+			.sockets = o ? o->sockets : NULL,
+			.warn = o ? o->warn : NULL,
+			.warn_ctx = o ? o->warn_ctx : NULL,
+		},
+		cs->reactor);
 	*ret = cs;
 	return 0;
 }
@@ -396,6 +362,7 @@ static void free_entries(struct entries *entries)
 
 	while ((e = TAILQ_FIRST(entries))) {
 		TAILQ_REMOVE(entries, e, link);
+		questions_drop(&e->questions);
 		entry_free(e);
 	}
 }
@@ -404,17 +371,17 @@ struct containers *containers_free(struct containers *cs)
 {
 	if (!cs)
 		return NULL;
+	watch_remove(&cs->detector_watch);
 	detector_free(cs->detector);
 	free_entries(&cs->live);
 	free_entries(&cs->ended);
+	daemons_free(cs->daemons);
+	states_free(cs->states);
 	slots_done(&cs->slots);
+	reactor_free(cs->reactor);
 	closep(&cs->all_fd);
-	closep(&cs->epoll_fd);
 	closep(&cs->proc_fd);
 	closep(&cs->cgroup2_fd);
-	for (size_t i = 0; cs->runc_roots[i]; i++)
-		free(cs->runc_roots[i]);
-	free(cs->runc_roots);
 	free(cs->subscribers);
 	free(cs->host_root);
 	free(cs);
@@ -435,7 +402,7 @@ static int host_namespaces(struct containers *cs, uint32_t pid)
 
 static int look_at_host(struct containers *cs, struct err *err)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES};
 	_cleanup_(freep) char *mount = NULL;
 	int r;
 
@@ -450,18 +417,22 @@ static int look_at_host(struct containers *cs, struct err *err)
 	if (r)
 		return err_set(err, r == -EACCES ? -EPERM : r, "namespaces of process 1: %s",
 			       strerror(-r));
-	/* Our own mounts: the paths in /proc/PID/cgroup are looked up below it. */
-	if (!buf_read_file(&b, AT_FDCWD, "/proc/self/mountinfo"))
+	/* The paths in /proc/PID/cgroup are looked up below where the host has it mounted. */
+	if (!buf_read_file(&b, cs->proc_fd, "1/mountinfo"))
 		mount = proc_parse_cgroup2_mount(buf_cstr(&b));
 	if (mount)
-		cs->cgroup2_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		cs->cgroup2_fd = host_open(cs->host_root, mount, O_PATH | O_DIRECTORY);
 	return 0;
+}
+
+static void on_detector(void *ctx, uint32_t events)
+{
+	/* containers_dispatch() has read it. */
 }
 
 int containers_start(struct containers *cs, struct err *err)
 {
 	struct detector_options o;
-	struct epoll_event event = { .events = EPOLLIN };
 	int r = look_at_host(cs, err);
 
 	if (r)
@@ -470,8 +441,10 @@ int containers_start(struct containers *cs, struct err *err)
 	r = detector_new(&o, on_event, cs, &cs->detector, err);
 	if (r)
 		return r;
-	if (epoll_ctl(cs->epoll_fd, EPOLL_CTL_ADD, detector_fd(cs->detector), &event))
-		return err_set(err, -errno, "epoll: %s", strerror(errno));
+	r = watch_add(&cs->detector_watch, cs->reactor, detector_fd(cs->detector), EPOLLIN,
+		      on_detector, cs);
+	if (r)
+		return err_set(err, r, "watching the container detector: %s", strerror(-r));
 	refill_keys(cs);
 	for (uint32_t i = 0; !r && i < MAX_TRACERS; i++)
 		if (cs->maps[i] >= 0)
@@ -485,7 +458,7 @@ int containers_start(struct containers *cs, struct err *err)
 
 int containers_fd(const struct containers *cs)
 {
-	return cs->epoll_fd;
+	return reactor_fd(cs->reactor);
 }
 
 int containers_all_fd(const struct containers *cs)
@@ -504,7 +477,7 @@ unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn,
 		(struct subscriber){handle, fn, ctx};
 	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
 		next = TAILQ_NEXT(e, link);
-		fn(ctx, CONTAINER_ADDED, e->container);
+		fn(ctx, e->container->pending ? CONTAINER_FOUND : CONTAINER_ADDED, e->container);
 	}
 	return handle;
 }

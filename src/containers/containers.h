@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container collection: all containers of this host, kept current without a runtime's help. An eBPF
- * detector sees each container's first process before its first instruction, puts its cgroup into
- * the maps of every tracer that follows containers, and tells this side, which finds the names in
- * the runtime's state on disk.
+ * The container collection: all containers of this host, kept current without a runtime's help. An
+ * eBPF detector sees each container's first process before its first instruction, puts its cgroup
+ * into the maps of every tracer that follows containers, and tells this side, which finds the
+ * names: in the runtime's state on disk, and from its daemon where the disk does not tell all.
  *
- * Life: containers_new(), subscribers, containers_start() (finds those that run already and publishes them), then
- * containers_dispatch() whenever containers_fd() is readable; containers_free().
+ * A container is found first and named afterwards. FOUND says that it is there, `pending`; ADDED
+ * that all that can be known is, or that resolve_timeout_ns has passed. Most names are on disk, and
+ * then ADDED comes at once, without FOUND. What was found may turn out to be no container: DROPPED.
+ * Who does not hold records back for a name needs to look at ADDED and REMOVED only.
+ *
+ * Life: containers_new(), subscribers, containers_start() (finds those that run already and
+ * publishes them), then containers_dispatch() whenever containers_fd() is readable;
+ * containers_free().
  *
  * A container that ends is published as removed, and stays findable by key and in the maps until
- * containers_forget() – its records may not all be read yet. (When no slot is left, the one that ended first is forgotten.) Keys are never used twice in a run; slots are,
- * after containers_forget().
+ * containers_forget() – its records may not all be read yet. (When no slot is left, the one that
+ * ended first is forgotten.) Keys are never used twice in a run; slots are, after
+ * containers_forget().
  */
 #pragma once
 
@@ -19,40 +26,69 @@
 struct containers;
 struct err;
 
+/* The socket of a runtime's daemon. */
+struct runtime_socket {
+	const char *runtime; /* "containerd", "docker" …; NULL: the end of a list */
+	const char *path;    /* below the host's root */
+};
+
+/* All texts are copied, but not `sockets`: they stay the caller's while the collection lives. */
 struct containers_options {
 	const char *host_root; /* "" or where the host's root is mounted */
-	const char *const *runc_roots; /* extra state roots (runc --root), NULL-terminated; NULL: the usual places */
+	const char *const
+		*runc_roots; /* extra state roots (runc --root), NULL-terminated; NULL: none */
+	const struct runtime_socket *sockets; /* others than the usual; NULL: none */
+	uint64_t resolve_timeout_ns;	      /* how long names are waited for; 0: 1 s */
+	/* Something that is not as it should be, once each: a runtime does not answer. NULL: nobody
+	 * is told. */
+	void (*warn)(void *ctx, const char *text);
+	void *warn_ctx;
 };
 
 int containers_new(const struct containers_options *o, struct containers **ret, struct err *err);
 struct containers *containers_free(struct containers *cs);
 void containers_freep(struct containers **cs);
 
-enum container_event { CONTAINER_ADDED, CONTAINER_REMOVED };
+enum container_event {
+	CONTAINER_FOUND,   /* ADDED or DROPPED follows */
+	CONTAINER_DROPPED, /* it is none; its pointer and key are valid during this call */
+	CONTAINER_ADDED,   /* with its names; `resolved` is false where some could not be learned */
+	CONTAINER_CHANGED, /* names came after all */
+	CONTAINER_REMOVED, /* it ended; never before ADDED */
+};
 typedef void container_event_fn(void *ctx, enum container_event event, struct container *c);
 
-/* Called for each change from then on; those already known are given at once as ADDED. Returns a handle for unsubscribe. */
+/*
+ * Called for each change from then on; those already known are given at once as FOUND or ADDED.
+ * Returns a handle for unsubscribe.
+ */
 unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn, void *ctx);
 void containers_unsubscribe(struct containers *cs, unsigned int handle);
 
 /*
- * Loads and attaches the detector, then looks for running containers. Tracers' maps may be added before or after. Errors as
- * gadget_load()'s.
+ * Loads and attaches the detector, then looks for running containers. Tracers' maps may be added
+ * before or after. Errors as gadget_load()'s.
  */
 int containers_start(struct containers *cs, struct err *err);
 
-int containers_fd(const struct containers *cs);	  /* readable: dispatch soon */
+int containers_fd(const struct containers *cs);	 /* readable: dispatch soon */
 void containers_dispatch(struct containers *cs); /* reads what the detector found, publishes */
 
 /*
- * By a record's g_container. Reads the detector's ring first where the key is new, so that a record is never
- * ahead of its container. NULL: no such container (0 is the host: NULL too).
+ * By a record's g_container. Reads the detector's ring first where the key is new, so that a record
+ * is never ahead of its container. NULL: no such container (0 is the host: NULL too).
  */
 struct container *containers_find(struct containers *cs, uint64_t key);
 
+/* Those whose names are looked for. While there are some, they are found by dispatching. */
+size_t containers_pending(const struct containers *cs);
+/* Waits no longer: all that are pending are published with what is known of them. */
+void containers_give_up(struct containers *cs);
+
 size_t containers_count(const struct containers *cs); /* not ended ones */
 typedef void container_fn(void *ctx, struct container *c);
-void containers_each(struct containers *cs, container_fn *fn, void *ctx); /* not ended ones, oldest first */
+void containers_each(struct containers *cs, container_fn *fn,
+		     void *ctx); /* not ended ones, oldest first */
 
 /*
  * A tracer's map of wanted containers (types.h: g_wanted). While it is attached here the kernel
@@ -66,7 +102,8 @@ void containers_detach_map(struct containers *cs, int wanted_fd);
 int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c);
 void containers_map_remove(struct containers *cs, int wanted_fd, const struct container *c);
 
-/* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. It exists from containers_new() on. */
+/* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. It
+ * exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
 
 /* No record of this ended container will come any more: its slot may be used again. */

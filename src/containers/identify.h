@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the runtimes' files share: finding the state of a container among a runtime's state folders,
- * and an id where nothing but the cgroup's name is left.
- */
+/* Which container is it? What all runtimes know together, and ids out of cgroups' names. */
 #pragma once
 
-#include "containers/oci.h"
 #include "containers/runtime.h"
 
 /*
@@ -15,31 +11,19 @@
 char *identify_id(const char *cgroup_path);
 
 /*
- * A runtime's state folder: `root` may have one `*` for any one name; ROOT/ID/file is parsed by
- * `parse`.
+ * The cgroup that has such an id for its name, with which `cgroup_path` begins, as a new string;
+ * NULL: there is none, or it is the whole path.
  */
-struct state_place {
-	const char *root, *file;
-	int (*parse)(const char *text, size_t len, struct oci_state *ret);
-	const char *runtime;
-};
+char *identify_top(const char *cgroup_path);
 
-/*
- * The state that is c's: that of its first process, or else of its cgroup. First where the id
- * leads, then everywhere. *ret_id is the folder's name. Returns false where there is none.
- */
-bool identify_state(const struct runtime_context *ctx, const struct state_place *place,
-		    const struct container *c, struct oci_state *ret, char **ret_id);
+/* Who makes cgroups of such names: "docker", "podman" …, a constant; NULL: not known. */
+const char *identify_runtime(const char *cgroup_path);
 
-/* Fills c from its state, which is consumed. */
-void identify_fill(struct container *c, struct oci_state *s, const char *id, const char *runtime);
-
-/* Calls fn for the pid of each state whose process runs. */
-void identify_list(const struct runtime_context *ctx, const struct state_place *place,
-		   void (*fn)(void *arg, uint32_t pid), void *arg);
+/* Is that an id as runtimes draw them, 64 digits? */
+bool identify_has_full_id(const char *cgroup_path);
 
 /*
  * Asks every runtime, in order. False: no runtime's state knows c; then it has no id and no name
  * yet.
  */
-bool identify(const struct runtime_context *ctx, struct container *c);
+bool identify(const struct runtime_context *ctx, struct container *c, const struct clues *clues);

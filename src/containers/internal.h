@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the container collection share. containers.c: life, events, publishing;
- * slots.c: keys; maps.c: ids in the kernel's maps; scan.c: containers that run already.
+ * resolve.c: from found to named; slots.c: keys; maps.c: ids in the kernel's maps; scan.c:
+ * containers that run already.
  */
 #pragma once
 
@@ -9,7 +10,9 @@
 #include <time.h>
 
 #include "base/limits.h"
+#include "base/reactor.h"
 #include "containers/containers.h"
+#include "containers/daemon.h"
 #include "containers/detector.h"
 #include "containers/runtime.h"
 
@@ -22,6 +25,19 @@ struct entry {
 	size_t n_cgroups, room_cgroups;
 	bool has_netns;	   /* its network namespace is under its key */
 	uint32_t init_pid; /* watched by the detector */
+
+	/* While it is pending: */
+	TAILQ_ENTRY(entry) of_pending; /* in `todo` or `asked`, the one found first is first */
+	bool todo;		       /* the disk was not looked at yet */
+	bool sure;		       /* it is a container, whatever the runtimes say */
+	bool unknown;		       /* somebody could not tell what he was asked */
+	bool asking;		       /* daemons are just being asked */
+	bool end_waits;		       /* it ended, which will be published after ADDED */
+	char parent[16];	       /* comm of the process above it */
+	uint32_t ppid;
+	uint64_t found_boot_ns, deadline_boot_ns;
+	struct questions questions; /* also afterwards */
+	struct containers *cs;
 };
 TAILQ_HEAD(entries, entry);
 
@@ -47,13 +63,23 @@ struct subscriber {
 
 struct containers {
 	char *host_root;
-	char **runc_roots;
+	struct reactor *reactor;
+	struct watch detector_watch;
+	struct states *states;
 	struct runtime_context context;
+	struct daemons *daemons;
+	struct entries todo, asked;
+	size_t n_pending;
+	bool want_list; /* runtimes' lists were not looked at yet */
+	uint64_t resolve_timeout_ns;
+	struct timer todo_timer, deadline_timer;
+	bool has_inner;	   /* there are containers in containers, or were */
+	uint64_t versions; /* of containers' contents, handed out so far */
 	struct detector *detector;
 	uint64_t detector_lost; /* of its losses, those that a scan has made good */
 	bool want_scan;
 	bool reading; /* in containers_dispatch(): callbacks must not come back to it */
-	int all_fd, epoll_fd;
+	int all_fd;
 	int proc_fd;	/* the host's /proc */
 	int cgroup2_fd; /* root of cgroup v2; -1: not mounted */
 	uint64_t host_mntns, host_netns;
@@ -91,6 +117,10 @@ void maps_leave_namespaces(struct containers *cs, struct entry *e);
 /* A cgroup below e's: it follows e's own into each tracer's map, or out of it. */
 void maps_add_child(struct containers *cs, struct entry *e, uint64_t cgroup);
 void maps_remove_child(struct entry *e, uint64_t cgroup);
+/* A cgroup of e's outer container is e's: in the map of all, and in those tracers' maps that have
+ * it.
+ */
+void maps_take_over(struct containers *cs, struct entry *e, uint64_t cgroup);
 /* The same for one that the kernel side did not see made. False: it is another container's. */
 bool maps_enter_child(struct containers *cs, struct entry *e, uint64_t cgroup);
 
@@ -102,20 +132,31 @@ bool maps_lookup(const struct containers *cs, uint64_t id, uint64_t *ret);
 struct entry *entry_new(struct containers *cs, struct container *c);
 void entry_drop(struct containers *cs,
 		struct entry *e); /* takes it from everywhere; nobody is told */
-void entry_publish(struct containers *cs, struct entry *e); /* subscribers are told */
+void entry_publish(struct containers *cs, enum container_event event,
+		   struct entry *e); /* subscribers are told */
 void entry_end(struct containers *cs, struct entry *e, uint64_t boot_ns);
 bool take_key(struct containers *cs, uint64_t *ret);
 
-uint64_t clock_ns(clockid_t clock);
 uint64_t boot_to_real(uint64_t boot_ns); /* Unix time */
 
 /* Is c's first process running? */
 bool container_runs(const struct containers *cs, const struct container *c);
 
-/* c->id and c->name from its runtime or, if sure, from its cgroup. False: it is no container. */
-bool entry_identify(struct containers *cs, struct container *c, bool sure);
+/* ---- resolve.c ------------------------------------------------------------------- */
+
+/* A new entry, with its facts; nobody was told of it. The disk is looked at now, and the daemons
+ * are asked. False: it is no container, and e is gone. */
+bool resolve_now(struct containers *cs, struct entry *e);
+/* The same by and by, from resolve_some(). */
+void resolve_later(struct containers *cs, struct entry *e);
+void resolve_some(struct containers *cs);		     /* for some milliseconds */
+void resolve_forget(struct containers *cs, struct entry *e); /* e goes */
 
 /* ---- scan.c ---------------------------------------------------------------------- */
 
 /* Finds containers that the detector did not see start, and those that ended unseen. */
 void scan(struct containers *cs);
+/* e's cgroup is the one that its path names now, above the one that it was known by. */
+void scan_rise(struct containers *cs, struct entry *e);
+/* Those that only a runtime's list tells of. */
+void scan_lists(struct containers *cs);

@@ -40,13 +40,33 @@ static void leave_if(int fd, uint64_t id, uint64_t value)
 		bpf_map_delete_elem(fd, &id);
 }
 
+void maps_take_over(struct containers *cs, struct entry *e, uint64_t cgroup)
+{
+	const struct container *c = e->container;
+	struct entry *outer = slots_entry(&cs->slots, c->outer->key);
+	uint64_t value;
+
+	bpf_map_update_elem(cs->all_fd, &cgroup, &c->key, BPF_ANY);
+	for (size_t i = 0; i < MAX_TRACERS; i++)
+		if (cs->maps[i] >= 0 && !bpf_map_lookup_elem(cs->maps[i], &cgroup, &value) &&
+		    value == c->outer->key)
+			bpf_map_update_elem(cs->maps[i], &cgroup, &c->key, BPF_EXIST);
+	if (outer)
+		maps_remove_child(outer, cgroup);
+}
+
 int maps_enter(struct containers *cs, struct entry *e)
 {
 	struct container *c = e->container;
 	uint64_t id = c->by_namespace ? namespace_key(c->mntns) : c->cgroup_id;
 	uint64_t shared = G_BY_NAMESPACE, netns = namespace_key(c->netns);
-	int r = bpf_map_update_elem(cs->all_fd, &id, &c->key, BPF_NOEXIST);
+	int r;
 
+	if (c->outer) {
+		maps_take_over(cs, e, id);
+		return 0;
+	}
+	r = bpf_map_update_elem(cs->all_fd, &id, &c->key, BPF_NOEXIST);
 	if (r || !c->by_namespace)
 		return r;
 	bpf_map_update_elem(cs->all_fd, &c->cgroup_id, &shared, BPF_NOEXIST);
@@ -88,28 +108,37 @@ void maps_add_child(struct containers *cs, struct entry *e, uint64_t cgroup)
 
 	if (c->by_namespace || e->n_cgroups >= MAX_CGROUPS)
 		return;
+	if (maps_lookup(cs, cgroup, &value) && value != c->key)
+		return;
 	for (size_t i = 0; i < e->n_cgroups; i++)
 		if (e->cgroups[i] == cgroup)
 			return;
 	*grow(&e->cgroups, &e->n_cgroups, &e->room_cgroups) = cgroup;
-	/* The kernel side may have looked at a tracer's map just before c came into it, or went. */
+	/*
+	 * The kernel side may have looked at a tracer's map just before c came into it, or went. An
+	 * inner container that has started in that cgroup meanwhile keeps it.
+	 */
 	for (size_t i = 0; i < MAX_TRACERS; i++) {
 		if (cs->maps[i] < 0)
 			continue;
 		if (!bpf_map_lookup_elem(cs->maps[i], &c->cgroup_id, &value))
-			bpf_map_update_elem(cs->maps[i], &cgroup, &c->key, BPF_ANY);
+			bpf_map_update_elem(cs->maps[i], &cgroup, &c->key, BPF_NOEXIST);
 		else
-			bpf_map_delete_elem(cs->maps[i], &cgroup);
+			leave_if(cs->maps[i], cgroup, c->key);
 	}
 }
 
 bool maps_enter_child(struct containers *cs, struct entry *e, uint64_t cgroup)
 {
+	const struct container *c = e->container;
 	uint64_t value;
 
-	if (bpf_map_update_elem(cs->all_fd, &cgroup, &e->container->key, BPF_NOEXIST) &&
-	    (!maps_lookup(cs, cgroup, &value) || value != e->container->key))
-		return false;
+	if (bpf_map_update_elem(cs->all_fd, &cgroup, &c->key, BPF_NOEXIST) &&
+	    (!maps_lookup(cs, cgroup, &value) || value != c->key)) {
+		if (!c->outer || value != c->outer->key)
+			return false;
+		maps_take_over(cs, e, cgroup);
+	}
 	maps_add_child(cs, e, cgroup);
 	return true;
 }
@@ -143,7 +172,8 @@ int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err)
 	return err_set(err, -ENOSPC, "more than %d tracers at a time", MAX_TRACERS);
 }
 
-/* The last one takes its place: the kernel side stops at the first gap. Being there twice does no harm. */
+/* The last one takes its place: the kernel side stops at the first gap. Being there twice does no
+ * harm. */
 void containers_detach_map(struct containers *cs, int wanted_fd)
 {
 	uint32_t slot = 0, last = 0;

@@ -9,8 +9,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 
-#define MAX_ANNOTATIONS 1024 /* of one container; more are left out */
 #define MAX_CONTROLLERS 64   /* cgroup paths of one container */
 
 /* jansson recurses, and allows 2048 levels: too much for a small stack. */
@@ -76,18 +76,10 @@ static uint64_t time_of(const json_t *object, const char *key)
 	return value && !parse_time(value, &ns) && ns > 0 ? (uint64_t)ns : 0;
 }
 
-static void add_annotation(struct oci_state *s, char *key, char *value)
+static void add_annotation(struct oci_state *s, const char *key, const char *value)
 {
-	struct container_label *label;
-
-	if (s->n_annotations >= MAX_ANNOTATIONS) {
-		free(key);
-		free(value);
-		return;
-	}
-	label = grow(&s->annotations, &s->n_annotations, &s->room_annotations);
-	label->key = key;
-	label->value = value;
+	if (s->annotations.n < MAX_LABELS)
+		labels_add(&s->annotations, key, value);
 }
 
 static void add_cgroup(struct oci_state *s, const char *path)
@@ -100,14 +92,11 @@ void oci_state_done(struct oci_state *s)
 {
 	free(s->id);
 	free(s->bundle);
+	free(s->hostname);
 	for (size_t i = 0; i < s->n_cgroups; i++)
 		free(s->cgroups[i]);
 	free(s->cgroups);
-	for (size_t i = 0; i < s->n_annotations; i++) {
-		free(s->annotations[i].key);
-		free(s->annotations[i].value);
-	}
-	free(s->annotations);
+	labels_done(&s->annotations);
 	*s = (struct oci_state){0};
 }
 
@@ -121,6 +110,7 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 	{
 		const char *text = json_string_value(item);
 		const char *equals = text ? strchr(text, '=') : NULL;
+		_cleanup_(freep) char *key = NULL;
 
 		if (!equals)
 			continue;
@@ -129,7 +119,8 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 				s->bundle = xstrdup(equals + 1);
 			continue;
 		}
-		add_annotation(s, xstrndup(text, (size_t)(equals - text)), xstrdup(equals + 1));
+		key = xstrndup(text, (size_t)(equals - text));
+		add_annotation(s, key, equals + 1);
 	}
 }
 
@@ -182,7 +173,8 @@ int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 		return -EINVAL;
 	json_object_foreach(json_object_get(root, "annotations"), key,
 			    value) if (json_is_string(value))
-		add_annotation(&s, xstrdup(key), xstrdup(json_string_value(value)));
+		add_annotation(&s, key, json_string_value(value));
+	s.hostname = text_of(root, "hostname");
 	*ret = s;
 	return 0;
 }
@@ -197,27 +189,100 @@ void podman_container_done(struct podman_container *p)
 
 int oci_parse_podman(const char *text, size_t len, const char *id, struct podman_container *ret)
 {
-	_cleanup_(json_decrefp) json_t *root = load(text, len);
-	json_t *item;
-	size_t i;
+	_cleanup_(freep) char *start = xasprintf("{\"id\":\"%s\"", id);
+	const char *at = memmem(text, len, start, strlen(start)), *inner;
+	_cleanup_(json_decrefp) json_t *item = NULL, *meta = NULL;
+	const json_t *name;
 
-	if (!json_is_array(root))
+	/* Within a text the quotes would be escaped: what is found is an object. */
+	if (!at || is_too_deep(at, len - (size_t)(at - text)))
+		return at ? -EINVAL : -ENOENT;
+	item = json_loadb(at, len - (size_t)(at - text), JSON_DISABLE_EOF_CHECK, NULL);
+	if (!item)
 		return -EINVAL;
-	json_array_foreach(root, i, item)
-	{
-		_cleanup_(json_decrefp) json_t *meta = NULL;
-		const char *this = json_string_value(json_object_get(item, "id"));
-		const char *inner = json_string_value(json_object_get(item, "metadata"));
-		const json_t *name;
+	inner = json_string_value(json_object_get(item, "metadata"));
+	meta = inner ? load(inner, strlen(inner)) : NULL; /* JSON in a string */
+	name = json_array_get(json_object_get(item, "names"), 0);
+	ret->name = text_of(meta, "name") ?: xstrdup(json_string_value(name));
+	ret->image = text_of(meta, "image-name");
+	ret->image_id = text_of(item, "image");
+	return 0;
+}
 
-		if (!this || strcmp(this, id))
-			continue;
-		meta = inner ? load(inner, strlen(inner)) : NULL; /* JSON in a string */
-		name = json_array_get(json_object_get(item, "names"), 0);
-		ret->name = text_of(meta, "name") ?: xstrdup(json_string_value(name));
-		ret->image = text_of(meta, "image-name");
-		ret->image_id = text_of(item, "image");
-		return 0;
-	}
-	return -ENOENT;
+static void add_labels(struct labels *to, const json_t *object)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) if (json_is_string(value) &&
+							      to->n < MAX_LABELS)
+		labels_add(to, key, json_string_value(value));
+}
+
+int oci_parse_labels(const char *text, size_t len, struct labels *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	if (!json_is_object(root))
+		return -EINVAL;
+	add_labels(ret, root);
+	return 0;
+}
+
+void docker_container_done(struct docker_container *d)
+{
+	free(d->name);
+	free(d->image);
+	free(d->image_id);
+	free(d->ip);
+	labels_done(&d->labels);
+	*d = (struct docker_container){ 0 };
+}
+
+int oci_parse_docker(const char *text, size_t len, struct docker_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	const json_t *config = json_object_get(root, "Config");
+	const char *name = json_string_value(json_object_get(root, "Name"));
+
+	if (!name || !json_is_object(config))
+		return -EINVAL;
+	ret->name = xstrdup(*name == '/' ? name + 1 : name);
+	ret->image = text_of(config, "Image");
+	ret->image_id = text_of(root, "Image");
+	ret->ip = text_of(json_object_get(root, "NetworkSettings"), "IPAddress");
+	add_labels(&ret->labels, json_object_get(config, "Labels"));
+	return 0;
+}
+
+void libpod_container_done(struct libpod_container *p)
+{
+	free(p->name);
+	free(p->image);
+	free(p->image_id);
+	free(p->pod_id);
+	labels_done(&p->labels);
+	*p = (struct libpod_container){ 0 };
+}
+
+int oci_parse_libpod(const char *text, size_t len, struct libpod_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	if (!json_is_string(json_object_get(root, "Name")))
+		return -EINVAL;
+	ret->name = text_of(root, "Name");
+	ret->image = text_of(root, "ImageName");
+	ret->image_id = text_of(root, "Image");
+	ret->pod_id = text_of(root, "Pod");
+	add_labels(&ret->labels, json_object_get(json_object_get(root, "Config"), "Labels"));
+	return 0;
+}
+
+char *oci_parse_libpod_pod(const char *text, size_t len, struct labels *ret_labels)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+
+	add_labels(ret_labels, json_object_get(root, "Labels"));
+	return text_of(root, "Name");
 }

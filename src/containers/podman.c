@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Containers of Podman: run by runc or crun, whose state gives the bundle
- * ROOT/overlay-containers/ID/userdata; names and images are in containers.json beside it
- * (containers/storage).
+ * Containers of Podman: run by runc or crun below a conmon, which knows bundle and name. The bundle
+ * is ROOT/overlay-containers/ID/userdata; names and images are in containers.json beside it
+ * (containers/storage). A pod's name is the hostname of its infra container. Labels are in Podman's
+ * database, which is asked for through its API where that is served.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
+#include "containers/bundle.h"
+#include "containers/daemon.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
+#include "containers/kubernetes.h"
+#include "net/http1.h"
 
 #define DEFAULT_FOLDER "/var/lib/containers/storage/overlay-containers"
+#define DEADLINE_NS 10000000000ull
+
+/* ---- the disk -------------------------------------------------------------------- */
 
 /* "/ROOT/overlay-containers" of a bundle, as a new string; NULL: not one of Podman's. */
 static char *folder_of(const char *bundle, const char *id)
@@ -26,48 +36,162 @@ static char *folder_of(const char *bundle, const char *id)
 	return xstrndup(bundle, len - end_len);
 }
 
-static int read_names(const struct runtime_context *ctx, const char *folder, const char *file,
-		      const char *id, struct podman_container *ret)
-{
-	_cleanup_(freep) char *path = xasprintf("%s/%s", folder, file);
-	_cleanup_(buf_done) struct buf b = { .max = MAX_CONFIG_BYTES };
-	int r;
-
-	r = host_read(ctx->host_root, path, &b);
-	return r ?: oci_parse_podman(buf_cstr(&b), b.len, id, ret);
-}
-
-static bool resolve(const struct runtime_context *ctx, struct container *c)
+static int read_names(const struct runtime_context *ctx, const char *folder, const char *id,
+		      struct podman_container *ret)
 {
 	static const char *const files[] = {"containers.json", "volatile-containers.json"};
+	int r = -ENOENT;
+
+	for (size_t i = 0; r && i < array_size(files); i++) {
+		_cleanup_(freep) char *path = xasprintf("%s/%s", folder, files[i]);
+		_cleanup_(buf_done) struct buf b = {.max = MAX_CONFIG_BYTES};
+
+		r = host_read(ctx->host_root, path, &b);
+		r = r ?: oci_parse_podman(buf_cstr(&b), b.len, id, ret);
+	}
+	return r;
+}
+
+static void set_text(char **to, char *text)
+{
+	if (!text)
+		return;
+	free(*to);
+	*to = text;
+}
+
+static bool is_infra(const struct container *c)
+{
+	size_t len = c->name ? strlen(c->name) : 0;
+
+	return len > 6 && !strcmp(c->name + len - 6, "-infra") && !kubernetes_sandbox_id(c);
+}
+
+static void find_pod(const struct runtime_context *ctx, struct container *c, const char *folder)
+{
+	const char *infra = is_infra(c) ? c->id : kubernetes_sandbox_id(c);
+	_cleanup_(freep) char *bundle = NULL;
+
+	if (!infra || c->k8s_pod)
+		return;
+	c->sandbox = c->sandbox || infra == c->id;
+	bundle = xasprintf("%s/%s/userdata", folder, infra);
+	c->k8s_pod = bundle_hostname(ctx, bundle);
+}
+
+static bool resolve(const struct runtime_context *ctx, struct container *c,
+		    const struct clues *clues)
+{
 	_cleanup_(freep) char *guess = c->id ? NULL : identify_id(c->cgroup_path);
-	const char *id = c->id ?: guess;
+	const char *id = c->id ?: clues->parent.id ?: guess;
+	bool by_cgroup = str_equal(identify_runtime(c->cgroup_path), "podman");
 	_cleanup_(freep) char *folder = NULL;
 	struct podman_container p = {0};
-	size_t i = 0;
 
-	if (!id || (!c->bundle && !(c->cgroup_path && strstr(c->cgroup_path, "libpod-"))))
+	if (!id || (!c->bundle && !by_cgroup))
 		return false;
 	folder = c->bundle ? folder_of(c->bundle, id) : xstrdup(DEFAULT_FOLDER);
-	if (!folder)
-		return false;
-	while (i < array_size(files) && read_names(ctx, folder, files[i], id, &p))
-		i++;
-	if (i == array_size(files))
+	if (!folder || (read_names(ctx, folder, id, &p) && !clues->parent.name))
 		return false;
 	if (!c->id)
 		c->id = xstrdup(id);
-	free(c->runtime); /* what runs it for Podman */
-	c->runtime = xstrdup("podman");
-	free(c->name);
-	c->name = take(p.name);
-	free(c->image_name);
-	c->image_name = take(p.image);
-	free(c->image_id);
-	c->image_id = take(p.image_id);
+	set_text(&c->runtime, xstrdup("podman")); /* over what runs it for Podman */
+	set_text(&c->name, take(p.name) ?: xstrdup(clues->parent.name));
+	set_text(&c->image_name, take(p.image));
+	set_text(&c->image_id, take(p.image_id));
 	podman_container_done(&p);
+	bundle_read(ctx, c);
+	kubernetes_fill(c, &c->annotations);
+	find_pod(ctx, c, folder);
 	return true;
 }
 
-static const struct runtime podman = {"podman", 30, resolve, NULL};
+/* ---- the daemon ------------------------------------------------------------------ */
+
+static bool wants(const struct container *c)
+{
+	return str_equal(c->runtime, "podman");
+}
+
+static void answer(struct question *q, const struct err *err, unsigned int status, bool known)
+{
+	char text[32];
+
+	q->work = NULL;
+	if (!known && status != 404) {
+		snprintf(text, sizeof(text), status == 200 ? "not JSON" : "status %u", status);
+		daemon_failed(q->daemon, err ? err->text : text);
+	}
+	question_answer(q, known);
+}
+
+static void get(struct question *q, const char *what, const char *id, http1_fn *fn)
+{
+	_cleanup_(freep) char *path = xasprintf("/v4.0.0/libpod/%s/%s/json", what, id);
+	struct err err;
+	int fd = daemon_connect(q->daemon, &err);
+
+	if (fd < 0)
+		answer(q, &err, 0, false);
+	else
+		q->work = http1_get(q->daemon->reactor, fd, path, MAX_CONFIG_BYTES, DEADLINE_NS, fn,
+				    q);
+}
+
+static void on_pod(void *ctx, const struct err *err, unsigned int status, struct buf *body)
+{
+	struct question *q = ctx;
+	struct container *c = q->container;
+	struct labels labels = {0};
+
+	if (!err && status == 200) {
+		set_text(&c->k8s_pod, oci_parse_libpod_pod(buf_cstr(body), body->len, &labels));
+		kubernetes_set_labels(c, &labels);
+		labels_done(&labels);
+	}
+	answer(q, err, status, !err && status == 200);
+}
+
+static void on_container(void *ctx, const struct err *err, unsigned int status, struct buf *body)
+{
+	struct libpod_container p = {0};
+	struct question *q = ctx;
+	struct container *c = q->container;
+	bool known = !err && status == 200 && !oci_parse_libpod(buf_cstr(body), body->len, &p);
+
+	if (!known) {
+		answer(q, err, status, false);
+		return;
+	}
+	set_text(&c->name, take(p.name));
+	set_text(&c->image_name, take(p.image));
+	set_text(&c->image_id, take(p.image_id));
+	labels_done(&c->labels);
+	c->labels = labels_take(&p.labels);
+	if (p.pod_id)
+		get(q, "pods", p.pod_id, on_pod);
+	else
+		answer(q, NULL, status, true);
+	libpod_container_done(&p);
+}
+
+static void ask(struct daemon *d, struct question *q)
+{
+	get(q, "containers", q->container->id, on_container);
+}
+
+static void forget(struct daemon *d, struct question *q)
+{
+	q->work = http1_cancel(q->work);
+}
+
+static const char *const sockets[] = {"/run/podman/podman.sock", NULL};
+static const struct daemon_kind daemon_kind = {
+	.sockets = sockets,
+	.optional = true,
+	.wants = wants,
+	.ask = ask,
+	.forget = forget,
+};
+static const struct runtime podman = {"podman", 30, resolve, NULL, &daemon_kind};
 RUNTIME(&podman);

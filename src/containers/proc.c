@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -60,11 +62,11 @@ int proc_parse_stat(const char *text, size_t len, struct proc_stat *ret)
 	return 0;
 }
 
-int proc_parse_nspid(const char *text, size_t len, unsigned int *ret_levels, uint32_t *ret_pid)
+int proc_parse_nspid(const char *text, size_t len, struct proc_nspid *ret)
 {
 	static const char key[] = "\nNSpid:";
 	const char *end = text + len, *p = memmem(text, len, key, sizeof(key) - 1);
-	unsigned int levels = 0;
+	struct proc_nspid pids = { 0 };
 	uint64_t value = 0;
 
 	if (!p)
@@ -74,12 +76,13 @@ int proc_parse_nspid(const char *text, size_t len, unsigned int *ret_levels, uin
 		p++;
 		if (!number(&p, end, &value) || value > UINT32_MAX)
 			return -EINVAL;
-		levels++;
+		pids.levels++;
+		pids.above = pids.inner;
+		pids.inner = (uint32_t)value;
 	}
-	if (!levels || (p < end && *p != '\n'))
+	if (!pids.levels || (p < end && *p != '\n'))
 		return -EINVAL;
-	*ret_levels = levels;
-	*ret_pid = (uint32_t)value;
+	*ret = pids;
 	return 0;
 }
 
@@ -230,13 +233,13 @@ int proc_stat(int proc, uint32_t pid, struct proc_stat *ret)
 	return r ?: proc_parse_stat(buf_cstr(&b), b.len, ret);
 }
 
-int proc_nspid(int proc, uint32_t pid, unsigned int *ret_levels, uint32_t *ret_pid)
+int proc_nspid(int proc, uint32_t pid, struct proc_nspid *ret)
 {
 	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
 	int r;
 
 	r = read_file(proc, pid, "status", &b);
-	return r ?: proc_parse_nspid(buf_cstr(&b), b.len, ret_levels, ret_pid);
+	return r ?: proc_parse_nspid(buf_cstr(&b), b.len, ret);
 }
 
 int proc_cgroups(int proc, uint32_t pid, struct buf *b)
@@ -255,6 +258,29 @@ int proc_namespace(int proc, uint32_t pid, const char *name, uint64_t *ret)
 		return -errno;
 	link[n] = '\0';
 	return proc_parse_namespace(link, ret);
+}
+
+int proc_cmdline(int proc, uint32_t pid, struct buf *b)
+{
+	return read_file(proc, pid, "cmdline", b);
+}
+
+char *proc_cwd(int proc, uint32_t pid)
+{
+	char path[48], link[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%u/cwd", pid);
+	n = readlinkat(proc, path, link, sizeof(link));
+	return n > 0 && (size_t)n < sizeof(link) ? xstrndup(link, (size_t)n) : NULL;
+}
+
+uint64_t proc_boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 uint64_t proc_ticks_to_ns(uint64_t ticks)

@@ -22,11 +22,14 @@ struct proc_stat {
 /* /proc/PID/stat. -EINVAL: malformed. */
 int proc_parse_stat(const char *text, size_t len, struct proc_stat *ret);
 
-/*
- * The NSpid line of /proc/PID/status: in how many pid namespaces the process is, and its pid in the
- * innermost. -ENOENT: no such line; -EINVAL: malformed.
- */
-int proc_parse_nspid(const char *text, size_t len, unsigned int *ret_levels, uint32_t *ret_pid);
+struct proc_nspid {
+	unsigned int levels; /* in how many pid namespaces it is */
+	uint32_t inner;	     /* its pid in the innermost, */
+	uint32_t above;	     /* and in the one above that; 0: there is none */
+};
+
+/* The NSpid line of /proc/PID/status. -ENOENT: no such line; -EINVAL: malformed. */
+int proc_parse_nspid(const char *text, size_t len, struct proc_nspid *ret);
 
 /* Path of the cgroup v2 in /proc/PID/cgroup (NUL-terminated), as a new string; NULL: there is none.
  */
@@ -50,10 +53,17 @@ int proc_parse_namespace(const char *link, uint64_t *ret);
 /* ---- readers --------------------------------------------------------------------- */
 
 int proc_stat(int proc, uint32_t pid, struct proc_stat *ret);
-int proc_nspid(int proc, uint32_t pid, unsigned int *ret_levels, uint32_t *ret_pid);
+int proc_nspid(int proc, uint32_t pid, struct proc_nspid *ret);
 int proc_cgroups(int proc, uint32_t pid, struct buf *b); /* the file's text */
 int proc_namespace(int proc, uint32_t pid, const char *name,
 		   uint64_t *ret); /* "mnt", "net", "pid" */
+
+/* "cmdline": strings with their NUL, one after the other; empty for kernel threads. */
+int proc_cmdline(int proc, uint32_t pid, struct buf *b);
+/* Where the process is, as a new string; NULL: it cannot be told. */
+char *proc_cwd(int proc, uint32_t pid);
+
+uint64_t proc_boot_ns(void); /* CLOCK_BOOTTIME, by which processes' starts are told */
 
 /* Nanoseconds to and from the ticks of /proc/PID/stat. */
 uint64_t proc_ticks_to_ns(uint64_t ticks);

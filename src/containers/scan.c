@@ -21,8 +21,8 @@
 
 /* A process that may be a container's first. */
 struct candidate {
-	uint32_t pid;
-	bool sure;   /* first of a pid namespace; else a runtime named it */
+	uint32_t pid, ppid;
+	bool sure;   /* first of a pid namespace; else a runtime named it, or its cgroup's name */
 	bool shared; /* cgroup v2 does not tell it from its parent */
 	uint64_t mntns, start_ticks;
 	char *cgroup2, *cgroup1; /* paths; cgroup1 only if shared */
@@ -33,6 +33,9 @@ struct candidates {
 	struct containers *cs;
 	struct candidate *items;
 	size_t n, room;
+	/* The parent that was looked at last: many containers have the same. */
+	uint32_t ppid;
+	struct buf parents; /* its cgroups */
 };
 
 static void candidates_done(struct candidates *a)
@@ -42,6 +45,7 @@ static void candidates_done(struct candidates *a)
 		free(a->items[i].cgroup1);
 	}
 	free(a->items);
+	buf_done(&a->parents);
 }
 
 static size_t count_slashes(const char *path)
@@ -55,56 +59,63 @@ static size_t count_slashes(const char *path)
 
 /* ---- finding processes ----------------------------------------------------------- */
 
-/* Fills its cgroups. False: it is in its parent's, thus no container's first process. */
-static bool look_at_cgroups(int proc, struct candidate *c, uint32_t ppid)
+static const char *parents_cgroups(struct candidates *a, uint32_t ppid)
 {
-	_cleanup_(buf_done) struct buf own = { .max = MAX_PROC_FILE_BYTES },
-				       parents = { .max = MAX_PROC_FILE_BYTES };
+	if (a->ppid != ppid) {
+		buf_done(&a->parents);
+		buf_init(&a->parents, MAX_PROC_FILE_BYTES);
+		a->ppid = proc_cgroups(a->cs->proc_fd, ppid, &a->parents) ? 0 : ppid;
+	}
+	return a->ppid ? buf_cstr(&a->parents) : NULL;
+}
+
+/* Fills its cgroups. False: it is in its parent's, thus no container's first process. */
+static bool look_at_cgroups(struct candidates *a, struct candidate *c)
+{
+	_cleanup_(buf_done) struct buf own = {.max = MAX_PROC_FILE_BYTES};
+	const char *parents = parents_cgroups(a, c->ppid);
 	_cleanup_(freep) char *above = NULL;
 
-	if (proc_cgroups(proc, c->pid, &own) || proc_cgroups(proc, ppid, &parents))
-		return false;
-	if (!strcmp(buf_cstr(&own), buf_cstr(&parents)))
+	if (!parents || proc_cgroups(a->cs->proc_fd, c->pid, &own) ||
+	    !strcmp(buf_cstr(&own), parents))
 		return false;
 	c->cgroup2 = proc_parse_cgroup2(buf_cstr(&own));
-	above = proc_parse_cgroup2(buf_cstr(&parents));
+	above = proc_parse_cgroup2(parents);
 	c->shared = !c->cgroup2 || !strcmp(c->cgroup2, "/") || str_equal(c->cgroup2, above);
 	if (c->shared)
-		c->cgroup1 = proc_parse_cgroup1(buf_cstr(&own), buf_cstr(&parents));
+		c->cgroup1 = proc_parse_cgroup1(buf_cstr(&own), parents);
 	c->depth = count_slashes(c->cgroup2);
 	return true;
 }
 
-static void look_at(struct candidates *a, uint32_t pid, bool listed)
+/* listed: a runtime says so, of a process that began then (0: not told). */
+static void look_at(struct candidates *a, uint32_t pid, bool listed, uint64_t start_ticks)
 {
 	struct containers *cs = a->cs;
-	struct candidate c = { .pid = pid };
-	unsigned int levels;
+	struct candidate c = {.pid = pid};
+	struct proc_nspid pids;
 	struct proc_stat stat;
-	uint32_t inner;
 
-	if (proc_namespace(cs->proc_fd, pid, "mnt", &c.mntns) || c.mntns == cs->host_mntns)
+	if (proc_namespace(cs->proc_fd, pid, "mnt", &c.mntns) ||
+	    (c.mntns == cs->host_mntns && !listed) || a->n >= 2 * MAX_CONTAINERS)
 		return;
-	if (proc_nspid(cs->proc_fd, pid, &levels, &inner))
+	if (proc_nspid(cs->proc_fd, pid, &pids) || proc_stat(cs->proc_fd, pid, &stat) ||
+	    !stat.ppid || (start_ticks && start_ticks != stat.start_ticks))
 		return;
-	c.sure = levels > 1 && inner == 1;
-	if ((!c.sure && !listed) || a->n >= 2 * MAX_CONTAINERS)
-		return;
-	if (proc_stat(cs->proc_fd, pid, &stat) || !stat.ppid ||
-	    !look_at_cgroups(cs->proc_fd, &c, stat.ppid))
-		return;
+	c.sure = pids.levels > 1 && pids.inner == 1;
+	c.ppid = stat.ppid;
 	c.start_ticks = stat.start_ticks;
-	*grow(&a->items, &a->n, &a->room) = c;
+	if (look_at_cgroups(a, &c) && (c.sure || listed || identify_has_full_id(c.cgroup2))) {
+		*grow(&a->items, &a->n, &a->room) = c;
+		return;
+	}
+	free(c.cgroup1);
+	free(c.cgroup2);
 }
 
-static void look_at_listed(void *arg, uint32_t pid)
+static void look_at_listed(void *arg, uint32_t pid, uint64_t start_ticks)
 {
-	struct candidates *a = arg;
-
-	for (size_t i = 0; i < a->n; i++)
-		if (a->items[i].pid == pid)
-			return;
-	look_at(a, pid, true);
+	look_at(arg, pid, true, start_ticks);
 }
 
 static int compare_depth(const void *a, const void *b)
@@ -129,17 +140,8 @@ static void find_candidates(struct candidates *a)
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
 		    !parse_u64(entry->d_name, &pid))
-			look_at(a, (uint32_t)pid, false);
+			look_at(a, (uint32_t)pid, false, 0);
 	closedir(dir);
-	for_each_registered(ig_runtimes, r)
-		if ((*r)->list)
-			(*r)->list(&a->cs->context, look_at_listed, a);
-	/*
-	 * What lies in another container's cgroup is that container's: look at the outer ones
-	 * first.
-	 */
-	if (a->n)
-		qsort(a->items, a->n, sizeof(*a->items), compare_depth);
 }
 
 /* ---- cgroups --------------------------------------------------------------------- */
@@ -204,14 +206,26 @@ static void walk_children(struct containers *cs, struct entry *e)
 
 /* ---- making containers of them --------------------------------------------------- */
 
-/* Is its cgroup, or where that is shared its mount namespace, in the map of all containers? */
-static bool is_known(const struct containers *cs, struct container *c)
+/*
+ * Is its cgroup, or where that is shared its mount namespace, in the map of all containers? One
+ * that lies in another's cgroup is a container in it if it is surely one, and is told apart by a
+ * cgroup below the other's own.
+ */
+static bool is_known(struct containers *cs, struct container *c, bool sure)
 {
+	struct entry *e;
 	uint64_t value;
 
 	if (maps_lookup(cs, c->cgroup_id, &value)) {
-		if (value != G_BY_NAMESPACE)
-			return true;
+		if (value != G_BY_NAMESPACE) {
+			e = slots_entry(&cs->slots, value);
+			if (!e || !sure || c->by_namespace || e->container->pid == c->pid ||
+			    e->container->cgroup_id == c->cgroup_id)
+				return true;
+			container_set_outer(c, e->container);
+			cs->has_inner = true;
+			return false;
+		}
 		c->by_namespace = true;
 	}
 	return c->by_namespace && maps_lookup(cs, c->mntns | G_NAMESPACE_KEY, &value);
@@ -234,21 +248,50 @@ static struct container *make_container(struct containers *cs, const struct cand
 	return c;
 }
 
+/*
+ * A process of a container whose first process went into a cgroup below its own: systemd, say. The
+ * container's cgroup is the one that has the id for its name.
+ */
+static void find_top(struct containers *cs, struct container *c)
+{
+	_cleanup_(freep) char *top =
+		c->by_namespace || c->outer ? NULL : identify_top(c->cgroup_path);
+	uint64_t id = top ? cgroup_id(cs, top) : 0;
+
+	if (!id)
+		return;
+	c->cgroup_id = id;
+	free(c->cgroup_path);
+	c->cgroup_path = take(top);
+}
+
+void scan_rise(struct containers *cs, struct entry *e)
+{
+	struct container *c = e->container;
+	uint64_t id = c->by_namespace ? 0 : cgroup_id(cs, c->cgroup_path);
+	size_t last;
+
+	if (!id || id == c->cgroup_id || !maps_enter_child(cs, e, id))
+		return;
+	last = e->n_cgroups - 1;
+	e->cgroups[last] = e->cgroups[0];
+	e->cgroups[0] = c->cgroup_id = id;
+	walk_children(cs, e);
+}
+
 static void add(struct containers *cs, const struct candidate *from)
 {
 	_cleanup_(container_unrefp) struct container *c = make_container(cs, from);
 	struct entry *e;
-	uint64_t top;
 
-	if (!c || is_known(cs, c) || !entry_identify(cs, c, from->sure))
+	if (!c || is_known(cs, c, from->sure))
 		return;
-	/* Its first process may be in a cgroup below the container's own. */
-	top = c->by_namespace ? 0 : cgroup_id(cs, c->cgroup_path);
-	if (top)
-		c->cgroup_id = top;
+	find_top(cs, c);
 	if (!take_key(cs, &c->key))
 		return;
 	e = entry_new(cs, container_ref(c));
+	e->sure = from->sure;
+	e->ppid = from->ppid;
 	if (maps_enter(cs, e)) { /* the detector was faster */
 		entry_drop(cs, e);
 		return;
@@ -259,12 +302,21 @@ static void add(struct containers *cs, const struct candidate *from)
 		return;
 	}
 	walk_children(cs, e);
-	entry_publish(cs, e);
+	resolve_later(cs, e);
+}
+
+/* What lies in another container's cgroup is in that container: the outer ones come first. */
+static void add_all(struct candidates *a)
+{
+	if (a->n)
+		qsort(a->items, a->n, sizeof(*a->items), compare_depth);
+	for (size_t i = 0; i < a->n; i++)
+		add(a->cs, &a->items[i]);
 }
 
 void scan(struct containers *cs)
 {
-	_cleanup_(candidates_done) struct candidates a = { .cs = cs };
+	_cleanup_(candidates_done) struct candidates a = {.cs = cs};
 	struct entry *e, *next;
 
 	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
@@ -272,9 +324,18 @@ void scan(struct containers *cs)
 		if (container_runs(cs, e->container))
 			walk_children(cs, e);
 		else
-			entry_end(cs, e, clock_ns(CLOCK_BOOTTIME));
+			entry_end(cs, e, proc_boot_ns());
 	}
 	find_candidates(&a);
-	for (size_t i = 0; i < a.n; i++)
-		add(cs, &a.items[i]);
+	add_all(&a);
+	cs->want_list = true;
+}
+
+void scan_lists(struct containers *cs)
+{
+	_cleanup_(candidates_done) struct candidates a = {.cs = cs};
+
+	for_each_registered(ig_runtimes, r) if ((*r)->list)(*r)->list(&cs->context, look_at_listed,
+								      &a);
+	add_all(&a);
 }

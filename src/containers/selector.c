@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Selectors: lists of globs over a container's texts. */
+/* Selectors: lists of globs over a container's texts and labels, in three-valued logic. */
 #include "containers/selector.h"
 
 #include <string.h>
@@ -7,32 +7,138 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 #include "containers/container.h"
 
-/* A comma list: `words` is one allocation. A word that begins with `!` excludes. */
+struct word {
+	const char *text; /* a glob, or a key */
+	const char *glob; /* of a pair's value; NULL: the key alone */
+	bool exclude;
+};
+
+/* A comma list: the words' texts are in `texts`, one allocation. */
 struct list {
-	char **words;
+	char **texts;
+	struct word *words;
 	size_t n;
 };
 
+enum {
+	LIST_NAME,
+	LIST_ID,
+	LIST_IMAGE,
+	LIST_NAMESPACE,
+	LIST_POD,
+	LIST_ANNOTATIONS,
+	LIST_LABELS,
+	N_LISTS
+};
+
 struct selector {
-	struct list name, id, image, namespace_, pod;
-	struct list annotations, labels; /* words key=glob, or key alone */
+	struct list lists[N_LISTS];
+	bool sandboxes;
+	bool all; /* there is no list */
 };
 
 struct selector *selector_free(struct selector *s)
 {
 	if (!s)
 		return NULL;
-	free(s->name.words);
-	free(s->id.words);
-	free(s->image.words);
-	free(s->namespace_.words);
-	free(s->pod.words);
-	free(s->annotations.words);
-	free(s->labels.words);
+	for (size_t i = 0; i < N_LISTS; i++) {
+		free(s->lists[i].texts);
+		free(s->lists[i].words);
+	}
 	free(s);
 	return NULL;
+}
+
+/* ---- what lists are about ------------------------------------------------------------------ */
+
+static bool id_matches(const char *word, const char *id)
+{
+	/* Runtimes print 12 digits of an id: that, too, names it. */
+	return glob_matches(word, id) || (strlen(word) >= 12 && str_starts(id, word));
+}
+
+/* The id stands for a name that is not known. */
+static const char *name_of(const struct container *c)
+{
+	return c->resolved || !str_equal(c->name, c->id) ? c->name : NULL;
+}
+
+static const char *id_of(const struct container *c)
+{
+	return c->id;
+}
+
+static const char *image_of(const struct container *c)
+{
+	return c->image_name;
+}
+
+static const char *namespace_of(const struct container *c)
+{
+	return c->k8s_namespace;
+}
+
+static const char *pod_of(const struct container *c)
+{
+	return c->k8s_pod;
+}
+
+/* As long as the pod is not known, so are the labels that count. */
+static const struct labels *labels_of(const struct container *c)
+{
+	return c->resolved || c->k8s_pod ? container_labels(c) : NULL;
+}
+
+static const struct labels *annotations_of(const struct container *c)
+{
+	return &c->annotations;
+}
+
+/* Lists of texts have `text`, lists of pairs have `labels`. */
+static const struct {
+	const char *what;
+	size_t option;						   /* in struct selector_options */
+	const char *(*text)(const struct container *c);		   /* NULL: not known */
+	const struct labels *(*labels)(const struct container *c); /* the same, or empty */
+	bool (*matches)(const char *word, const char *text);
+} kinds[N_LISTS] = {
+#define OPTION(member) offsetof(struct selector_options, member)
+	[LIST_NAME] = {"container name", OPTION(container_name), name_of, NULL, glob_matches},
+	[LIST_ID] = {"container id", OPTION(container_id), id_of, NULL, id_matches},
+	[LIST_IMAGE] = {"image", OPTION(image), image_of, NULL, glob_matches},
+	[LIST_NAMESPACE] = {"namespace", OPTION(namespace_), namespace_of, NULL, glob_matches},
+	[LIST_POD] = {"pod", OPTION(pod), pod_of, NULL, glob_matches},
+	[LIST_ANNOTATIONS] = {"annotation", OPTION(annotations), NULL, annotations_of, NULL},
+	[LIST_LABELS] = {"label", OPTION(labels), NULL, labels_of, NULL},
+#undef OPTION
+};
+
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+/* key, !key, key=glob, key==glob, key!=glob, !key=glob. Cuts the text behind the key. */
+static int parse_pair(char *text, struct word *ret, const char *what, struct err *err)
+{
+	bool denied = *text == '!', unequal = false;
+	char *key = text + denied, *equals = strchr(key, '=');
+
+	if (equals) {
+		unequal = equals > key && equals[-1] == '!';
+		equals[unequal ? -1 : 0] = '\0';
+		ret->glob = equals + 1 + (equals[1] == '=');
+	}
+	ret->text = key;
+	ret->exclude = denied || unequal;
+	if (denied && unequal)
+		return err_set(err, -EINVAL, "%s '!%s!=…': one ! is enough", what, key);
+	if (strpbrk(key, " ()"))
+		return err_set(err, -EINVAL,
+			       "%s '%s': write key=value, key!=value, key or !key; values may be "
+			       "globs such as [ab]*",
+			       what, key);
+	return 0;
 }
 
 /* "" between commas is a slip that would select nothing or everything: it is refused. */
@@ -41,12 +147,23 @@ static int parse_list(struct list *l, const char *text, const char *what, bool p
 {
 	if (!text || !*text)
 		return 0;
-	l->n = split(text, ',', true, &l->words);
+	l->n = split(text, ',', true, &l->texts);
+	l->words = xnew_n(struct word, l->n);
 	for (size_t i = 0; i < l->n; i++) {
-		const char *word = l->words[i] + (*l->words[i] == '!');
+		struct word *word = &l->words[i];
+		char *start = l->texts[i];
+		int r = 0;
 
-		if (!*word || (pairs && *word == '='))
-			return err_set(err, -EINVAL, "%s '%s': empty word", what, text);
+		if (pairs) {
+			r = parse_pair(start + strspn(start, " "), word, what, err);
+		} else {
+			word->exclude = *start == '!';
+			word->text = start + word->exclude;
+		}
+		if (!r && !*word->text)
+			r = err_set(err, -EINVAL, "%s '%s': empty word", what, text);
+		if (r)
+			return r;
 	}
 	return 0;
 }
@@ -54,85 +171,123 @@ static int parse_list(struct list *l, const char *text, const char *what, bool p
 int selector_new(const struct selector_options *o, struct selector **ret, struct err *err)
 {
 	struct selector *s = xnew(struct selector);
-	int r;
 
-	r = parse_list(&s->name, o->container_name, "container name", false, err);
-	r = r ?: parse_list(&s->id, o->container_id, "container id", false, err);
-	r = r ?: parse_list(&s->image, o->image, "image", false, err);
-	r = r ?: parse_list(&s->namespace_, o->namespace_, "namespace", false, err);
-	r = r ?: parse_list(&s->pod, o->pod, "pod", false, err);
-	r = r ?: parse_list(&s->annotations, o->annotations, "annotation", true, err);
-	r = r ?: parse_list(&s->labels, o->labels, "label", true, err);
-	if (r) {
-		selector_free(s);
-		return r;
+	s->sandboxes = o->sandboxes;
+	s->all = true;
+	for (size_t i = 0; i < N_LISTS; i++) {
+		const char *text = *(const char *const *)((const char *)o + kinds[i].option);
+		int r = parse_list(&s->lists[i], text, kinds[i].what, kinds[i].labels, err);
+
+		if (r) {
+			selector_free(s);
+			return r;
+		}
+		s->all = s->all && !s->lists[i].n;
 	}
 	*ret = s;
 	return 0;
 }
 
-typedef bool word_fn(const char *word, const char *text);
+/* ---- deciding ------------------------------------------------------------------------------ */
 
-static bool id_matches(const char *word, const char *id)
+static enum selection either(enum selection a, enum selection b)
 {
-	/* Runtimes print 12 digits of an id: that, too, names it. */
-	return glob_matches(word, id) || (strlen(word) >= 12 && str_starts(id, word));
+	return a > b ? a : b;
 }
 
-/* One of the words that include, if there are any, and none of those that exclude. */
-static bool list_matches(const struct list *l, const char *text, word_fn *matches)
+static enum selection both(enum selection a, enum selection b)
 {
-	bool included = false, only_excludes = true;
+	return a < b ? a : b;
+}
+
+static enum selection not(enum selection a) { return SELECT_YES - a; }
+
+static enum selection known(bool holds)
+{
+	return holds ? SELECT_YES : SELECT_NO;
+}
+
+/* Whether what a word says is so; what is not known of a resolved container is not so. */
+static enum selection word_holds(size_t list, const struct word *word, const struct container *c)
+{
+	enum selection unknown = c->resolved ? SELECT_NO : SELECT_MAYBE;
+	const struct labels *labels;
+	const char *text;
+
+	if (kinds[list].text) {
+		text = kinds[list].text(c);
+		return text ? known(kinds[list].matches(word->text, text)) : unknown;
+	}
+	labels = kinds[list].labels(c);
+	if (!labels || !labels->n)
+		return unknown;
+	text = labels_get(labels, word->text);
+	return known(text && (!word->glob || glob_matches(word->glob, text)));
+}
+
+/* The words of a list that ask for something: one text, or all pairs. */
+static enum selection list_holds(const struct selector *s, size_t list, const struct container *c)
+{
+	const struct list *l = &s->lists[list];
+	enum selection any = SELECT_NO, all = SELECT_YES;
+	bool asks = false;
 
 	for (size_t i = 0; i < l->n; i++) {
-		bool exclude = *l->words[i] == '!';
-		bool holds = text && matches(l->words[i] + exclude, text);
+		enum selection holds;
 
-		if (exclude && holds)
-			return false;
-		only_excludes = only_excludes && exclude;
-		included = included || (!exclude && holds);
+		if (l->words[i].exclude)
+			continue;
+		asks = true;
+		holds = word_holds(list, &l->words[i], c);
+		any = either(any, holds);
+		all = both(all, holds);
 	}
-	return included || only_excludes;
+	return asks && kinds[list].text ? any : all;
 }
 
-static bool pair_holds(const char *word, const struct container_label *labels, size_t n)
+static enum selection excluded(const struct selector *s, const struct container *c)
 {
-	size_t key_len = strcspn(word, "=");
+	enum selection result = SELECT_NO;
 
-	for (size_t i = 0; i < n; i++)
-		if (!strncmp(labels[i].key, word, key_len) && !labels[i].key[key_len])
-			return !word[key_len] || glob_matches(word + key_len + 1, labels[i].value);
-	return false;
+	for (size_t list = 0; list < N_LISTS; list++)
+		for (size_t i = 0; i < s->lists[list].n; i++)
+			if (s->lists[list].words[i].exclude)
+				result = either(result,
+						word_holds(list, &s->lists[list].words[i], c));
+	return result;
 }
 
-/* Every pair must hold; one with `!` must not. */
-static bool pairs_match(const struct list *l, const struct container_label *labels, size_t n)
+/* Any container may turn out to be a sandbox as long as not all is known of it. */
+static enum selection sandbox_allowed(const struct selector *s, const struct container *c)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		const char *word = l->words[i];
-		bool exclude = *word == '!';
+	if (s->sandboxes || (c->resolved && !c->sandbox))
+		return SELECT_YES;
+	return c->sandbox ? SELECT_NO : SELECT_MAYBE;
+}
 
-		if (pair_holds(word + exclude, labels, n) == exclude)
-			return false;
+enum selection selector_decide(const struct selector *s, const struct container *c)
+{
+	enum selection asked = SELECT_NO, result = sandbox_allowed(s, c);
+
+	if (s->all)
+		return result;
+	for (; c; c = c->outer) {
+		enum selection all = SELECT_YES;
+
+		for (size_t list = 0; list < N_LISTS; list++)
+			all = both(all, list_holds(s, list, c));
+		asked = either(asked, all);
+		result = both(result, not(excluded(s, c)));
 	}
-	return true;
+	return both(result, asked);
 }
 
 bool selector_matches(const struct selector *s, const struct container *c)
 {
-	/* Labels are a pod's; containers that are in none have none. */
-	return list_matches(&s->name, c->name, glob_matches) &&
-	       list_matches(&s->id, c->id, id_matches) &&
-	       list_matches(&s->image, c->image_name, glob_matches) &&
-	       list_matches(&s->namespace_, c->k8s_namespace, glob_matches) &&
-	       list_matches(&s->pod, c->k8s_pod, glob_matches) &&
-	       pairs_match(&s->annotations, c->annotations, c->n_annotations) &&
-	       pairs_match(&s->labels, NULL, 0);
+	return selector_decide(s, c) != SELECT_NO;
 }
 
 bool selector_is_all(const struct selector *s)
 {
-	return !s->name.n && !s->id.n && !s->image.n && !s->namespace_.n && !s->pod.n &&
-	       !s->annotations.n && !s->labels.n;
+	return s->all;
 }

@@ -7,8 +7,28 @@
 
 #include "base/mem.h"
 
+static const char *read_labels(json_t *object, struct labels *ret)
+{
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object))
+		return "labels are no object";
+	if (json_object_size(object) > CONTAINER_MAX_LABELS)
+		return "too many labels";
+	json_object_foreach(object, key, value)
+	{
+		if (!json_is_string(value))
+			return "a label is not text";
+		/* No key comes twice in an object: labels_add() need not look. */
+		*grow(&ret->items, &ret->n, &ret->room) =
+			(struct label){xstrdup(key), xstrdup(json_string_value(value))};
+	}
+	return NULL;
+}
+
 /* NULL, or what is wrong. */
-static const char *read_member(const struct member *m, const json_t *value, struct container *c)
+static const char *read_member(const struct member *m, json_t *value, struct container *c)
 {
 	void *at = (char *)c + m->offset;
 	json_int_t n = json_integer_value(value);
@@ -34,28 +54,19 @@ static const char *read_member(const struct member *m, const json_t *value, stru
 			return "a truth value is none";
 		*(bool *)at = json_is_true(value);
 		return NULL;
+	case MEMBER_LABELS:
+		return read_labels(value, at);
 	}
 	return NULL;
 }
 
-static const char *read_annotations(json_t *object, struct container *c)
+/* The file tells only the name of the container around c: enough to select c by it. */
+static void make_outer(struct container *c)
 {
-	const char *key;
-	json_t *value;
+	_cleanup_(container_unrefp) struct container *outer = container_new();
 
-	if (!json_is_object(object))
-		return "annotations are no object";
-	if (json_object_size(object) > CONTAINER_MAX_ANNOTATIONS)
-		return "too many annotations";
-	c->annotations = xnew_n(struct container_label, json_object_size(object) + 1);
-	json_object_foreach(object, key, value)
-	{
-		if (!json_is_string(value))
-			return "an annotation is not text";
-		c->annotations[c->n_annotations++] =
-			(struct container_label){ xstrdup(key), xstrdup(json_string_value(value)) };
-	}
-	return NULL;
+	outer->name = xstrdup(c->outer_name);
+	container_set_outer(c, outer);
 }
 
 static void json_freep(json_t **j)
@@ -76,19 +87,19 @@ int container_from_json(const char *text, size_t len, struct container **ret,
 	}
 	c = container_new();
 	for (const struct member *m = container_members; m->name && !fault; m++) {
-		const json_t *value = json_object_get(root, m->name);
+		json_t *value = json_object_get(root, m->name);
 
 		if (value) /* members that we do not know are a later version's */
 			fault = read_member(m, value, c);
 	}
-	if (!fault && json_object_get(root, "annotations"))
-		fault = read_annotations(json_object_get(root, "annotations"), c);
 	if (fault) {
 		*ret_fault = fault;
 		return -EBADMSG;
 	}
 	if (!c->name)
 		c->name = xstrdup(c->id ?: "");
+	if (c->outer_name)
+		make_outer(c);
 	*ret = take(c);
 	return 0;
 }

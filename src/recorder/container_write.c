@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "columns/format.h"
+#include "columns/labels.h"
 
 const struct member container_members[] = {
 #define MEMBER(name, type, field)                             \
@@ -34,8 +35,17 @@ const struct member container_members[] = {
 	MEMBER("startedBoot", MEMBER_U64, started_boot_ns),
 	MEMBER("startedReal", MEMBER_U64, started_real_ns),
 	MEMBER("byNamespace", MEMBER_BOOL, by_namespace),
+	MEMBER("k8sPodIp", MEMBER_TEXT, k8s_pod_ip),
+	MEMBER("k8sHostNetwork", MEMBER_BOOL, k8s_hostnetwork),
+	MEMBER("outer", MEMBER_TEXT, outer_name),
+	MEMBER("sandbox", MEMBER_BOOL, sandbox),
+	MEMBER("resolved", MEMBER_BOOL, resolved),
+	/* What may be large comes last: it is left out where it does not fit. */
+	MEMBER("k8sLabels", MEMBER_LABELS, k8s_labels),
+	MEMBER("labels", MEMBER_LABELS, labels),
+	MEMBER("annotations", MEMBER_LABELS, annotations),
 #undef MEMBER
-	{ 0 },
+	{0},
 };
 
 static void add_name(struct buf *out, const char *name)
@@ -44,6 +54,22 @@ static void add_name(struct buf *out, const char *name)
 		buf_char(out, ',');
 	json_quote(out, name, strlen(name));
 	buf_char(out, ':');
+}
+
+static void add_labels(const char *name, const struct labels *labels, struct buf *out)
+{
+	struct buf object;
+
+	if (!labels->n || labels->n > CONTAINER_MAX_LABELS || out->failed ||
+	    out->max - out->len <= 64)
+		return;
+	buf_init(&object, out->max - out->len - 32);
+	labels_to_json(labels, &object);
+	if (!object.failed) {
+		add_name(out, name);
+		buf_add(out, object.data, object.len);
+	}
+	buf_done(&object);
 }
 
 static void add_member(const struct member *m, const struct container *c, struct buf *out)
@@ -68,30 +94,10 @@ static void add_member(const struct member *m, const struct container *c, struct
 		add_name(out, m->name);
 		buf_str(out, *(const bool *)at ? "true" : "false");
 		return;
-	}
-}
-
-static void add_annotations(const struct container *c, struct buf *out)
-{
-	struct buf object;
-
-	if (!c->n_annotations || c->n_annotations > CONTAINER_MAX_ANNOTATIONS)
+	case MEMBER_LABELS:
+		add_labels(m->name, at, out);
 		return;
-	buf_init(&object, out->max - out->len - 32);
-	for (size_t i = 0; i < c->n_annotations; i++) {
-		const struct container_label *a = &c->annotations[i];
-
-		buf_char(&object, i ? ',' : '{');
-		json_quote(&object, a->key, strlen(a->key));
-		buf_char(&object, ':');
-		json_quote(&object, a->value, strlen(a->value));
 	}
-	buf_char(&object, '}');
-	if (!object.failed) {
-		add_name(out, "annotations");
-		buf_add(out, object.data, object.len);
-	}
-	buf_done(&object);
 }
 
 void container_to_json(const struct container *c, struct buf *out)
@@ -99,7 +105,5 @@ void container_to_json(const struct container *c, struct buf *out)
 	buf_char(out, '{');
 	for (const struct member *m = container_members; m->name; m++)
 		add_member(m, c, out);
-	if (!out->failed && out->max - out->len > 64)
-		add_annotations(c, out);
 	buf_char(out, '}');
 }

@@ -36,8 +36,8 @@ int record_writer_source(struct record_writer *w, const struct schema *s,
 			 unsigned int kind /* enum source_kind */, unsigned int *ret_source,
 			 struct err *err);
 /*
- * row->part[PART_CONTAINER] is a struct container with its key, or NULL; it is written once, before
- * its first record.
+ * row->part[PART_CONTAINER] is a struct container with its key, or NULL; it is written before its
+ * first record, and again before the next one where its version has changed.
  */
 int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row);
 int record_writer_table_end(struct record_writer *w, unsigned int source, uint64_t boot_ns);
@@ -62,7 +62,8 @@ struct record_event {
 	struct schema *schema;	     /* RECORD_SOURCE: borrowed; has the container's fields */
 	unsigned int kind;	     /* RECORD_SOURCE: enum source_kind */
 	struct row row;		     /* RECORD_ROW: valid until the next call */
-	struct container *container; /* RECORD_ROW, RECORD_LOSS: borrowed, may be NULL */
+	struct container *container; /* RECORD_ROW, RECORD_LOSS: borrowed, may be NULL; has a
+					version of its own */
 	uint64_t count;		     /* RECORD_LOSS */
 	uint64_t boot_ns;	     /* RECORD_TABLE_END: when the table was taken */
 	struct record_totals totals; /* RECORD_TOTALS */

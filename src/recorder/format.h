@@ -49,7 +49,7 @@ struct source_head {
 #define ROW_MAX_BYTES 65536u	   /* one row */
 #define FILE_MAX_SOURCES 256u
 #define FILE_MAX_CONTAINER_BYTES (64u << 20) /* JSON of all containers known at a time */
-#define CONTAINER_MAX_ANNOTATIONS 4096u
+#define CONTAINER_MAX_LABELS 4096u	     /* in each of its sets */
 
 static inline uint32_t row_padded(uint32_t size)
 {
@@ -57,14 +57,14 @@ static inline uint32_t row_padded(uint32_t size)
 }
 
 /* The fields of struct container that a file holds; ends with an empty one. */
-enum member_type { MEMBER_TEXT, MEMBER_U64, MEMBER_U32, MEMBER_BOOL };
+enum member_type { MEMBER_TEXT, MEMBER_U64, MEMBER_U32, MEMBER_BOOL, MEMBER_LABELS };
 extern const struct member {
 	const char *name;
 	enum member_type type;
 	size_t offset;
 } container_members[];
 
-/* container_write.c, container_read.c. Annotations are left out where they do not fit out->max. */
+/* container_write.c, container_read.c. Sets of labels that do not fit out->max are left out. */
 void container_to_json(const struct container *c, struct buf *out);
 /* A new container, but without key. -EBADMSG with *ret_fault for what is not one. */
 int container_from_json(const char *text, size_t len, struct container **ret,

@@ -38,6 +38,7 @@ struct record_reader {
 	struct known_container *containers; /* by slot */
 	size_t n_containers;
 	uint64_t container_bytes;
+	uint64_t container_chunks;
 	uint64_t rows;
 	bool ended;
 	struct err fault; /* .code != 0: nothing more is read */
@@ -278,6 +279,7 @@ static int read_container(struct record_reader *r)
 				&c, &why) < 0)
 		return fault(r, r->chunk_start, "container 0x%" PRIx64 ": %s", key, why);
 	c->key = key;
+	c->version = ++r->container_chunks;
 	to = container_place(r, container_slot(key));
 	container_unref(to->container);
 	r->container_bytes += (uint64_t)r->head.length - to->json_bytes;
@@ -329,9 +331,9 @@ static int read_row(struct record_reader *r, struct record_event *ev)
 	r->rows++;
 	ev->source = head.source;
 	ev->container = c;
-	ev->row = (struct row){ .part = { at + sizeof(head), c },
-				.size = { head.size, c ? sizeof(*c) : 0 },
-				.container_version = head.key };
+	ev->row = (struct row){.part = {at + sizeof(head), c},
+			       .size = {head.size, c ? sizeof(*c) : 0},
+			       .container_version = c ? c->version : 0};
 	return RECORD_ROW;
 }
 

@@ -17,12 +17,17 @@
 #include "base/mem.h"
 #include "recorder/format.h"
 
+/* The container that was written last for a slot. */
+struct written {
+	uint64_t key, version;
+};
+
 struct record_writer {
 	int fd;
 	int error; /* the first one, -errno */
 	unsigned int n_sources;
 	uint64_t rows;
-	uint64_t *known; /* by slot: key of the container that was written last */
+	struct written *known; /* by slot */
 	size_t n_known;
 	size_t used; /* bytes of rows in `block` */
 	/* A chunk in the making: its head, rows, and room for the check sum. */
@@ -176,7 +181,7 @@ static int put_container(struct record_writer *w, const struct container *c)
 		memset(w->known + w->n_known, 0, (n - w->n_known) * sizeof(*w->known));
 		w->n_known = n;
 	}
-	w->known[slot] = c->key;
+	w->known[slot] = (struct written){c->key, c->version};
 	buf_init(&json, CHUNK_MAX_BYTES - sizeof(c->key));
 	container_to_json(c, &json);
 	r = put_other(w, CHUNK_CONTAINER, &c->key, sizeof(c->key), &json);
@@ -184,7 +189,7 @@ static int put_container(struct record_writer *w, const struct container *c)
 	return r;
 }
 
-/* The key that stands for c in the file, after c was described there. */
+/* The key that stands for c in the file, after c was described there as it is now. */
 static inline uint64_t container_known(struct record_writer *w, const struct container *c)
 {
 	uint32_t slot;
@@ -192,7 +197,8 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 	if (!c || !c->key)
 		return 0;
 	slot = container_slot(c->key);
-	if (slot >= w->n_known || w->known[slot] != c->key)
+	if (slot >= w->n_known || w->known[slot].key != c->key ||
+	    w->known[slot].version != c->version)
 		put_container(w, c);
 	return c->key;
 }

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "traces/hold.h"
 
 void account_init(struct account *a, size_t max_ended)
 {
-	*a = (struct account){ .max_ended = max_ended };
+	*a = (struct account){.max_ended = max_ended};
 }
 
 static void entry_free(struct account_entry *e)
@@ -16,6 +17,7 @@ static void entry_free(struct account_entry *e)
 	if (!e)
 		return;
 	container_unref(e->container);
+	hold_free(e->hold);
 	free(e);
 }
 
@@ -70,7 +72,7 @@ static struct totals raw_totals(const struct account_entry *e, struct gadget_cou
 		.seen = kernel.seen,
 		.delivered = e->delivered,
 		.discarded = e->discarded,
-		.lost = kernel.lost,
+		.lost = kernel.lost + e->lost_here,
 	};
 }
 
@@ -105,9 +107,11 @@ static uint64_t settle(struct totals *n)
 
 uint64_t account_new_loss(struct account_entry *e, struct gadget_counters kernel)
 {
-	uint64_t n = kernel.lost - e->lost_told;
+	uint64_t lost = kernel.lost + e->lost_here, n = lost - e->lost_told;
 
-	e->lost_told = kernel.lost;
+	if (e->hold) /* it is told when it is known to whom */
+		return 0;
+	e->lost_told = lost;
 	return e->wanted ? n : 0;
 }
 
@@ -116,7 +120,7 @@ uint64_t account_last_loss(struct account_entry *e, struct gadget_counters kerne
 	struct totals n = raw_totals(e, kernel);
 
 	settle(&n);
-	kernel.lost = n.lost;
+	kernel.lost = n.lost - e->lost_here;
 	return account_new_loss(e, kernel);
 }
 
@@ -171,14 +175,14 @@ void account_finish(struct account *a, uint32_t slot, struct gadget_counters ker
 	if (!e->container)
 		totals_add(&a->nameless, n);
 	else if (e->wanted || n.seen)
-		*push_ended(a) = (struct account_end){ take(e->container), n };
+		*push_ended(a) = (struct account_end){take(e->container), n};
 	a->by_slot[slot] = NULL;
 	entry_free(e);
 }
 
 void account_finish_slot(struct account *a, struct gadget_counters kernel, bool wanted)
 {
-	struct totals n = { .seen = kernel.seen };
+	struct totals n = {.seen = kernel.seen};
 
 	*(wanted ? &n.lost : &n.discarded) = n.seen; /* counted, and nothing came */
 	totals_add(&a->finished, n);
@@ -187,13 +191,13 @@ void account_finish_slot(struct account *a, struct gadget_counters kernel, bool 
 
 void account_finish_stray(struct account *a)
 {
-	totals_add(&a->nameless, finish(a, &a->stray, (struct gadget_counters){ 0 }));
-	a->stray = (struct account_entry){ 0 };
+	totals_add(&a->nameless, finish(a, &a->stray, (struct gadget_counters){0}));
+	a->stray = (struct account_entry){0};
 }
 
 void account_lost_nameless(struct account *a, uint64_t n)
 {
-	struct totals t = { .seen = n, .lost = n };
+	struct totals t = {.seen = n, .lost = n};
 
 	totals_add(&a->nameless, t);
 	totals_add(&a->finished, t);

@@ -10,7 +10,8 @@
  * was corrected. Its records are the host's; they are counted, too.
  *
  * seen = delivered + discarded + lost holds for every struct totals that leaves here about
- * something that has ended. `seen` and `lost` come from the kernel, the other two are counted here.
+ * something that has ended. `seen` and most of `lost` come from the kernel, the rest is counted
+ * here.
  * Where a broken program miscounts, account_finish() makes the difference part of the totals and
  * says so in `unaccounted`: 0 there is the proof that nothing went missing.
  */
@@ -28,9 +29,11 @@ struct account_entry {
 	uint64_t key;
 	struct container *container; /* a reference; NULL: the host, or not known */
 	bool wanted;		     /* its records go to the reader */
+	struct hold *hold;	     /* not NULL: whether it is wanted is not known yet */
 	bool ended;		     /* no longer among the selected ones */
 	uint64_t stray_until;	     /* of no container: boot clock when its records have come */
 	uint64_t delivered, discarded;
+	uint64_t lost_here; /* taken from the ring, and not kept */
 	uint64_t lost_told; /* what the reader's lost() was told already */
 	size_t held;	    /* records waiting in the sort window */
 };

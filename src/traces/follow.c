@@ -28,6 +28,7 @@ static void container_gone(struct trace *t, struct container *c)
 
 	if (!e)
 		return;
+	read_held(t, e);
 	if (e->wanted)
 		containers_map_remove(t->ts->containers, t->wanted_fd, c);
 	read_loss_of(t, e, true);
@@ -54,29 +55,87 @@ static void clear_slot(struct trace *t, uint32_t slot)
 		finish_entry(t, slot);
 }
 
-static void container_added(struct trace *t, struct container *c)
+/* The entry of a container that the tracer is told of; NULL: it has no place, or its own already.
+ */
+static struct account_entry *new_entry(struct trace *t, struct container *c)
 {
 	uint32_t slot = container_slot(c->key);
-	bool wanted = !t->selector || selector_matches(t->selector, c);
 	struct account_entry *e = account_find(&t->account, c->key);
 
 	if (slot >= MAX_SLOTS || (e && e->container))
-		return;
+		return NULL;
 	if (e) { /* its records came before its name */
 		e->container = container_ref(c);
-		e->wanted = wanted;
-	} else {
-		clear_slot(t, slot);
-		account_add(&t->account, c->key, c, wanted);
+		return e;
 	}
-	if (!wanted) {
+	clear_slot(t, slot);
+	return account_add(&t->account, c->key, c, true);
+}
+
+static bool is_selected(const struct trace *t, const struct container *c)
+{
+	return !t->selector || selector_matches(t->selector, c);
+}
+
+/* Its names are not known yet: it is wanted until they are, and its records are held. */
+static void container_found(struct trace *t, struct container *c)
+{
+	struct account_entry *e = new_entry(t, c);
+
+	if (!e)
+		return;
+	e->wanted = true;
+	e->hold = hold_new(&t->ts->hold_room);
+	containers_map_add(t->ts->containers, t->wanted_fd, c);
+}
+
+static void container_added(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e || !e->hold)
+		e = new_entry(t, c);
+	if (!e)
+		return;
+	t->ts->naming.containers++;
+	e->wanted = is_selected(t, c);
+	if (!e->wanted) {
 		containers_map_remove(t->ts->containers, t->wanted_fd, c);
+		read_held(t, e);
 		return;
 	}
 	containers_map_add(t->ts->containers, t->wanted_fd, c);
 	t->n_wanted++;
 	if (t->reader.container)
 		t->reader.container(t->reader.ctx, t, true, c);
+	read_held(t, e);
+}
+
+/* What it was wanted for, not knowing better, is known now. */
+static void container_changed(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e || !e->wanted || is_selected(t, c))
+		return;
+	e->wanted = false;
+	t->n_wanted -= !e->ended;
+	containers_map_remove(t->ts->containers, t->wanted_fd, c);
+	if (t->reader.container)
+		t->reader.container(t->reader.ctx, t, false, c);
+}
+
+/* It is none: what it did, the host did. */
+static void container_dropped(struct trace *t, struct container *c)
+{
+	struct account_entry *e = account_find(&t->account, c->key);
+
+	if (!e)
+		return;
+	e->container = container_unref(e->container);
+	e->wanted = t->host;
+	e->stray_until = t->ts->now + END_GRACE_NS;
+	read_held(t, e);
 }
 
 static void container_ended(struct trace *t, struct container *c)
@@ -94,16 +153,17 @@ void follow_event(void *ctx, enum container_event event, struct container *c)
 {
 	struct traces *ts = ctx;
 
-	for (size_t i = 0; i < ts->n_traces; i++) {
-		if (event == CONTAINER_ADDED)
-			container_added(ts->traces[i], c);
-		else
-			container_ended(ts->traces[i], c);
-	}
+	static void (*const react[])(struct trace * t, struct container * c) = {
+		[CONTAINER_FOUND] = container_found,	 [CONTAINER_ADDED] = container_added,
+		[CONTAINER_CHANGED] = container_changed, [CONTAINER_DROPPED] = container_dropped,
+		[CONTAINER_REMOVED] = container_ended,
+	};
+
+	for (size_t i = 0; i < ts->n_traces; i++)
+		react[event](ts->traces[i], c);
 	if (event == CONTAINER_REMOVED)
-		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) =
-			(struct ending){ container_ref(c),
-					 boot_now() + END_GRACE_NS + ts->window_ns };
+		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) = (struct ending){
+			container_ref(c), boot_now() + END_GRACE_NS + ts->window_ns};
 }
 
 /*
@@ -183,9 +243,7 @@ struct account_entry *follow_unknown(struct trace *t, uint64_t key)
 	if (slot == G_HOST || slot >= MAX_SLOTS || account_at(a, slot))
 		return &a->stray;
 	if (c) { /* it ended before this tracer came */
-		bool wanted = !t->selector || selector_matches(t->selector, c);
-
-		e = account_add(a, key, c, wanted);
+		e = account_add(a, key, c, is_selected(t, c));
 		e->ended = true;
 		return e;
 	}
@@ -196,7 +254,10 @@ struct account_entry *follow_unknown(struct trace *t, uint64_t key)
 
 static void add_known(void *ctx, struct container *c)
 {
-	container_added(ctx, c);
+	if (c->pending)
+		container_found(ctx, c);
+	else
+		container_added(ctx, c);
 }
 
 int follow_start(struct trace *t, struct err *err)

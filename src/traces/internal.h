@@ -7,6 +7,7 @@
 
 #include "containers/containers.h"
 #include "traces/account.h"
+#include "traces/hold.h"
 #include "traces/merge.h"
 #include "traces/traces.h"
 
@@ -60,12 +61,14 @@ struct traces {
 	size_t n_streams; /* tracer sources of all traces */
 	uint64_t window_ns;
 	struct merge *merge; /* NULL: no window */
+	struct hold_room hold_room;
+	struct naming naming;
 	struct ending *endings;
 	size_t n_endings, room_endings;
 	int epoll_fd, read_timer, loss_timer;
 	uint64_t eager_until; /* boot clock; 0: the read timer has its usual pace */
-	uint64_t now;	 /* boot clock at the start of this dispatch */
-	uint64_t newest; /* boot clock when a record newer than that was met */
+	uint64_t now;	      /* boot clock at the start of this dispatch */
+	uint64_t newest;      /* boot clock when a record newer than that was met */
 };
 
 uint64_t boot_now(void);
@@ -80,7 +83,8 @@ void follow_strays(struct trace *t);		    /* the same for keys of no container *
 
 /* read.c */
 void read_rings(struct traces *ts);
-void read_table(struct trace *t, unsigned int source); /* top: rows and end */
+void read_held(struct trace *t, struct account_entry *e); /* what was held of it goes its way */
+void read_table(struct trace *t, unsigned int source);	  /* top: rows and end */
 int read_snapshot(struct trace *t, unsigned int source, struct err *err);
 void read_loss(struct trace *t, bool last); /* tells the reader what is new */
 void read_loss_of(struct trace *t, struct account_entry *e, bool last);

@@ -124,7 +124,7 @@ void merge_push(struct merge *m, const struct merge_row *row, uint64_t now)
 	h->row.record = h->bytes;
 	memcpy(h->bytes, row->record, row->size);
 	m->bytes += bytes;
-	*grow(&m->heap, &m->n, &m->room) = (struct slot){ time, m->arrivals++, h };
+	*grow(&m->heap, &m->n, &m->room) = (struct slot){time, m->arrivals++, h};
 	sift_up(m->heap, m->n - 1);
 }
 

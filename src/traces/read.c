@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "columns/types.h"
 
 static uint64_t number_at(const void *record, uint32_t size, int offset)
@@ -27,10 +28,10 @@ static void deliver(struct trace *t, unsigned int source, struct account_entry *
 		    const void *record, uint32_t size, bool late)
 {
 	struct row row = {
-		.part = { [PART_RECORD] = record, [PART_CONTAINER] = e->container },
-		.size = { [PART_RECORD] = size,
-			  [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0 },
-		.container_version = e->container ? e->key : 0, /* it does not change any more */
+		.part = {[PART_RECORD] = record, [PART_CONTAINER] = e->container},
+		.size = {[PART_RECORD] = size,
+			 [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0},
+		.container_version = e->container ? e->container->version : 0,
 	};
 
 	if (e->wanted && t->reader.row(t->reader.ctx, t, source, &row, late))
@@ -39,21 +40,16 @@ static void deliver(struct trace *t, unsigned int source, struct account_entry *
 		e->discarded++;
 }
 
-static void on_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+static bool is_merged(const struct traces *ts)
 {
-	struct trace *t = ctx;
-	const struct trace_source *s = &t->sources[source];
-	struct account_entry *e = entry_of(t, s, record, size);
-
-	deliver(t, source, e, record, size, false);
+	return ts->merge && ts->n_streams > 1;
 }
 
-/* With the window: what nobody wants is not held. */
-static void on_merged_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+/* Into the sort window; what nobody wants is not held there. */
+static void merge(struct trace *t, unsigned int source, struct account_entry *e, const void *record,
+		  uint32_t size)
 {
-	struct trace *t = ctx;
 	const struct trace_source *s = &t->sources[source];
-	struct account_entry *e = entry_of(t, s, record, size);
 	struct merge_row row = {
 		.owner = t,
 		.tag = e,
@@ -73,6 +69,61 @@ static void on_merged_record(void *ctx, unsigned int source, const void *record,
 	merge_push(t->ts->merge, &row, t->ts->newest);
 }
 
+/* From the ring: what nobody can name yet waits for its container's name. */
+static void on_stream_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct trace *t = ctx;
+	struct account_entry *e = entry_of(t, &t->sources[source], record, size);
+
+	if (e->hold)
+		e->lost_here += !hold_push(e->hold, &(struct held_record){source, size, record},
+					   t->ts->now);
+	else if (is_merged(t->ts))
+		merge(t, source, e, record, size);
+	else
+		deliver(t, source, e, record, size, false);
+}
+
+/* From a table or a snapshot: they cannot wait, and go with what is known. */
+static void on_table_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct trace *t = ctx;
+
+	deliver(t, source, entry_of(t, &t->sources[source], record, size), record, size, false);
+}
+
+struct release {
+	struct trace *trace;
+	struct account_entry *entry;
+};
+
+static void release(void *ctx, const struct held_record *r)
+{
+	const struct release *to = ctx;
+
+	if (is_merged(to->trace->ts))
+		merge(to->trace, r->source, to->entry, r->record, r->size);
+	else
+		deliver(to->trace, r->source, to->entry, r->record, r->size, false);
+}
+
+void read_held(struct trace *t, struct account_entry *e)
+{
+	struct naming *naming = &t->ts->naming;
+	struct hold *h = take(e->hold);
+	uint64_t since = h ? hold_since(h) : 0, ns = since ? boot_now() - since : 0;
+
+	if (!since) {
+		hold_free(h);
+		return;
+	}
+	naming->waited_for++;
+	if (ns > naming->longest_ns)
+		naming->longest_ns = ns;
+	hold_release(h, release, &(struct release){t, e});
+	hold_free(h);
+}
+
 void read_release(void *ctx, const struct merge_row *row, bool late)
 {
 	struct account_entry *e = row->tag;
@@ -83,11 +134,8 @@ void read_release(void *ctx, const struct merge_row *row, bool late)
 
 void read_rings(struct traces *ts)
 {
-	bool merged = ts->merge && ts->n_streams > 1;
-
 	for (size_t i = 0; i < ts->n_traces; i++)
-		gadget_read(ts->traces[i]->gadget, 0, merged ? on_merged_record : on_record,
-			    ts->traces[i]);
+		gadget_read(ts->traces[i]->gadget, 0, on_stream_record, ts->traces[i]);
 	if (ts->merge)
 		merge_release(ts->merge, ts->now);
 }
@@ -96,14 +144,14 @@ void read_table(struct trace *t, unsigned int source)
 {
 	t->sources[source].taken = t->ts->now;
 	/* Rows that a failure leaves out were counted in the kernel: in the end they are lost. */
-	gadget_collect(t->gadget, source, on_record, t, NULL);
+	gadget_collect(t->gadget, source, on_table_record, t, NULL);
 	if (t->reader.table_end)
 		t->reader.table_end(t->reader.ctx, t, source);
 }
 
 int read_snapshot(struct trace *t, unsigned int source, struct err *err)
 {
-	int r = gadget_collect(t->gadget, source, on_record, t, err);
+	int r = gadget_collect(t->gadget, source, on_table_record, t, err);
 
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 /* The life of a trace collection and its tracers, its loop, and its totals. See traces.h. */
 #include "traces/internal.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -69,6 +70,8 @@ int traces_new(struct containers *cs, const struct traces_options *o, struct tra
 	ts->window_ns = o ? o->window_ns : 0;
 	ts->read_timer = ts->loss_timer = -1;
 	ts->now = boot_now();
+	ts->hold_room =
+		(struct hold_room){.max = MAX_UNNAMED_BYTES, .max_each = MAX_UNNAMED_BYTES_EACH};
 	ts->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (ts->epoll_fd < 0) {
 		int r = err_set(err, -errno, "making an epoll descriptor: %s", strerror(errno));
@@ -168,6 +171,17 @@ static int trace_load(struct trace *t, const struct trace_options *o, struct err
 	return gadget_load(t->gadget, &load, err);
 }
 
+/* A snapshot is taken once: it waits for the names that are still looked for. */
+static void wait_for_names(struct traces *ts)
+{
+	struct pollfd p = {.fd = containers_fd(ts->containers), .events = POLLIN};
+
+	while (containers_pending(ts->containers)) {
+		poll(&p, 1, 1000);
+		containers_dispatch(ts->containers);
+	}
+}
+
 static int trace_attach(struct trace *t, struct err *err)
 {
 	struct traces *ts = t->ts;
@@ -182,8 +196,10 @@ static int trace_attach(struct trace *t, struct err *err)
 
 		if (s->kind == SOURCE_TOP)
 			r = add_timer(ts, t->interval_ns, &s->timer_fd, err);
-		else if (s->kind == SOURCE_SNAPSHOT)
+		if (s->kind == SOURCE_SNAPSHOT) {
+			wait_for_names(ts);
 			r = read_snapshot(t, i, err);
+		}
 	}
 	return r;
 }
@@ -232,6 +248,11 @@ int traces_start(struct traces *ts, struct err *err)
 	ts->started = true;
 	ts->eager_until = boot_now() + EAGER_TIME_NS;
 	return 0;
+}
+
+struct naming traces_naming(const struct traces *ts)
+{
+	return ts->naming;
 }
 
 int traces_fd(const struct traces *ts)
@@ -299,6 +320,7 @@ void traces_stop(struct traces *ts)
 	ts->now = boot_now();
 	containers_dispatch(ts->containers);
 	read_rings(ts);
+	containers_give_up(ts->containers);
 	if (ts->merge)
 		merge_release_all(ts->merge);
 	for (size_t i = 0; i < ts->n_traces; i++)

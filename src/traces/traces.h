@@ -16,6 +16,11 @@
  * container collection may use its slot again. One trace collection should serve all tracers of a
  * container collection, since it decides when a container is forgotten.
  *
+ * Names: records of a container whose names are still being looked for are held, in their order,
+ * until they are known (containers.h); so the selector is asked once, about all that is known, and
+ * nothing of a container is lost to a name that came late. What is held is bounded; what is not
+ * kept for that is lost, and counted.
+ *
  * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
  * traces_stop() has returned; before, `seen` may be ahead by what is still in rings. Records of
  * a container that the selector does not want (it took a moment to say so) are discarded.
@@ -104,6 +109,14 @@ void trace_each_total(struct trace *t, void (*fn)(void *ctx, struct container *c
  * the totals as lost; what came but was not counted, as seen.
  */
 uint64_t trace_unaccounted(const struct trace *t);
+
+/* How often records waited for their container's name. */
+struct naming {
+	uint64_t containers; /* that tracers were told of */
+	uint64_t waited_for; /* of these, those of which records were held */
+	uint64_t longest_ns; /* that a container's first record was held */
+};
+struct naming traces_naming(const struct traces *ts);
 
 int traces_start(struct traces *ts, struct err *err); /* attaches all and reads snapshots */
 

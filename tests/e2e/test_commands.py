@@ -115,6 +115,8 @@ MISTAKES = {
     "help for no command": (["help", "rnu"], 2, "run"),
     "misspelt field": (["run", "trace_exec", "--fields", "proc.con"], 2, "did you mean 'proc.comm'?"),
     "misspelt field of a filter": (["run", "trace_exec", "--filter", "proc.com==x"], 2, "proc.comm"),
+    "misspelt set of labels": (["run", "trace_exec", "--filter", "k8s.podLables.app==x"], 2, "k8s.podLabels.app"),
+    "a selector's set": (["run", "trace_exec", "-l", "app in (a,b)"], 2, "write key=value"),
     "misspelt sort": (["run", "top_tcp", "--sort", "proc.pidd"], 2, "proc.pid"),
     "misspelt output": (["run", "trace_exec", "-o", "jsn"], 2, "did you mean 'json'?"),
     "no operator": (["run", "trace_exec", "--filter", "proc.comm"], 2, "proc.comm"),

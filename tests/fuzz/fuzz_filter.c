@@ -20,6 +20,7 @@ static void match_rows(const struct bound_filter *b)
 	struct row row;
 
 	open_fill(r);
+	c.labels = test_labels();
 	open_text(r, &r->event.args, "ls\0-l\0\xff\0", 8);
 	row = open_row(r, &c);
 	filter_match(b, &row);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "containers/cmdline.h"
 #include "containers/identify.h"
 #include "containers/proc.h"
 
@@ -31,6 +32,8 @@ static void fuzz_lines(char kind, char *text)
 		break;
 	case '5':
 		free(identify_id(text));
+		free(identify_top(text));
+		identify_runtime(text);
 		break;
 	}
 }
@@ -39,16 +42,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data + 1;
 	_cleanup_(freep) char *copy = NULL;
+	struct proc_nspid pids;
 	struct proc_stat stat;
-	unsigned int levels;
-	uint32_t pid;
+	struct cmdline line;
 
 	if (!size)
 		return 0;
 	if (data[0] == '0')
 		proc_parse_stat(text, size - 1, &stat);
 	if (data[0] == '1')
-		proc_parse_nspid(text, size - 1, &levels, &pid);
+		proc_parse_nspid(text, size - 1, &pids);
+	if (data[0] == '6' && cmdline_parse(text, size - 1, &line) && line.root)
+		free(xstrdup(line.root));
 	copy = xstrndup(text, size - 1);
 	fuzz_lines((char)data[0], copy);
 	return 0;

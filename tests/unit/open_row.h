@@ -39,6 +39,7 @@ struct test_container {
 	const char *name, *id, *image;
 	uint64_t cgroup_id;
 	uint32_t pid;
+	struct labels labels;
 };
 
 #define OPEN_FIELD(member, name_, kind_, type_, ...)                          \
@@ -91,6 +92,8 @@ static inline struct schema *open_schema(void)
 				.flags = FIELD_HIDDEN),
 		CONTAINER_FIELD(pid, "runtime.containerPid", KIND_UINT, .flags = FIELD_HIDDEN),
 		CONTAINER_FIELD(cgroup_id, "runtime.cgroupId", KIND_UINT, .flags = FIELD_HIDDEN),
+		CONTAINER_FIELD(labels, "k8s.podLabels", KIND_LABELS,
+				.flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY),
 	};
 	struct schema *s = schema_new("trace_open", "open", sizeof(struct open_event));
 	struct err err = {0};
@@ -120,6 +123,18 @@ static inline struct test_container test_container(void)
 		.cgroup_id = 8123,
 		.pid = 4711,
 	};
+}
+
+/* app.kubernetes.io/name=shop, tier=front, empty= */
+static inline struct labels test_labels(void)
+{
+	static struct label items[] = {
+		{"app.kubernetes.io/name", "shop"},
+		{"tier", "front"},
+		{"empty", ""},
+	};
+
+	return (struct labels){.items = items, .n = sizeof(items) / sizeof(*items)};
 }
 
 static inline void open_fill(struct open_record *r)

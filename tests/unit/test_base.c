@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/utf8.h"
 
 static void buf_keeps_its_maximum(void **state)
@@ -219,6 +221,29 @@ static void log_lines(void **state)
 	assert_int_equal(log_level_parse("loud", &level), -EINVAL);
 }
 
+static void statuses(void **state)
+{
+	assert_int_equal(status_exit_code(0), EXIT_OK);
+	assert_int_equal(status_exit_code(-ENOENT), EXIT_USAGE);
+	assert_int_equal(status_exit_code(-ETIMEDOUT), EXIT_FAILED);
+	assert_int_equal(status_exit_code(-EXDEV), EXIT_FAILED);
+	assert_int_equal(status_grpc(0), GRPC_OK);
+	assert_int_equal(status_grpc(-EPERM), GRPC_PERMISSION_DENIED);
+	assert_int_equal(status_grpc(-EXDEV), GRPC_UNKNOWN);
+	assert_int_equal(status_errno(GRPC_OK), 0);
+	assert_int_equal(status_errno(GRPC_UNKNOWN), -EIO);
+	/* What has an errno comes back from it, and each has a name of its own. */
+	for (unsigned int i = 0; i <= GRPC_UNAUTHENTICATED; i++) {
+		int err = status_errno((enum grpc_status)i);
+
+		if (err != -EIO)
+			assert_int_equal(status_grpc(err), i);
+		assert_int_equal(!strcmp(grpc_status_name(i), "UNKNOWN"), i == GRPC_UNKNOWN);
+	}
+	assert_string_equal(grpc_status_name(GRPC_UNAUTHENTICATED), "UNAUTHENTICATED");
+	assert_string_equal(grpc_status_name(GRPC_UNAUTHENTICATED + 1), "UNKNOWN");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +255,7 @@ int main(void)
 		cmocka_unit_test(widths),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(log_lines),
+		cmocka_unit_test(statuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

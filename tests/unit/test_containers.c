@@ -19,10 +19,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/json.h"
+#include "columns/labels.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
 #include "containers/proc.h"
+#include "containers/state.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
@@ -78,6 +81,17 @@ static void put_runc(const char *root, const char *path, const char *id, unsigne
 	put(root, path, text);
 }
 
+/* What identify() says of c below a host's root, with these state roots besides. */
+static bool known(const char *root, const char *const *roots, struct container *c)
+{
+	struct runtime_context ctx = { root, states_new(root, roots) };
+	const struct clues clues = { .pid = c->pid, .found_boot_ns = UINT64_MAX };
+	bool yes = identify(&ctx, c, &clues);
+
+	states_free(ctx.states);
+	return yes;
+}
+
 static struct container *process(unsigned int pid, unsigned int ticks, const char *cgroup)
 {
 	struct container *c = container_new();
@@ -118,13 +132,12 @@ static void test_id(void **state)
 
 static void test_runc(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/docker/" ID);
 
 	put_runc(*state, "/run/docker/runtime-runc/moby/" ID "/state.json", ID, 50, 700,
 		 "/sys/fs/cgroup/docker/" ID, "/b");
 	put(*state, "/run/runc/broken/state.json", "{");
-	assert_true(identify(&ctx, c));
+	assert_true(known(*state, NULL, c));
 	assert_string_equal(c->id, ID);
 	assert_string_equal(c->runtime, "docker");
 	assert_string_equal(c->bundle, "/b");
@@ -134,53 +147,48 @@ static void test_runc(void **state)
 
 static void test_not_by_reused_pid(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(50, 701, "/other");
 
 	put_runc(*state, "/run/runc/old/state.json", "old", 50, 700, "/sys/fs/cgroup/unified/old",
 		 "/b");
-	assert_false(identify(&ctx, c)); /* the same pid, but started later */
+	assert_false(known(*state, NULL, c)); /* the same pid, but started later */
 	assert_null(c->id);
 }
 
 static void test_by_cgroup(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(60, 900, "/x/c1/init.scope");
 	_cleanup_(container_unrefp) struct container *other = process(61, 900, "/c1/y");
 
 	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/sys/fs/cgroup/unified/x/c1",
 		 "/b");
-	assert_true(identify(&ctx, c));
+	assert_true(known(*state, NULL, c));
 	assert_string_equal(c->id, "c1");
 	assert_int_equal(c->pid, 50); /* the runtime knows its first process */
 	assert_string_equal(c->cgroup_path, "/x/c1");
-	assert_false(identify(&ctx, other)); /* only the end of the path is alike */
+	assert_false(known(*state, NULL, other)); /* only the end of the path is alike */
 }
 
 static void test_extra_root(void **state)
 {
 	static const char *const roots[] = {"/srv/runc", NULL};
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/whatever");
 
 	put_runc(*state, "/srv/runc/c9/state.json", "c9", 50, 700, "/sys/fs/cgroup/c9", "/b");
-	assert_false(identify(&ctx, c));
-	ctx.runc_roots = roots;
-	assert_true(identify(&ctx, c));
+	assert_false(known(*state, NULL, c));
+	assert_true(known(*state, roots, c));
 	assert_string_equal(c->id, "c9");
 }
 
 static void test_crun(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c = process(70, 800, "/c3");
 
 	put(*state, "/run/crun/c3/status",
 	    "{\"pid\":70,\"process-start-time\":800,\"cgroup-path\":\"/c3\",\"bundle\":\"/srv/"
 	    "c3\"}");
 	put(*state, "/srv/c3/config.json", "{\"annotations\":{\"team\":\"blue\"}}");
-	assert_true(identify(&ctx, c));
+	assert_true(known(*state, NULL, c));
 	assert_string_equal(c->runtime, "crun");
 	assert_string_equal(c->id, "c3");
 	assert_string_equal(container_annotation(c, "team"), "blue");
@@ -188,7 +196,6 @@ static void test_crun(void **state)
 
 static void test_podman(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
 	_cleanup_(container_unrefp) struct container *c =
 		process(50, 700, "/libpod_parent/libpod-" ID);
 	_cleanup_(container_unrefp) struct container *late = process(51, 900, "/libpod-" ID2);
@@ -200,7 +207,7 @@ static void test_podman(void **state)
 	put(*state, "/home/u/st/overlay-containers/volatile-containers.json",
 	    "[{\"id\":\"" ID "\",\"names\":[\"web\"],\"image\":\"84c8\",\"metadata\":"
 	    "\"{\\\"image-name\\\":\\\"localhost/web:1\\\",\\\"name\\\":\\\"web\\\"}\"}]");
-	assert_true(identify(&ctx, c));
+	assert_true(known(*state, NULL, c));
 	assert_string_equal(c->name, "web");
 	assert_string_equal(c->runtime, "podman");
 	assert_string_equal(c->image_name, "localhost/web:1");
@@ -208,30 +215,154 @@ static void test_podman(void **state)
 	/* runc's state is gone already: the cgroup's name leads to the usual storage. */
 	put(*state, "/var/lib/containers/storage/overlay-containers/containers.json",
 	    "[{\"id\":\"" ID2 "\",\"names\":[\"db\"]}]");
-	assert_true(identify(&ctx, late));
+	assert_true(known(*state, NULL, late));
 	assert_string_equal(late->name, "db");
 	assert_string_equal(late->id, ID2);
 }
 
-static void list_pid(void *arg, uint32_t pid)
+static void list_pid(void *arg, uint32_t pid, uint64_t start_ticks)
 {
-	*(uint32_t *)arg = pid;
+	assert_int_equal(start_ticks, 700);
+	*(uint32_t *)arg += pid;
+}
+
+static uint32_t sum_of_listed(struct runtime_context *ctx)
+{
+	uint32_t sum = 0;
+
+	for_each_registered(ig_runtimes, r)
+		if ((*r)->list)
+			(*r)->list(ctx, list_pid, &sum);
+	return sum;
 }
 
 static void test_list(void **state)
 {
-	struct runtime_context ctx = { .host_root = *state };
-	_cleanup_(freep) char *proc = xasprintf("%s/proc", (char *)*state);
-	uint32_t pid = 0;
+	struct runtime_context ctx = { *state, states_new(*state, NULL) };
+	_cleanup_(freep) char *gone = xasprintf("%s/run/runc/c1/state.json", (char *)*state);
 
 	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/c1", "/b");
 	put_runc(*state, "/run/runc/c2/state.json", "c2", 51, 700, "/c2", "/b");
-	put(*state, "/proc/50/stat", "50 (x) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 699 1\n");
-	put(*state, "/proc/51/stat", "51 (x) S 1 1 1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 700 1\n");
-	for_each_registered(ig_runtimes, r)
-		if (!strcmp((*r)->name, "runc"))
-			(*r)->list(&ctx, list_pid, &pid);
-	assert_int_equal(pid, 51); /* 50 is another process by now */
+	put(*state, "/run/crun/c3/status", "{\"pid\":7,\"process-start-time\":700}");
+	assert_int_equal(sum_of_listed(&ctx), 50 + 51 + 7);
+	unlink(gone); /* what was read once is not believed for ever */
+	put_runc(*state, "/run/runc/c2/state.json", "c2", 5200, 700, "/c2", "/b");
+	assert_int_equal(sum_of_listed(&ctx), 5200 + 7);
+	states_free(ctx.states);
+}
+
+/* A runtime with a root of its own is followed there. */
+static void test_learned_root(void **state)
+{
+	struct runtime_context ctx = { *state, states_new(*state, NULL) };
+	static const char args[] = "/usr/sbin/runc\0--log=x\0--root\0/odd/place\0run\0c5";
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/x");
+	struct clues clues = { .pid = 50 };
+	struct cmdline line;
+
+	put_runc(*state, "/odd/place/c5/state.json", "c5", 50, 700, "/sys/fs/cgroup/c5", "/b");
+	assert_false(identify(&ctx, c, &clues));
+	assert_true(cmdline_parse(args, sizeof(args), &line));
+	assert_string_equal(line.root, "/odd/place");
+	states_learn(ctx.states, line.root);
+	clues.found_boot_ns = UINT64_MAX;
+	assert_true(identify(&ctx, c, &clues));
+	assert_string_equal(c->id, "c5");
+	states_free(ctx.states);
+}
+
+static void test_cmdline(void **state)
+{
+	static const char shim[] = "/usr/bin/containerd-shim-runc-v2\0-namespace\0k8s.io\0-id\0abc\0"
+				   "-address\0/run/c.sock";
+	static const char conmon[] = "conmon\0--api-version\0" "1\0-c\0ID\0-n\0web\0-b\0/b/ID/userdata";
+	static const char cut[] = {'r', 'u', 'n', 'c', 0, '-', '-', 'r', 'o', 'o', 't', 0, '/', 'a'};
+	struct cmdline line;
+
+	assert_true(cmdline_parse(shim, sizeof(shim), &line));
+	assert_string_equal(line.namespace_, "k8s.io");
+	assert_string_equal(line.id, "abc");
+	assert_string_equal(line.address, "/run/c.sock");
+	assert_true(cmdline_parse(conmon, sizeof(conmon), &line));
+	assert_string_equal(line.name, "web");
+	assert_string_equal(line.bundle, "/b/ID/userdata");
+	assert_true(cmdline_parse(cut, sizeof(cut), &line));
+	assert_null(line.root); /* its end is missing: it may be another */
+	assert_false(cmdline_parse("bash\0--root\0/x", 14, &line));
+	assert_false(cmdline_parse("", 0, &line));
+}
+
+/* A containerd's container that no state of an OCI runtime tells of: by its bundle. */
+static void test_containerd_bundle(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/kubepods/podU/" ID);
+
+	put(*state, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/init.pid", "50");
+	put(*state, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+	    "{\"annotations\":{\"io.kubernetes.cri.container-name\":\"web\","
+	    "\"io.kubernetes.cri.container-type\":\"container\","
+	    "\"io.kubernetes.cri.image-name\":\"img:2\",\"io.kubernetes.cri.sandbox-id\":\"s\","
+	    "\"io.kubernetes.cri.sandbox-name\":\"pod-1\","
+	    "\"io.kubernetes.cri.sandbox-namespace\":\"prod\","
+	    "\"io.kubernetes.cri.sandbox-uid\":\"u-1\"}}");
+	assert_true(known(*state, NULL, c));
+	assert_string_equal(c->runtime, "containerd");
+	assert_string_equal(c->name, "web");
+	assert_string_equal(c->k8s_container, "web");
+	assert_string_equal(c->k8s_pod, "pod-1");
+	assert_string_equal(c->k8s_namespace, "prod");
+	assert_string_equal(c->k8s_pod_uid, "u-1");
+	assert_string_equal(c->image_name, "img:2");
+	assert_false(c->sandbox);
+}
+
+/* CRI-O, from bundles as it writes them: pod labels stand in the sandbox's. */
+static void test_crio(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/kubepods/crio-" ID);
+
+	put(*state, "/run/crun/" ID "/status",
+	    "{\"pid\":50,\"process-start-time\":700,\"bundle\":"
+	    "\"/run/containers/storage/overlay-containers/" ID "/userdata\"}");
+	put(*state, "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
+	    "{\"annotations\":{\"io.container.manager\":\"cri-o\","
+	    "\"io.kubernetes.container.name\":\"app\","
+	    "\"io.kubernetes.cri-o.ContainerType\":\"container\","
+	    "\"io.kubernetes.cri-o.ImageName\":\"quay.io/app:1\","
+	    "\"io.kubernetes.cri-o.ImageRef\":\"5f1d\","
+	    "\"io.kubernetes.cri-o.SandboxID\":\"" ID2 "\","
+	    "\"io.kubernetes.pod.name\":\"p\",\"io.kubernetes.pod.namespace\":\"ns\","
+	    "\"io.kubernetes.pod.uid\":\"u\"}}");
+	put(*state, "/run/containers/storage/overlay-containers/" ID2 "/userdata/config.json",
+	    "{\"annotations\":{\"io.kubernetes.cri-o.IP.0\":\"10.0.0.7\","
+	    "\"io.kubernetes.cri-o.Labels\":\"{\\\"app\\\":\\\"web\\\","
+	    "\\\"io.kubernetes.pod.name\\\":\\\"p\\\"}\"}}");
+	assert_true(known(*state, NULL, c));
+	assert_string_equal(c->runtime, "cri-o");
+	assert_string_equal(c->name, "app");
+	assert_string_equal(c->k8s_pod, "p");
+	assert_string_equal(c->k8s_pod_ip, "10.0.0.7");
+	assert_string_equal(c->image_name, "quay.io/app:1");
+	assert_string_equal(c->image_id, "5f1d");
+	assert_int_equal(c->k8s_labels.n, 1);
+	assert_string_equal(labels_get(&c->k8s_labels, "app"), "web");
+}
+
+static void test_docker(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/docker/" ID);
+
+	put(*state, "/var/lib/docker/containers/" ID "/config.v2.json",
+	    "{\"Name\":\"/db\",\"Image\":\"sha256:77\",\"Config\":{\"Image\":\"db:3\","
+	    "\"Labels\":{\"team\":\"blue\"}}}");
+	assert_true(known(*state, NULL, c));
+	assert_string_equal(c->runtime, "docker");
+	assert_string_equal(c->id, ID);
+	assert_string_equal(c->name, "db");
+	assert_string_equal(c->image_name, "db:3");
+	assert_string_equal(c->image_id, "sha256:77");
+	assert_string_equal(labels_get(&c->labels, "team"), "blue");
+	assert_null(c->k8s_pod);
 }
 
 /* ---- the host's files ------------------------------------------------------------ */
@@ -307,6 +438,49 @@ static void test_fields(void **state)
 	schema_unref(s);
 }
 
+static void test_contents(void **state)
+{
+	static const char json[] =
+		"{\"k8s\":{\"podName\":\"shop-1\",\"podLabels\":{\"app\":\"web\"},\"hostnetwork\":"
+		"true,"
+		"\"podIP\":\"10.1.0.7\"},\"runtime\":{\"containerLabels\":{\"own\":\"1\"},"
+		"\"outerContainer\":\"node\",\"resolved\":false}}";
+	static const char *const names[] = {
+		"k8s.podName",	    "k8s.podLabels",	       "k8s.hostnetwork",
+		"k8s.podIP",	    "runtime.containerLabels", "runtime.outerContainer",
+		"runtime.resolved",
+	};
+	_cleanup_(container_unrefp) struct container *c = container_new(), *outer = container_new();
+	_cleanup_(buf_done) struct buf out = {.max = 4096};
+	struct row row = {.part = {NULL, c}, .size = {0, sizeof(*c)}};
+	struct schema *s = schema_new(NULL, "x", 0);
+	struct json_plan *plan;
+	bool json_of[128] = {0};
+	const struct selection selected = {.json = json_of};
+
+	outer->name = xstrdup("node");
+	container_set_outer(c, outer);
+	assert_true(c->resolved);
+	c->resolved = false;
+	c->k8s_hostnetwork = true;
+	c->k8s_pod_ip = xstrdup("10.1.0.7");
+	labels_add(&c->labels, "own", "1");
+	labels_add(&c->k8s_labels, "app", "web");
+	assert_ptr_equal(container_labels(c), &c->labels);
+	c->k8s_pod = xstrdup("shop-1");
+	assert_ptr_equal(container_labels(c), &c->k8s_labels);
+
+	assert_int_equal(container_add_fields(s, NULL), 0);
+	assert_int_equal(schema_finish(s, NULL), 0);
+	for (size_t i = 0; i < array_size(names); i++)
+		json_of[schema_field(s, names[i]) - s->fields] = true;
+	plan = json_plan_new(s, &selected, "", NULL);
+	assert_true(json_plan_row(plan, &row, false, &out));
+	assert_string_equal(buf_cstr(&out), json);
+	json_plan_free(plan);
+	schema_unref(s);
+}
+
 int main(void)
 {
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -319,10 +493,16 @@ int main(void)
 		IN_ROOT(test_crun),
 		IN_ROOT(test_podman),
 		IN_ROOT(test_list),
+		IN_ROOT(test_learned_root),
+		cmocka_unit_test(test_cmdline),
+		IN_ROOT(test_containerd_bundle),
+		IN_ROOT(test_crio),
+		IN_ROOT(test_docker),
 		IN_ROOT(test_stays_in_root),
 		IN_ROOT(test_pipe_in_place_of_file),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_contents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,14 +204,25 @@ static void on_event(void *ctx, enum container_event event, struct container *c)
 	if (s->prefix ? !c->cgroup_path || strncmp(c->cgroup_path, s->prefix, strlen(s->prefix))
 		      : c->pid != s->pid)
 		return;
-	if (event == CONTAINER_REMOVED) {
+	if (event == CONTAINER_REMOVED)
 		s->removed++;
+	if (event == CONTAINER_FOUND || event == CONTAINER_ADDED)
+		containers_map_add(f->cs, f->wanted, c);
+	if (event != CONTAINER_ADDED)
 		return;
-	}
 	s->added++;
 	container_unref(s->container);
 	s->container = container_ref(c);
-	containers_map_add(f->cs, f->wanted, c);
+}
+
+/* Until all names are known. */
+static void settle(struct fixture *f)
+{
+	struct pollfd p = { .fd = containers_fd(f->cs), .events = POLLIN };
+
+	do {
+		containers_dispatch(f->cs);
+	} while (containers_pending(f->cs) && poll(&p, 1, 5000) >= 0);
 }
 
 static struct fixture *fixture_new(const char *const *runc_roots, const char *prefix)
@@ -229,6 +241,7 @@ static struct fixture *fixture_new(const char *const *runc_roots, const char *pr
 	containers_subscribe(f->cs, on_event, f);
 	if (containers_start(f->cs, &err))
 		fail_msg("%s", err.text);
+	settle(f);
 	return f;
 }
 
@@ -435,6 +448,85 @@ static void test_host_pid(void **state)
 	rmdir(root);
 }
 
+/* A runtime runs in a container, and its container in a cgroup below: the inner one is another. */
+static void test_inner(void **state)
+{
+	_cleanup_(freep) char *name = cgroup_name("outer"), *inner = xasprintf("%s/inner", name),
+			      *deep = xasprintf("%s/deep", inner);
+	struct fixture *f = fixture_new(NULL, name);
+	uint64_t id = make_cgroup(name), id_inner, id_deep, value, key;
+	struct made m = { .cgroup = name, .namespaces = CONTAINER };
+	struct made n = { .cgroup = inner, .namespaces = CONTAINER };
+
+	start(&m);
+	containers_dispatch(f->cs);
+	key = f->seen.container->key;
+	id_inner = make_cgroup(inner);
+	start(&n);
+	assert_int_equal(bpf_map_lookup_elem(f->wanted, &id_inner, &value), 0);
+	assert_true(value != key);
+	containers_dispatch(f->cs);
+	assert_int_equal(f->seen.added, 2);
+	assert_int_equal(f->seen.container->key, value);
+	assert_int_equal(f->seen.container->pid, n.pid);
+	assert_int_equal(f->seen.container->outer->key, key);
+	id_deep = make_cgroup(deep);
+	assert_int_equal(bpf_map_lookup_elem(f->wanted, &id_deep, &value), 0);
+	assert_int_equal(value, f->seen.container->key);
+	/* The outer one chosen anew does not take the inner one's cgroup. */
+	containers_dispatch(f->cs);
+	containers_map_add(f->cs, f->wanted, f->seen.container->outer);
+	assert_int_equal(bpf_map_lookup_elem(f->wanted, &id_inner, &value), 0);
+	assert_int_equal(value, f->seen.container->key);
+	assert_true(has(f->wanted, id));
+	fixture_free(f);
+
+	f = fixture_new(NULL, name); /* both are found running */
+	assert_int_equal(f->seen.added, 2);
+	assert_int_equal(f->seen.container->pid, n.pid);
+	assert_int_equal(f->seen.container->outer->pid, m.pid);
+	assert_int_equal(bpf_map_lookup_elem(f->wanted, &id_deep, &value), 0);
+	assert_int_equal(value, f->seen.container->key);
+	end(&n);
+	end(&m);
+	containers_dispatch(f->cs);
+	assert_int_equal(f->seen.removed, 2);
+	remove_cgroup(deep);
+	remove_cgroup(inner);
+	remove_cgroup(name);
+	fixture_free(f);
+}
+
+/* With all namespaces of the host: a container because it was a runtime that made the cgroup. */
+static void test_host_namespaces(void **state)
+{
+	_cleanup_(freep) char *name = cgroup_name("hostall"), *other = cgroup_name("service");
+	struct fixture *f = fixture_new(NULL, name);
+	struct made m = { .cgroup = name }, n = { .cgroup = other };
+	uint64_t id, id_other;
+	char comm[16];
+
+	prctl(PR_GET_NAME, comm);
+	id_other = make_cgroup(other);
+	prctl(PR_SET_NAME, "runc");
+	id = make_cgroup(name);
+	prctl(PR_SET_NAME, comm);
+	start(&n);
+	start(&m);
+	assert_true(has(f->wanted, id));
+	assert_false(has(f->wanted, id_other));
+	containers_dispatch(f->cs);
+	assert_int_equal(f->seen.added, 1);
+	assert_string_equal(f->seen.container->name, name + 1);
+	end(&m);
+	end(&n);
+	containers_dispatch(f->cs);
+	assert_int_equal(f->seen.removed, 1);
+	remove_cgroup(name);
+	remove_cgroup(other);
+	fixture_free(f);
+}
+
 /* More containers start than there are keys: the host side looks for itself. */
 static void test_no_keys(void **state)
 {
@@ -449,7 +541,7 @@ static void test_no_keys(void **state)
 	f->cs->slots.waiting = 0;
 	start(&m);
 	assert_false(has(f->wanted, id));
-	containers_dispatch(f->cs);
+	settle(f);
 	assert_int_equal(f->seen.added, 1);
 	assert_true(has(f->wanted, id));
 	start(&n); /* there are keys again */
@@ -532,6 +624,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_shared_cgroup), cmocka_unit_test(test_no_cgroup),
 		cmocka_unit_test(test_host_pid),      cmocka_unit_test(test_no_keys),
 		cmocka_unit_test(test_tracers_leave), cmocka_unit_test(test_quick),
+		cmocka_unit_test(test_inner),	      cmocka_unit_test(test_host_namespaces),
 	};
 
 	if (argc > 1)

@@ -24,6 +24,7 @@ static int setup(void **state)
 {
 	schema = open_schema();
 	container = test_container();
+	container.labels = test_labels();
 	open_fill(&record);
 	record.event.error = 2;
 	record.event.latency = 10000000;
@@ -122,6 +123,27 @@ static void conditions(void **state)
 		{"path!=,fd==5", true},
 		{"path~^(/[[:alnum:]_-]+){3}/lib[a-z]+\\.so(\\.[0-9]+)*$", true},
 		{"path~[]]|[^]/]*libc", true},
+		{"k8s.podLabels.tier==front", true},
+		{"k8s.podLabels.tier!=front", false},
+		{"k8s.podLabels.tier==back", false},
+		{"podLabels.tier~^fr", true},
+		{"podlabels.tier!~^fr", false},
+		{"podLabels.Tier==front", false}, /* a key's letters count */
+		{"k8s.podLabels.app.kubernetes.io/name==shop", true},
+		{" podLabels.app.kubernetes.io/name == shop ", true},
+		{"k8s.podLabels.app.kubernetes.io==shop", false},
+		{"podLabels.empty==", true},
+		{"podLabels.absent==", true}, /* the same as empty */
+		{"podLabels.absent!=web", true},
+		{"podLabels.absent!~.", true},
+		{"podLabels.absent~.", false},
+		{"podLabels.tier>f,podLabels.tier<g", true},
+		{"k8s.podLabels~tier", true},
+		{"k8s.podLabels~(^|\\,)tier=front(\\,|$)", true},
+		{"podLabels==app.kubernetes.io/name=shop\\,tier=front\\,empty=", true},
+		{"podLabels!=", true},
+		{"trace_open:podLabels.tier==front", true},
+		{"trace_exec:podLabels.tier==back", true},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++)
@@ -138,6 +160,10 @@ static void absent_values(void **state)
 	assert_true(matches("runtime.containerName==", &nameless));
 	assert_false(matches("runtime.containerPid>=0", NULL));
 	assert_true(matches("runtime.containerPid!=1", NULL));
+	assert_false(matches("podLabels.tier==front", NULL));
+	assert_true(matches("podLabels.tier!=front", NULL));
+	assert_true(matches("podLabels==", &nameless));
+	assert_true(matches("podLabels==,podLabels.tier==", NULL));
 }
 
 /* A time that is 0 is shown as nothing: it is before no date and after none. */
@@ -194,6 +220,10 @@ static void errors(void **state)
 	expect_error("path~(((((((((((a+)+)+)+)+)+)+)+)+)+)+)+", -EINVAL, "repeats too much");
 	expect_error("proc==1", -EINVAL, "group");
 	expect_error("container==1", -ENOENT, "no field");
+	expect_error("podLables.app==web", -ENOENT, "did you mean 'podLabels.app'");
+	expect_error("k8s.podLabels.==web", -ENOENT, "did you mean 'k8s.podLabels'");
+	expect_error("podLabels.app=web", -EINVAL, "write ==");
+	expect_error("podLabels.app~(", -EINVAL, "no regular expression");
 }
 
 static void hostile_texts(void **state)
@@ -252,6 +282,15 @@ static void schemas_that_lack_a_field(void **state)
 	assert_int_equal(filter_parse("pid==7,open:path~x", &f, NULL), 0);
 	assert_int_equal(filter_bind(f, other, NULL, true, &b, &known, NULL), 0);
 	assert_true(filter_match(b, &row)); /* the second condition is about another source */
+	bound_filter_free(b);
+	filter_free(f);
+
+	assert_int_equal(filter_parse("pid==7,podLabels.app!=x", &f, NULL), 0);
+	assert_false(filter_knows(f, 1, other));
+	assert_true(filter_knows(f, 1, schema));
+	assert_int_equal(filter_bind(f, other, NULL, false, &b, &known, NULL), 0);
+	assert_int_equal(known, 1);
+	assert_false(filter_match(b, &row));
 	bound_filter_free(b);
 	filter_free(f);
 	schema_unref(other);

@@ -19,6 +19,7 @@
 #include "columns/digits.h"
 #include "columns/format.h"
 #include "columns/json.h"
+#include "columns/labels.h"
 #include "columns/types.h"
 
 static const struct clock_base clock_base = {.boot_to_real_ns = 1700000000000000000};
@@ -233,6 +234,70 @@ static void lists(void **state)
 	expect_list("", 0, "", "[]");
 }
 
+static void expect_labels(const struct labels *l, const char *text, const char *json)
+{
+	struct field f = make_field(NULL, KIND_LABELS, sizeof(*l));
+	struct row row = {.part = {l}, .size = {sizeof(*l)}};
+	struct buf out;
+
+	expect_text(&f, l, text);
+	buf_init(&out, 4096);
+	f.format->json(&f, &row, NULL, &out);
+	assert_string_equal(buf_cstr(&out), json);
+	buf_done(&out);
+}
+
+static void labels(void **state)
+{
+	struct labels l = {0}, taken;
+
+	expect_labels(&l, "", "{}");
+	labels_add(&l, "app", "db");
+	labels_add(&l, "app.kubernetes.io/name", "");
+	labels_add(&l, "app", "web");
+	expect_labels(&l, "app=web,app.kubernetes.io/name=",
+		      "{\"app\":\"web\",\"app.kubernetes.io/name\":\"\"}");
+	assert_string_equal(labels_get(&l, "app"), "web");
+	assert_string_equal(labels_get(&l, "app.kubernetes.io/name"), "");
+	assert_null(labels_get(&l, "app.kubernetes.io"));
+	taken = labels_take(&l);
+	assert_null(labels_get(&l, "app"));
+	labels_done(&l);
+	labels_add(&l, "\"a\"\033\xff", "1,b=2\n");
+	expect_labels(&l, "\"a\"\033\xff=1,b=2\n",
+		      "{\"\\\"a\\\"\\u001b\xef\xbf\xbd\":\"1,b=2\\n\"}");
+	labels_done(&l);
+	labels_done(&taken);
+	assert_int_equal(taken.n, 0);
+}
+
+/* A field for one label reads rows as any text field does; its name may be printed. */
+static void one_label(void **state)
+{
+	struct field set = make_field(NULL, KIND_LABELS, sizeof(struct labels));
+	struct field *app = label_field(&set, "app"), *odd = label_field(&set, "\033.\"x");
+	struct labels l = {0};
+	struct row row = {.part = {&l}, .size = {sizeof(l)}};
+
+	assert_string_equal(app->name, "f.app");
+	assert_string_equal(odd->name, "f.\\x1b.\"x");
+	assert_string_equal(odd->label, "\033.\"x");
+	assert_false(row_has(&row, app));
+	expect_text(app, &l, "");
+	labels_add(&l, "app", "web");
+	labels_add(&l, "\033.\"x", "y");
+	assert_true(row_has(&row, app));
+	expect_text(app, &l, "web");
+	expect_text(odd, &l, "y");
+	row.size[0]--; /* a part that is too short has no such field */
+	assert_false(row_has(&row, app));
+	assert_false(row_has(&row, &set));
+	assert_false(row_labels(&row, &set, &(struct labels){0}));
+	labels_done(&l);
+	free(app);
+	free(odd);
+}
+
 static void digits(void **state)
 {
 	static const uint64_t values[] = {0,
@@ -334,6 +399,7 @@ int main(void)
 		cmocka_unit_test(named_numbers), cmocka_unit_test(times),
 		cmocka_unit_test(addresses),	 cmocka_unit_test(enums),
 		cmocka_unit_test(other_kinds),	 cmocka_unit_test(lists),
+		cmocka_unit_test(labels),	 cmocka_unit_test(one_label),
 		cmocka_unit_test(digits),	 cmocka_unit_test(json_strings_of_any_bytes),
 		cmocka_unit_test(json_strings),
 	};

@@ -39,9 +39,9 @@ static void test_runc(void **state)
 	assert_int_equal(s.start_ticks, 181963);
 	assert_int_equal(s.created_real_ns, 1795345081828988069);
 	assert_string_equal(s.bundle, "/b/c1");
-	assert_int_equal(s.n_annotations, 2); /* the bundle is none, nor is what is malformed */
-	assert_string_equal(s.annotations[1].key, "a");
-	assert_string_equal(s.annotations[1].value, "b=c");
+	assert_int_equal(s.annotations.n, 2); /* the bundle is none, nor is what is malformed */
+	assert_string_equal(s.annotations.items[1].key, "a");
+	assert_string_equal(s.annotations.items[1].value, "b=c");
 	assert_int_equal(s.n_cgroups, 2);
 	oci_state_done(&s);
 	assert_null(s.id);
@@ -65,8 +65,8 @@ static void test_config(void **state)
 	struct oci_state s;
 
 	assert_int_equal(oci_parse_config(text, sizeof(text) - 1, &s), 0);
-	assert_int_equal(s.n_annotations, 1);
-	assert_string_equal(s.annotations[0].value, "v");
+	assert_int_equal(s.annotations.n, 1);
+	assert_string_equal(s.annotations.items[0].value, "v");
 	oci_state_done(&s);
 	assert_int_equal(oci_parse_config("{}", 2, &s), 0);
 	oci_state_done(&s);
@@ -93,7 +93,8 @@ static void test_podman(void **state)
 	assert_null(p.image);
 	podman_container_done(&p);
 	assert_int_equal(oci_parse_podman(text, sizeof(text) - 1, "b", &p), -ENOENT);
-	assert_int_equal(oci_parse_podman("{}", 2, "b", &p), -EINVAL);
+	assert_int_equal(oci_parse_podman("{}", 2, "b", &p), -ENOENT);
+	assert_int_equal(oci_parse_podman("[{\"id\":\"b\",}]", 13, "b", &p), -EINVAL);
 }
 
 static void test_malformed(void **state)

@@ -46,17 +46,17 @@ static void test_nspid(void **state)
 {
 	static const char deep[] = "Name:\tx\nNSpid:\t170\t12\t1\nNSpgid:\t1\n";
 	static const char bad[] = "Name:\tx\nNSpid:\t170\tx\n";
-	unsigned int levels;
-	uint32_t pid;
+	struct proc_nspid pids;
 
-	assert_int_equal(proc_parse_nspid(deep, sizeof(deep) - 1, &levels, &pid), 0);
-	assert_int_equal(levels, 3);
-	assert_int_equal(pid, 1);
-	assert_int_equal(proc_parse_nspid(bad, sizeof(bad) - 1, &levels, &pid), -EINVAL);
-	assert_int_equal(proc_parse_nspid("Name:\tNSpid:\t1\n", 15, &levels, &pid), -ENOENT);
+	assert_int_equal(proc_parse_nspid(deep, sizeof(deep) - 1, &pids), 0);
+	assert_int_equal(pids.levels, 3);
+	assert_int_equal(pids.inner, 1);
+	assert_int_equal(pids.above, 12);
+	assert_int_equal(proc_parse_nspid(bad, sizeof(bad) - 1, &pids), -EINVAL);
+	assert_int_equal(proc_parse_nspid("Name:\tNSpid:\t1\n", 15, &pids), -ENOENT);
 	/* Cut in the middle of a number: the end of the bytes ends it. */
-	assert_int_equal(proc_parse_nspid(deep, 21, &levels, &pid), 0);
-	assert_int_equal(levels, 2);
+	assert_int_equal(proc_parse_nspid(deep, 21, &pids), 0);
+	assert_int_equal(pids.levels, 2);
 }
 
 static void test_cgroups(void **state)
@@ -106,15 +106,14 @@ static void test_self(void **state)
 {
 	_cleanup_(closep) int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
-	unsigned int levels;
+	struct proc_nspid pids;
 	struct proc_stat s;
 	uint64_t inum;
-	uint32_t pid;
 
 	assert_int_equal(proc_stat(proc, (uint32_t)getpid(), &s), 0);
 	assert_int_equal(s.ppid, getppid());
-	assert_int_equal(proc_nspid(proc, (uint32_t)getpid(), &levels, &pid), 0);
-	assert_int_equal(pid, getpid());
+	assert_int_equal(proc_nspid(proc, (uint32_t)getpid(), &pids), 0);
+	assert_int_equal(pids.inner, getpid());
 	assert_int_equal(proc_namespace(proc, (uint32_t)getpid(), "mnt", &inum), 0);
 	assert_true(inum);
 	assert_int_equal(proc_cgroups(proc, (uint32_t)getpid(), &b), 0);

@@ -19,6 +19,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "columns/filter.h"
+#include "columns/labels.h"
 #include "columns/types.h"
 #include "gadget/gadget.h"
 #include "recorder/file.h"
@@ -75,10 +77,8 @@ static struct container *sample_container(void)
 	c->mntns = 4026532176;
 	c->pid = 99;
 	c->started_real_ns = 1700000000000000000;
-	c->annotations = xnew_n(struct container_label, 2);
-	c->annotations[0] = (struct container_label){ xstrdup("a"), xstrdup("1") };
-	c->annotations[1] = (struct container_label){ xstrdup("b"), xstrdup("") };
-	c->n_annotations = 2;
+	labels_add(&c->annotations, "a", "1");
+	labels_add(&c->annotations, "b", "");
 	return c;
 }
 
@@ -196,9 +196,17 @@ static void test_round_trip(void **state)
 static void test_container_fields(void **state)
 {
 	_cleanup_(container_unrefp) struct container *c = sample_container(), *back = NULL;
+	_cleanup_(container_unrefp) struct container *outer = container_new();
 	const char *why;
 	struct buf json;
 
+	outer->name = xstrdup("kind");
+	container_set_outer(c, outer);
+	c->k8s_pod_ip = xstrdup("10.1.0.7");
+	c->k8s_hostnetwork = c->sandbox = true;
+	c->resolved = false;
+	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
+	labels_add(&c->labels, "say \"hi\"", "\n");
 	buf_init(&json, 4096);
 	container_to_json(c, &json);
 	assert_false(json.failed);
@@ -209,27 +217,116 @@ static void test_container_fields(void **state)
 	assert_int_equal(back->cgroup_id, 4711);
 	assert_int_equal(back->mntns, 4026532176);
 	assert_int_equal(back->started_real_ns, c->started_real_ns);
-	assert_int_equal(back->n_annotations, 2);
+	assert_int_equal(back->annotations.n, 2);
 	assert_string_equal(container_annotation(back, "a"), "1");
+	assert_string_equal(labels_get(&back->k8s_labels, "app.kubernetes.io/name"), "shop");
+	assert_string_equal(labels_get(&back->labels, "say \"hi\""), "\n");
+	assert_string_equal(back->k8s_pod_ip, "10.1.0.7");
+	assert_true(back->k8s_hostnetwork);
+	assert_true(back->sandbox);
+	assert_false(back->resolved);
+	assert_string_equal(back->outer_name, "kind");
+	assert_string_equal(back->outer->name, "kind");
+	container_set_outer(back, NULL);
+	assert_null(back->outer_name);
 	buf_done(&json);
 }
 
-/* Annotations that do not fit are left out whole; the container is still there. */
+/* The name of a container becomes known later: rows behind it have it, those before do not. */
+static void test_container_again(void **state)
+{
+	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
+	_cleanup_(container_unrefp) struct container *c = sample_container();
+	static const char *const names[] = {"0123abcd", "0123abcd", "web", "web"};
+	int fd = memory_file(), keep = dup(fd);
+	struct record_writer *w;
+	struct record_reader *r;
+	struct record_event ev;
+	unsigned int source;
+	uint64_t version = 0;
+	struct err err;
+
+	assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
+	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
+	for (uint32_t i = 0; i < array_size(names); i++) {
+		if (i == 0 || i == 2) {
+			free(c->name);
+			c->name = xstrdup(names[i]);
+			c->resolved = i == 2;
+			c->version += 10;
+		}
+		put_sample(w, source, i, c);
+	}
+	assert_int_equal(record_writer_close(w, &err), 0);
+	lseek(keep, 0, SEEK_SET);
+	r = open_file(keep);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_SOURCE);
+	for (uint32_t i = 0; i < array_size(names); i++) {
+		assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+		assert_string_equal(ev.container->name, names[i]);
+		assert_int_equal(ev.container->resolved, i >= 2);
+		assert_int_equal(ev.container->key, c->key);
+		assert_int_equal(ev.container->version, ev.row.container_version);
+		assert_int_equal(ev.row.container_version != version, i == 0 || i == 2);
+		version = ev.row.container_version;
+	}
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_END);
+	record_reader_free(r);
+}
+
+/* Filters on labels work on a file's rows as on live ones. */
+static void test_filter_by_label(void **state)
+{
+	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
+	_cleanup_(container_unrefp) struct container *c = sample_container();
+	int fd = memory_file(), keep = dup(fd);
+	struct bound_filter *b;
+	struct record_writer *w;
+	struct record_reader *r;
+	struct record_event ev;
+	unsigned int source;
+	struct filter *f;
+	struct err err;
+	size_t known;
+
+	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
+	assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
+	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
+	put_sample(w, source, 0, NULL);
+	put_sample(w, source, 1, c);
+	assert_int_equal(record_writer_close(w, &err), 0);
+	lseek(keep, 0, SEEK_SET);
+	r = open_file(keep);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_SOURCE);
+	assert_int_equal(filter_parse("k8s.podLabels.app.kubernetes.io/name==shop", &f, &err), 0);
+	assert_int_equal(filter_bind(f, ev.schema, NULL, true, &b, &known, &err), 0);
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+	assert_false(filter_match(b, &ev.row));
+	assert_int_equal(record_reader_next(r, &ev, &err), RECORD_ROW);
+	assert_true(filter_match(b, &ev.row));
+	bound_filter_free(b);
+	filter_free(f);
+	record_reader_free(r);
+}
+
+/* A set of labels that does not fit is left out whole; the rest is still there. */
 static void test_container_too_big(void **state)
 {
 	_cleanup_(container_unrefp) struct container *c = sample_container(), *back = NULL;
+	char value[5000];
 	const char *why;
 	struct buf json;
 
-	free(c->annotations[0].value);
-	c->annotations[0].value = xcalloc(1, 5000);
-	memset(c->annotations[0].value, 'v', 4999);
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	labels_add(&c->k8s_labels, "a", value);
 	buf_init(&json, 4096);
 	container_to_json(c, &json);
 	assert_false(json.failed);
 	assert_int_equal(container_from_json(json.data, json.len, &back, &why), 0);
 	assert_string_equal(back->id, "0123abcd");
-	assert_int_equal(back->n_annotations, 0);
+	assert_int_equal(back->k8s_labels.n, 0);
+	assert_int_equal(back->annotations.n, 2);
 	buf_done(&json);
 }
 
@@ -246,6 +343,9 @@ static void test_bad_containers(void **state)
 		"{\"byNamespace\":0}",
 		"{\"annotations\":[]}",
 		"{\"annotations\":{\"a\":1}}",
+		"{\"k8sLabels\":\"a\"}",
+		"{\"labels\":{\"a\":\"\",\"a\":\"\"}}",
+		"{\"outer\":{}}",
 		"{\"id\":\"a\",\"id\":\"b\"}",
 	};
 	struct container *c = NULL;
@@ -255,6 +355,7 @@ static void test_bad_containers(void **state)
 		assert_int_equal(container_from_json(bad[i], strlen(bad[i]), &c, &why), -EBADMSG);
 	assert_int_equal(container_from_json("{\"later\":[1]}", 13, &c, &why), 0);
 	assert_string_equal(c->name, "");
+	assert_true(c->resolved); /* files of an earlier version do not say so */
 	container_unref(c);
 }
 
@@ -457,7 +558,8 @@ int main(void)
 		cmocka_unit_test(test_container_too_big), cmocka_unit_test(test_bad_containers),
 		cmocka_unit_test(test_cut_short),	  cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_hostile_chunks),	  cmocka_unit_test(test_not_a_record_file),
-		cmocka_unit_test(test_write_error),
+		cmocka_unit_test(test_write_error),	  cmocka_unit_test(test_container_again),
+		cmocka_unit_test(test_filter_by_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

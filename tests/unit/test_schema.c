@@ -44,6 +44,13 @@ static void malformed_fields(void **state)
 	expect_refused((struct field){.name = "a", .kind = KIND_CHARS, .size = 0}, -EINVAL,
 		       "malformed");
 	expect_refused((struct field){.name = "a", .kind = 99, .size = 4}, -EINVAL, "malformed");
+	expect_refused((struct field){.name = "a", .kind = KIND_LABELS, .size = 8}, -EINVAL,
+		       "malformed");
+	expect_refused((struct field){.name = "a.b",
+				      .kind = KIND_LABEL,
+				      .size = sizeof(struct labels),
+				      .label = "b"},
+		       -EINVAL, "malformed");
 	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 4, .part = 2},
 		       -EINVAL, "malformed");
 	expect_refused((struct field){.name = "there", .kind = KIND_UINT, .size = 4}, -EEXIST,
@@ -178,6 +185,76 @@ static void finding(void **state)
 	schema_unref(s);
 }
 
+static void expect_label(const struct schema *s, const char *name, const char *path,
+			 const char *key, const char *message)
+{
+	struct err err = {0};
+	const char *got = "untouched";
+	const struct field *f = schema_require_or_label(s, name, &got, &err);
+
+	if (!path) {
+		assert_null(f);
+		assert_int_equal(err.code, -ENOENT);
+		assert_string_equal(err.text, message);
+		assert_string_equal(got, "untouched");
+		return;
+	}
+	assert_non_null(f);
+	assert_string_equal(f->name, path);
+	if (key)
+		assert_string_equal(got, key);
+	else
+		assert_null(got);
+}
+
+static void finding_labels(void **state)
+{
+	struct schema *s = open_schema();
+	char *long_key = xasprintf("podLabels.%0600d", 1), *many_dots = xcalloc(1, 60001);
+
+	expect_label(s, "proc.pid", "proc.pid", NULL, NULL);
+	expect_label(s, "pid", "proc.pid", NULL, NULL);
+	expect_label(s, "k8s.podLabels", "k8s.podLabels", NULL, NULL);
+	expect_label(s, "k8s.podLabels.app", "k8s.podLabels", "app", NULL);
+	expect_label(s, "podlabels.app.kubernetes.io/name", "k8s.podLabels",
+		     "app.kubernetes.io/name", NULL);
+	expect_label(s, "podLabels..", "k8s.podLabels", ".", NULL);
+	expect_label(s, "podLabels.k8s.podLabels.app", "k8s.podLabels", "k8s.podLabels.app", NULL);
+	expect_label(s, "k8s.podLabels.", NULL, NULL,
+		     "no field 'k8s.podLabels.'; did you mean 'k8s.podLabels'?");
+	expect_label(s, "k8s.podLables.app.x", NULL, NULL,
+		     "no field 'k8s.podLables.app.x'; did you mean 'k8s.podLabels.app.x'?");
+	expect_label(s, "podLabel.app", NULL, NULL,
+		     "no field 'podLabel.app'; did you mean 'podLabels.app'?");
+	expect_label(s, "proc.pid.app", NULL, NULL,
+		     "no field 'proc.pid.app'; did you mean 'proc.pid'?");
+	expect_label(s, long_key, NULL, NULL, "a label's key has at most 512 bytes, not 600");
+	memset(many_dots, '.', 60000);
+	assert_null(schema_require_or_label(s, many_dots, (const char *[]){NULL}, NULL));
+	schema_unref(s);
+	free(long_key);
+	free(many_dots);
+}
+
+static void labels_of_two_sets(void **state)
+{
+	struct schema *s = schema_new(NULL, "test", 8);
+	static const struct field sets[] = {
+		{.name = "a.b", .kind = KIND_LABELS, .part = 1, .size = sizeof(struct labels)},
+		{.name = "b.a.b", .kind = KIND_LABELS, .part = 1, .size = sizeof(struct labels)},
+		{.name = "c.labels", .kind = KIND_LABELS, .part = 1, .size = sizeof(struct labels)},
+		{.name = "d.labels", .kind = KIND_LABELS, .part = 1, .size = sizeof(struct labels)},
+	};
+
+	assert_int_equal(schema_add_table(s, sets, array_size(sets), NULL), 0);
+	assert_int_equal(schema_finish(s, NULL), 0);
+	expect_label(s, "b.a.b.c", "b.a.b", "c", NULL); /* the longest, not b's label a.b.c */
+	expect_label(s, "a.b.c", "a.b", "c", NULL);
+	expect_label(s, "b.c", "a.b", "c", NULL);
+	expect_label(s, "labels.x", NULL, NULL, "'labels.x' may be 'c.labels' or 'd.labels'");
+	schema_unref(s);
+}
+
 static void names_of_two_fields(void **state)
 {
 	struct schema *s = schema_new(NULL, "test", 8);
@@ -295,6 +372,12 @@ static void json_and_back(void **state)
 	schema_add(s,
 		   &(struct field){.name = "runtime.name", .kind = KIND_CSTR, .part = 1, .size = 8},
 		   NULL);
+	schema_add(s,
+		   &(struct field){.name = "labels",
+				   .kind = KIND_LABELS,
+				   .offset = 32,
+				   .size = sizeof(struct labels)},
+		   NULL);
 	schema_finish(s, NULL);
 
 	buf_init(&json, 65536);
@@ -302,6 +385,7 @@ static void json_and_back(void **state)
 	schema_to_json(s, &json);
 	assert_int_equal(schema_from_json(json.data, json.len, &copy, &err), 0);
 	assert_null(schema_field(copy, "runtime.name")); /* pointers do not travel */
+	assert_null(schema_field(copy, "labels"));
 	assert_string_equal(copy->gadget, "trace_open");
 	assert_string_equal(schema_field(copy, "hue")->enum_values[1].name, "say \"blue\"");
 	assert_int_equal(schema_field(copy, "hue")->enum_values[1].value, -2);
@@ -331,6 +415,8 @@ static void broken_json(void **state)
 		"\"offset\":8,\"size\":4}]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"pointer\","
 		"\"size\":8}]}",
+		"{\"name\":\"a\",\"size\":64,\"fields\":[{\"name\":\"x\",\"kind\":\"labels\","
+		"\"size\":24}]}",
 		"{\"name\":\"a\",\"size\":99999999,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\","
 		"\"size\":4}]}",
 		"{\"name\":\"a\",\"size\":8,\"fields\":[{\"name\":\"x\",\"kind\":\"uint\",\"size\":"
@@ -359,6 +445,8 @@ int main(void)
 		cmocka_unit_test(order_and_defaults),
 		cmocka_unit_test(members_come_together),
 		cmocka_unit_test(finding),
+		cmocka_unit_test(finding_labels),
+		cmocka_unit_test(labels_of_two_sets),
 		cmocka_unit_test(names_of_two_fields),
 		cmocka_unit_test(rows_with_hostile_places),
 		cmocka_unit_test(numbers_of_all_sizes),

@@ -313,6 +313,7 @@ static void expect_start_error(struct view_options o, enum view_source_kind kind
 static void unknown_names(void **state)
 {
 	const char *bad_filter[] = {"comn==x"}, *bad_source[] = {"trace_exec:comm==x"};
+	const char *bad_label[] = {"podLables.app==x"};
 
 	expect_start_error((struct view_options){.output = "jsn"}, VIEW_STREAM, -EINVAL,
 			   "did you mean 'json'");
@@ -326,10 +327,18 @@ static void unknown_names(void **state)
 			   "name is missing");
 	expect_start_error((struct view_options){.filters = bad_filter, .n_filters = 1},
 			   VIEW_STREAM, -ENOENT, "did you mean 'comm'");
+	expect_start_error((struct view_options){.filters = bad_label, .n_filters = 1}, VIEW_STREAM,
+			   -ENOENT, "did you mean 'podLabels.app'");
 	expect_start_error((struct view_options){.filters = bad_source, .n_filters = 1},
 			   VIEW_STREAM, -ENOENT, "no data source");
 	expect_start_error((struct view_options){.sort = "-comm"}, VIEW_STREAM, -EINVAL,
 			   "only tables");
+	expect_start_error((struct view_options){.fields = "podLables.app"}, VIEW_STREAM, -ENOENT,
+			   "--fields: no field 'podLables.app'; did you mean 'podLabels.app'");
+	expect_start_error((struct view_options){.sort = "podLables.app,fd"}, VIEW_TABLE, -ENOENT,
+			   "--sort: no field 'podLables.app'; did you mean 'podLabels.app'");
+	expect_start_error((struct view_options){.sort = "podLabels.app,nix"}, VIEW_TABLE, -ENOENT,
+			   "--sort: no field 'nix'");
 	expect_start_error((struct view_options){.sort = "-latensy"}, VIEW_TABLE, -ENOENT,
 			   "did you mean 'latency'");
 }
@@ -466,6 +475,115 @@ static void yaml(void **state)
 	close_view(&x);
 }
 
+/* A key that is longer than YAML's simple ones. */
+static void yaml_of_long_keys(void **state)
+{
+	struct view_options o = options("yaml");
+	char key[1100], expected[1300];
+	struct label items[] = {{key, "1"}, {"b", "c"}};
+	struct fixture x;
+
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	snprintf(expected, sizeof(expected),
+		 "---\nk8s:\n  podLabels:\n    ? %s\n    : \"1\"\n    b: c\n", key);
+	o.fields = "podLabels";
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = (struct labels){items, array_size(items), 0};
+	give(&x);
+	assert_string_equal(printed(&x), expected);
+	close_view(&x);
+}
+
+static void expect_labels(const char *output, const char *fields, const char *expected)
+{
+	struct view_options o = options(output);
+	struct fixture x;
+
+	o.fields = fields;
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = test_labels();
+	give(&x);
+	assert_string_equal(printed(&x), expected);
+	close_view(&x);
+}
+
+static void sets_of_labels(void **state)
+{
+	static const char *const cases[][2] = {
+		{"columns", "K8S.PODLABELS\napp.kubernetes.io/name=shop,tier=front,empty=\n"},
+		{"json", "{\"k8s\":{\"podLabels\":{\"app.kubernetes.io/name\":\"shop\","
+			 "\"tier\":\"front\",\"empty\":\"\"}}}\n"},
+		{"jsonpretty",
+		 "{\n  \"k8s\": {\n    \"podLabels\": {\n      \"app.kubernetes.io/name\": "
+		 "\"shop\",\n      \"tier\": \"front\",\n      \"empty\": \"\"\n    }\n  }\n}\n"},
+		{"yaml", "---\nk8s:\n  podLabels:\n    app.kubernetes.io/name: shop\n    tier: "
+			 "front\n    empty: \"\"\n"},
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++)
+		expect_labels(cases[i][0], "podLabels", cases[i][1]);
+}
+
+static void single_labels(void **state)
+{
+	expect_labels("columns", "fd,podLabels.tier,-fd", "K8S.PODLABELS.TIER\nfront\n");
+	expect_labels("columns", "podLabels.app.kubernetes.io/name,k8s.podLabels.tier",
+		      "K8S.PODLABELS.APP.KUBERNETES.IO/NAME K8S.PODLABELS.TIER\n"
+		      "shop                                 front\n");
+	expect_labels("columns", "fd,podLabels.tier,k8s.podlabels.tier",
+		      "  FD K8S.PODLABELS.TIER\n"
+		      "   5 front\n");
+	expect_labels("columns", "fd,podLabels.tier,podLabels.x,-podLabels.tier",
+		      "  FD K8S.PODLABELS.X\n   5\n");
+	expect_labels("columns", "-runtime,-proc,-error,-path,+podLabels.tier,-podLabels.no",
+		      "  FD K8S.PODLABELS.TIER\n   5 front\n");
+	expect_labels("columns", "trace_open:podLabels.tier", "K8S.PODLABELS.TIER\nfront\n");
+	expect_labels("columns", "podLabels.\033\"", "K8S.PODLABELS.\\X1B\"\n\n");
+	expect_labels("json", "fd,podLabels.tier",
+		      "{\"k8s\":{\"podLabels\":{\"tier\":\"front\"}},\"fd\":5}\n");
+	expect_labels("json", "podLabels.empty,podLabels.app.kubernetes.io/name",
+		      "{\"k8s\":{\"podLabels\":{\"empty\":\"\",\"app.kubernetes.io/name\":"
+		      "\"shop\"}}}\n");
+	expect_labels("json", "podLabels,podLabels.tier,-podLabels.empty",
+		      "{\"k8s\":{\"podLabels\":{\"app.kubernetes.io/name\":\"shop\","
+		      "\"tier\":\"front\",\"empty\":\"\"}}}\n");
+	expect_labels("json", "fd,podLabels.none", "{\"fd\":5}\n");
+	expect_labels("yaml", "podLabels.tier", "---\nk8s:\n  podLabels:\n    tier: front\n");
+}
+
+static void sets_of_labels_that_are_empty(void **state)
+{
+	struct view_options o = options("json");
+	struct fixture x;
+	struct row row;
+
+	o.fields = "podLabels,fd";
+	open_view(&x, o, VIEW_STREAM);
+	give(&x); /* skip-empty */
+	row = open_row(&x.r, NULL);
+	assert_true(view_row(x.v, x.source, &row, false));
+	assert_string_equal(printed(&x), "{\"fd\":5}\n{\"fd\":5}\n");
+	close_view(&x);
+}
+
+static void labels_never_let_escapes_through(void **state)
+{
+	struct label items[] = {{HOSTILE, HOSTILE}};
+	struct view_options o = options("columns");
+	struct fixture x;
+
+	o.fields = "podLabels";
+	open_view(&x, o, VIEW_STREAM);
+	x.c.labels = (struct labels){items, 1, 0};
+	give(&x);
+	printed(&x);
+	assert_null(strchr(x.text, '\033'));
+	assert_null(strstr(x.text, "\xe2\x80\xae"));
+	assert_int_equal(strchr(strchr(x.text, '\n') + 1, '\n') - x.text, strlen(x.text) - 1);
+	close_view(&x);
+}
+
 static void indented_json(void **state)
 {
 	struct view_options o = options("jsonpretty");
@@ -543,6 +661,52 @@ static void tables_are_sorted_and_cut(void **state)
 		"{\"runtime\":{\"containerName\":\"c1\"},\"error\":\"EPERM\",\"fd\":5}\n"
 		"{\"runtime\":{\"containerName\":\"c0\"},\"error\":\"\",\"fd\":0}\n");
 	assert_int_equal(view_table_end(x.v, x.source), 0); /* an empty one */
+	close_view(&x);
+}
+
+static void tables_keep_labels(void **state)
+{
+	struct view_options o = options("json");
+	struct fixture x;
+	char value[] = "b";
+	struct label items[] = {{"app", value}};
+
+	o.fields = "podLabels";
+	o.sort = "podLabels";
+	open_view(&x, o, VIEW_TABLE);
+	x.c.labels = (struct labels){items, 1, 1};
+	assert_true(give(&x));
+	strcpy(value, "a"); /* the text was copied */
+	assert_true(give(&x));
+	strcpy(value, "?");
+	items[0].key = NULL;
+	view_table_end(x.v, x.source);
+	assert_string_equal(printed(&x), "{\"k8s\":{\"podLabels\":{\"app\":\"a\"}}}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"b\"}}}\n");
+	close_view(&x);
+}
+
+static void tables_are_sorted_by_a_label(void **state)
+{
+	static const char *const values[] = {"b", NULL, "c", "a"};
+	struct view_options o = options("json");
+	struct label item = {"app", NULL};
+	struct fixture x;
+
+	o.fields = "podLabels.app,fd";
+	o.sort = "-podLabels.app,fd";
+	open_view(&x, o, VIEW_TABLE);
+	for (size_t i = 0; i < array_size(values); i++) {
+		item.value = (char *)values[i];
+		x.c.labels = (struct labels){&item, values[i] != NULL, 0};
+		x.r.event.fd = (int)i;
+		assert_true(give(&x));
+	}
+	view_table_end(x.v, x.source);
+	assert_string_equal(printed(&x), "{\"k8s\":{\"podLabels\":{\"app\":\"c\"}},\"fd\":2}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"b\"}},\"fd\":0}\n"
+					 "{\"k8s\":{\"podLabels\":{\"app\":\"a\"}},\"fd\":3}\n"
+					 "{\"fd\":1}\n");
 	close_view(&x);
 }
 
@@ -685,7 +849,8 @@ struct exec_event {
 	g_text file;
 };
 
-static void mixed(const char *output, unsigned int columns, const char *expected)
+static void mixed(const char *output, unsigned int columns, const char *fields,
+		  const char *expected)
 {
 	struct schema *exec = schema_new("trace_exec", "exec", sizeof(struct exec_event)),
 		      *s = open_schema();
@@ -697,7 +862,7 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 	struct view_options o = options(output);
 	int fd = memfd_create("out", MFD_CLOEXEC);
 	struct test_container c = test_container();
-	const char *filter[] = {"trace_open:fd==5"};
+	const char *filter[] = {"trace_open:fd==5,trace_open:podLabels.tier==front"};
 	struct open_record open;
 	struct row exec_row, row;
 	unsigned int a = 0, b = 0;
@@ -726,13 +891,14 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 	o.fd = fd;
 	o.err_fd = -1;
 	o.columns = columns;
-	o.fields = "comm,pid,file,fd";
+	o.fields = fields;
 	o.filters = filter;
 	o.n_filters = 1;
 	if (view_new(&o, &v, &err) || view_add(v, s, VIEW_STREAM, &a, &err) ||
 	    view_add(v, exec, VIEW_STREAM, &b, &err) || view_start(v, &err))
 		fail_msg("%s", err.text);
 	open_fill(&open);
+	c.labels = test_labels();
 	row = open_row(&open, &c);
 	exec_row = (struct row){.part = {&r}, .size = {sizeof(r)}};
 	assert_true(view_row(v, a, &row, false));
@@ -750,20 +916,25 @@ static void mixed(const char *output, unsigned int columns, const char *expected
 
 static void mixtures(void **state)
 {
+	static const char fields[] = "comm,pid,file,fd";
 	static const char columns[] = "GADGET     COMM                 PID\n"
 				      "trace_open nginx               1234 fd=5\n"
 				      "trace_exec sh                     7 file=\"/bin/ s\\\"\"\n";
 
-	mixed("columns", 0, columns);
-	mixed("columns", 52, columns);
-	mixed("columns", 40,
+	mixed("columns", 0, fields, columns);
+	mixed("columns", 52, fields, columns);
+	mixed("columns", 40, fields,
 	      "GADGET     COMM                 PID\n"
 	      "trace_open nginx               1234 fd=5\n"
 	      "trace_exec sh                     7 fil…\n");
-	mixed("json", 40,
+	mixed("json", 40, fields,
 	      "{\"gadget\":\"trace_open\",\"proc\":{\"comm\":\"nginx\",\"pid\":1234},\"fd\":5}\n"
 	      "{\"gadget\":\"trace_exec\",\"proc\":{\"comm\":\"sh\",\"pid\":7},\"file\":\"/bin/ "
 	      "s\\\"\"}\n");
+	mixed("columns", 0, "comm,podLabels.tier",
+	      "GADGET     COMM\n"
+	      "trace_open nginx            k8s.podLabels.tier=front\n"
+	      "trace_exec sh\n");
 }
 
 /* Columns that mixed streams have in common shrink with the terminal, also when it is resized. */
@@ -962,9 +1133,16 @@ int main(void)
 		cmocka_unit_test(truncated_texts_are_marked),
 		cmocka_unit_test(header_and_color),
 		cmocka_unit_test(yaml),
+		cmocka_unit_test(yaml_of_long_keys),
+		cmocka_unit_test(sets_of_labels),
+		cmocka_unit_test(single_labels),
+		cmocka_unit_test(sets_of_labels_that_are_empty),
+		cmocka_unit_test(labels_never_let_escapes_through),
 		cmocka_unit_test(indented_json),
 		cmocka_unit_test(filters_and_limits),
 		cmocka_unit_test(tables_are_sorted_and_cut),
+		cmocka_unit_test(tables_keep_labels),
+		cmocka_unit_test(tables_are_sorted_by_a_label),
 		cmocka_unit_test(tables_have_a_default_order),
 		cmocka_unit_test(tables_have_a_limit),
 		cmocka_unit_test(repeating_tables),

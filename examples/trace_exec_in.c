@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * All four packages together: what every container opens, as JSON with the container's name, then
- * what was seen and lost. A small `ig run`.
+ * All four packages together: what the containers of some names execute within five seconds, from
+ * their first program on, as JSON; then what was seen and lost. A small `ig run`.
  *
- *   traces [SECONDS]
+ *   trace_exec_in [NAMES]      web,db-* …; without NAMES: all
  */
 #include <poll.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/parse.h"
 #include "columns/view.h"
 #include "containers/containers.h"
 #include "traces/traces.h"
@@ -21,9 +19,9 @@ static bool on_row(void *v, struct trace *t, unsigned int source, const struct r
 	return view_row(v, source, row, late);
 }
 
-static void follow(struct traces *ts, struct view *v, uint64_t seconds)
+static void follow(struct traces *ts, struct view *v)
 {
-	for (time_t end = time(NULL) + (time_t)seconds; time(NULL) < end;) {
+	for (time_t end = time(NULL) + 5; time(NULL) < end;) {
 		poll(&(struct pollfd){ .fd = traces_fd(ts), .events = POLLIN }, 1, 1000);
 		traces_dispatch(ts);
 		view_flush(v);
@@ -35,9 +33,10 @@ static void follow(struct traces *ts, struct view *v, uint64_t seconds)
 int main(int argc, char **argv)
 {
 	const struct gadget_open_options with_names = { .enrich = container_add_fields };
-	struct view_options vo = { .output = "json", .fd = STDOUT_FILENO, .err_fd = STDERR_FILENO };
+	struct view_options vo = { .output = "json", .fd = 1, .err_fd = 2 };
 	struct trace_options to = { .reader.row = on_row };
-	uint64_t seconds = 5;
+	struct selector_options so = { .container_name = argc > 1 ? argv[1] : "" };
+	struct selector *selector = NULL;
 	struct containers *cs = NULL;
 	struct traces *ts = NULL;
 	struct gadget *g = NULL;
@@ -47,11 +46,10 @@ int main(int argc, char **argv)
 	unsigned int source;
 	int r;
 
-	if (argc > 1 && parse_u64(argv[1], &seconds))
-		return 2;
 	clock_base_now(&vo.clock);
 	gadget_load_options_init(&to.load);
-	r = gadget_open("trace_open", &with_names, &g, &err);
+	r = selector_new(&so, &selector, &err);
+	r = r ?: gadget_open("trace_exec", &with_names, &g, &err);
 	r = r ?: view_new(&vo, &v, &err);
 	r = r ?: view_add(v, gadget_source(g, 0)->schema, VIEW_STREAM, &source, &err);
 	r = r ?: view_start(v, &err);
@@ -59,21 +57,23 @@ int main(int argc, char **argv)
 	r = r ?: traces_new(cs, NULL, &ts, &err);
 	if (!r) {
 		to.reader.ctx = v;
+		to.selector = selector;
 		r = traces_add(ts, g, &to, &t, &err);
 		g = NULL; /* its tracer has it now */
 	}
 	r = r ?: containers_start(cs, &err); /* before the gadget: no first exec is missed */
 	r = r ?: traces_start(ts, &err);
 	if (!r) {
-		follow(ts, v, seconds);
+		follow(ts, v);
 		struct totals n = trace_totals(t);
 		fprintf(stderr, "seen %ju, delivered %ju, lost %ju\n", n.seen, n.delivered, n.lost);
 	} else {
-		fprintf(stderr, "traces: %s\n", err.text);
+		fprintf(stderr, "trace_exec_in: %s\n", err.text);
 	}
 	traces_free(ts);
 	containers_free(cs);
 	gadget_free(g);
 	view_free(v);
+	selector_free(selector);
 	return r ? 1 : 0;
 }

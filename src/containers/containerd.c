@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Containers of containerd: run by runc, crun or another runtime below a shim. The bundle
+ * STATE/io.containerd.runtime.v2.task/NAMESPACE/ID has the annotations, of Kubernetes' containers
+ * with the names of pod and container; labels and images are containerd's: asked for through the
+ * CRI, or through containerd's own API for what Kubernetes does not know, and where no CRI is
+ * served.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "columns/labels.h"
+#include "containers/bundle.h"
+#include "containers/containerd.h"
+#include "containers/containerd.pb-c.h"
+#include "containers/cri.h"
+#include "containers/hostfs.h"
+#include "containers/identify.h"
+#include "containers/kubernetes.h"
+
+#define TASKS "/io.containerd.runtime.v2.task/"
+
+static const char *const states[] = {"/run/containerd", "/run/k3s/containerd"};
+
+/* ---- the disk -------------------------------------------------------------------- */
+
+/* The namespace in a bundle's path, as a new string; NULL: it is not containerd's. */
+static char *namespace_of(const char *bundle)
+{
+	const char *tasks = bundle ? strstr(bundle, TASKS) : NULL;
+	const char *name = tasks ? tasks + sizeof(TASKS) - 1 : NULL;
+	const char *slash = name ? strchr(name, '/') : NULL;
+
+	return slash && slash > name ? xstrndup(name, (size_t)(slash - name)) : NULL;
+}
+
+/* Is that folder the bundle of the container with this first process? */
+static bool is_bundle_of(const struct runtime_context *ctx, const char *bundle, uint32_t pid)
+{
+	_cleanup_(freep) char *path = xasprintf("%s/init.pid", bundle);
+	_cleanup_(buf_done) struct buf b = {.max = 32};
+	uint64_t said;
+
+	return !host_read(ctx->host_root, path, &b) && !parse_u64(buf_cstr(&b), &said) &&
+	       said == pid;
+}
+
+struct search {
+	const struct runtime_context *ctx;
+	const char *tasks, *id;
+	uint32_t pid;
+	char *found;
+};
+
+static int try_namespace(void *arg, const char *name)
+{
+	struct search *s = arg;
+	_cleanup_(freep) char *bundle = xasprintf("%s%s/%s", s->tasks, name, s->id);
+
+	if (!is_bundle_of(s->ctx, bundle, s->pid))
+		return 0;
+	s->found = take(bundle);
+	return 1;
+}
+
+/* Where no state of an OCI runtime has told it: beside the shim's, or in the usual places. */
+static char *find_bundle(const struct runtime_context *ctx, const char *id,
+			 const struct clues *clues)
+{
+	const char *slash = clues->parent_cwd ? strrchr(clues->parent_cwd, '/') : NULL;
+	struct search s = {ctx, NULL, id, clues->pid, NULL};
+
+	if (slash) {
+		_cleanup_(freep) char *bundle = xasprintf(
+			"%.*s/%s", (int)(slash - clues->parent_cwd), clues->parent_cwd, id);
+
+		if (is_bundle_of(ctx, bundle, clues->pid))
+			return take(bundle);
+	}
+	for (size_t i = 0; i < array_size(states) && !s.found; i++) {
+		_cleanup_(freep) char *tasks = xasprintf("%s" TASKS, states[i]);
+
+		s.tasks = tasks;
+		host_each(ctx->host_root, tasks, try_namespace, &s);
+	}
+	return s.found;
+}
+
+static bool resolve(const struct runtime_context *ctx, struct container *c,
+		    const struct clues *clues)
+{
+	_cleanup_(freep) char *id = c->id ? NULL : identify_id(c->cgroup_path);
+	_cleanup_(freep) char *namespace = NULL;
+
+	if (str_equal(c->runtime, "docker")) /* which runs containerd for itself */
+		return false;
+	if (!c->bundle && (c->id || id)) {
+		c->bundle = find_bundle(ctx, c->id ?: id, clues);
+		if (c->bundle)
+			bundle_read(ctx, c);
+	}
+	namespace = namespace_of(c->bundle);
+	if (!namespace || !strcmp(namespace, "moby"))
+		return false;
+	if (!c->id)
+		c->id = take(id);
+	free(c->runtime);
+	c->runtime = xstrdup("containerd");
+	kubernetes_fill(c, &c->annotations);
+	return true;
+}
+
+/* ---- the daemon ------------------------------------------------------------------ */
+
+bool containerd_fill(struct container *c, const void *bytes, size_t len)
+{
+	Containerd__Services__Containers__V1__GetContainerResponse *r =
+		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
+										     bytes);
+	const Containerd__Services__Containers__V1__Container *from = r ? r->container : NULL;
+
+	for (size_t i = 0; from && i < from->n_labels && i < MAX_LABELS; i++)
+		labels_add(&c->labels, from->labels[i]->key, from->labels[i]->value);
+	if (from && *from->image && !c->image_name)
+		c->image_name = xstrdup(from->image);
+	if (from) {
+		const char *name = labels_get(&c->labels, "nerdctl/name");
+
+		kubernetes_fill(c, &c->labels);
+		if (name && *name) {
+			free(c->name);
+			c->name = xstrdup(name);
+		}
+	}
+	if (r)
+		containerd__services__containers__v1__get_container_response__free_unpacked(r,
+											    NULL);
+	return from;
+}
+
+/* The sandbox has the labels of the pod. */
+bool containerd_fill_from_sandbox(struct container *c, const void *bytes, size_t len)
+{
+	Containerd__Services__Containers__V1__GetContainerResponse *r =
+		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
+										     bytes);
+	const Containerd__Services__Containers__V1__Container *from = r ? r->container : NULL;
+	struct labels l = {0};
+
+	for (size_t i = 0; from && i < from->n_labels && i < MAX_LABELS; i++)
+		labels_add(&l, from->labels[i]->key, from->labels[i]->value);
+	kubernetes_set_labels(c, &l);
+	labels_done(&l);
+	if (r)
+		containerd__services__containers__v1__get_container_response__free_unpacked(r,
+											    NULL);
+	return from;
+}
+
+static void get(struct rpc *rpc, const char *namespace, const char *id, rpc_fill_fn *fill_fn)
+{
+	Containerd__Services__Containers__V1__GetContainerRequest request =
+		CONTAINERD__SERVICES__CONTAINERS__V1__GET_CONTAINER_REQUEST__INIT;
+
+	request.id = (char *)id;
+	rpc_call(rpc, &(struct rpc_call){
+			      "/containerd.services.containers.v1.Containers/Get",
+			      namespace,
+			      &request.base,
+			      fill_fn,
+		      });
+}
+
+/* No CRI is served. */
+static void ask_containerd(struct rpc *rpc, struct container *c)
+{
+	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
+	const char *sandbox = kubernetes_sandbox_id(c);
+
+	get(rpc, namespace, c->id, containerd_fill);
+	if (sandbox && !c->sandbox)
+		get(rpc, namespace, sandbox, containerd_fill_from_sandbox);
+}
+
+static void ask(struct daemon *d, struct question *q)
+{
+	struct container *c = q->container;
+	struct rpc *rpc = rpc_begin(d, q);
+
+	if (!rpc)
+		return;
+	if (c->k8s_pod) {
+		rpc_otherwise(rpc, ask_containerd);
+		cri_call(rpc, c, c->sandbox ? c->id : kubernetes_sandbox_id(c));
+	} else {
+		ask_containerd(rpc, c);
+	}
+	rpc_end(rpc);
+}
+
+static bool wants(const struct container *c)
+{
+	return str_equal(c->runtime, "containerd");
+}
+
+static const char *socket_of(const struct clues *clues)
+{
+	return clues->parent.address; /* of a shim: to whom it reports */
+}
+
+static const char *const sockets[] = {
+	"/run/containerd/containerd.sock",
+	"/run/k3s/containerd/containerd.sock",
+	"/var/snap/microk8s/common/run/containerd.sock",
+	NULL,
+};
+static const struct daemon_kind daemon_kind = {
+	.sockets = sockets,
+	.wants = wants,
+	.socket_of = socket_of,
+	.ask = ask,
+	.forget = rpc_forget,
+	.close = rpc_close,
+};
+static const struct runtime containerd = {"containerd", 20, resolve, NULL, &daemon_kind};
+RUNTIME(&containerd);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Questions to daemons that speak gRPC: of one question several calls may be made at the same time;
+ * it is answered when all have been. One connection per daemon is kept, and made anew when it
+ * breaks.
+ */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "containers/daemon.h"
+
+struct rpc;
+
+/* Fills c from an answer (well-formed or not). False: it tells nothing. */
+typedef bool rpc_fill_fn(struct container *c, const void *bytes, size_t len);
+
+struct rpc_call {
+	const char *method;	/* "/runtime.v1.RuntimeService/ContainerStatus" */
+	const char *namespace_; /* containerd's; NULL: the API has none */
+	const ProtobufCMessage *request;
+	rpc_fill_fn *fill;
+};
+
+/*
+ * Begins q's work. Then rpc_call() for each call, and rpc_end(), which says that these are all.
+ * NULL: the daemon cannot be reached, and q was answered.
+ */
+struct rpc *rpc_begin(struct daemon *d, struct question *q);
+void rpc_call(struct rpc *rpc, const struct rpc_call *call);
+void rpc_end(struct rpc *rpc);
+
+/* Called where the daemon does not have the service of the calls that follow: makes others. */
+void rpc_otherwise(struct rpc *rpc, void (*otherwise)(struct rpc *rpc, struct container *c));
+
+/* For a struct daemon_kind. */
+void rpc_forget(struct daemon *d, struct question *q);
+void rpc_close(struct daemon *d);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A GET over a socket; see http1.h. */
+#include "net/http1.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/reactor.h"
+
+#define MAX_REQUEST_BYTES 8192
+
+struct http1_get {
+	int fd;
+	struct watch watch;
+	struct timer deadline;
+	uint64_t deadline_ns;
+	struct buf request;
+	size_t sent;
+	struct http1 parser;
+	struct err failed; /* before the reactor came to it */
+	http1_fn *fn;
+	void *ctx;
+};
+
+static void destroy(struct http1_get *g)
+{
+	watch_remove(&g->watch);
+	timer_stop(&g->deadline);
+	closep(&g->fd);
+	buf_done(&g->request);
+	http1_done(&g->parser);
+	free(g);
+}
+
+struct http1_get *http1_cancel(struct http1_get *g)
+{
+	if (g && g->fn) /* else it is being called, and ends by that */
+		destroy(g);
+	return NULL;
+}
+
+static void finish(struct http1_get *g, const struct err *err)
+{
+	http1_fn *fn = take(g->fn);
+
+	if (err)
+		fn(g->ctx, err, 0, NULL);
+	else
+		fn(g->ctx, NULL, g->parser.status, &g->parser.body);
+	destroy(g);
+}
+
+static int send_request(struct http1_get *g, struct err *err)
+{
+	ssize_t n = send(g->fd, g->request.data + g->sent, g->request.len - g->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR
+			       ? 0
+			       : err_set(err, -errno, "sending the request: %s", strerror(errno));
+	g->sent += (size_t)n;
+	if (g->sent < g->request.len)
+		return 0;
+	return watch_change(&g->watch, EPOLLIN);
+}
+
+/* 1: the answer is whole. */
+static int receive(struct http1_get *g, struct err *err)
+{
+	char bytes[65536];
+	ssize_t n = recv(g->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	int r;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR
+			       ? 0
+			       : err_set(err, -errno, "reading the answer: %s", strerror(errno));
+	if (n)
+		return http1_feed(&g->parser, bytes, (size_t)n, err);
+	r = http1_end(&g->parser, err);
+	return r ? r : 1;
+}
+
+static void on_ready(void *ctx, uint32_t events)
+{
+	struct http1_get *g = ctx;
+	struct err err = {0};
+	int r = 0;
+
+	/* Reading first: one who refuses a request may answer and close without reading it. */
+	if (events & ~(uint32_t)EPOLLOUT)
+		r = receive(g, &err);
+	if (!r && g->sent < g->request.len)
+		r = send_request(g, &err);
+	if (r)
+		finish(g, r < 0 ? &err : NULL);
+}
+
+static void on_deadline(void *ctx)
+{
+	struct http1_get *g = ctx;
+
+	if (!g->failed.code)
+		err_set(&g->failed, -ETIMEDOUT, "no whole answer within %llu ms",
+			(unsigned long long)(g->deadline_ns / 1000000));
+	finish(g, &g->failed);
+}
+
+/* Paths hold names from outside: none may end the line and begin another. */
+static bool is_path(const char *path)
+{
+	if (path[0] != '/')
+		return false;
+	while (*path > ' ' && *path < 0x7f)
+		path++;
+	return !*path;
+}
+
+struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t max_body,
+			    uint64_t deadline_ns, http1_fn *fn, void *ctx)
+{
+	struct http1_get *g = xnew(struct http1_get);
+	int code = 0;
+
+	g->fd = fd;
+	g->fn = fn;
+	g->ctx = ctx;
+	g->deadline_ns = deadline_ns;
+	http1_init(&g->parser, max_body);
+	buf_init(&g->request, MAX_REQUEST_BYTES);
+	buf_printf(&g->request,
+		   "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ig/" IG_VERSION "\r\n"
+		   "Accept: */*\r\nConnection: close\r\n\r\n",
+		   path);
+	if (!is_path(path) || g->request.failed)
+		code = err_set(&g->failed, -EINVAL, "not a path that can be asked for");
+	if (!code)
+		code = watch_add(&g->watch, r, fd, EPOLLIN | EPOLLOUT, on_ready, g);
+	if (code && !g->failed.code)
+		err_set(&g->failed, code, "waiting for a socket: %s", strerror(-code));
+	timer_start(&g->deadline, r, code ? 0 : deadline_ns, on_deadline, g);
+	return g;
+}

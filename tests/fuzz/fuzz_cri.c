@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Answers of the CRI and of containerd about a container. The first byte chooses which. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "containers/containerd.h"
+#include "containers/cri.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static rpc_fill_fn *const fills[] = {cri_fill_pod, cri_fill_container, containerd_fill,
+					     containerd_fill_from_sandbox};
+	_cleanup_(container_unrefp) struct container *c = container_new();
+
+	for (size_t i = 0; size && i < array_size(fills); i++)
+		if (data[0] == '0' + (int)i)
+			fills[i](c, data + 1, size - 1);
+	return 0;
+}
