@@ -130,7 +130,8 @@ class Ig:
             now = self.links()
             if now != last:
                 last, since = now, time.monotonic()
-            if last and time.monotonic() - since > 0.4:
+            wchan = open(f"/proc/{self.pid}/wchan").read()
+            if last and time.monotonic() - since > 0.4 and "epoll" in wchan:
                 return self
             time.sleep(0.02)
 
