@@ -50,6 +50,12 @@ static int set_param(const struct flag *f, const char *value, struct err *err)
 	return set ? 0 : err_set(err, -ENOENT, "no gadget here has a flag --%s", f->name);
 }
 
+/* For the help: "i32" says something to who writes gadgets. */
+static const char *argument_name(const char *type)
+{
+	return (*type == 'i' || *type == 'u') && type[1] >= '0' && type[1] <= '9' ? "N" : type;
+}
+
 static struct gadget_flag_table *table_new(struct gadget_flags *all, const struct gadget *g)
 {
 	struct gadget_flag_table *t = xnew(struct gadget_flag_table);
@@ -67,7 +73,7 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 					is_switch || !*p->default_text ? "" : ")");
 		t->flags[i] = (struct flag){
 			.name = xstrdup(p->name),
-			.argument = is_switch ? NULL : p->type,
+			.argument = is_switch ? NULL : argument_name(p->type),
 			.help = t->helps[i],
 			.set = set_param,
 			.to = all,
@@ -136,10 +142,26 @@ static int add_word(void *ctx, const char *word, struct err *err)
 	return 0;
 }
 
+static void about(void *ctx)
+{
+	const struct gadget_flags *all = ctx;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct gadget *g = all->gadgets[i];
+		const char *doc = gadget_doc(g);
+		size_t first = strcspn(doc, "\n");
+
+		printf("\n%s: %.*s.%s\n", gadget_name(g), (int)first, doc, doc + first);
+	}
+	if (all->n)
+		printf("\n`ig docs GADGET` tells the fields.\n");
+}
+
 void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
 {
 	*g = (struct gadget_flags){.flags = flags};
 	flags->word = add_word;
+	flags->about = about;
 	flags->ctx = g;
 }
 

@@ -43,6 +43,8 @@ def test_every_gadget_has_help_and_docs(name):
     text = ig.once("run", name, "--help", check=0).out
     docs = ig.once("docs", name, check=0).out
     assert "--filter" in text and "--containername" in text
+    assert f"{name}: {docs.splitlines()[2]}" in text
+    assert not re.search(r"^\| `.*\|  \|$", docs, re.M), "a field or flag without its meaning"
     params = re.findall(r"^\| `(--[a-z0-9-]+)`", docs, re.M)
     for flag in params:
         assert flag in text
