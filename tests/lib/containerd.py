@@ -185,6 +185,9 @@ class Containerd:
         try:
             for namespace in ("k8s.io", "default"):
                 self.ctr("image", "import", lab.images, namespace=namespace)
+            # By its digest as well, as an image that was pulled.
+            by_digest = f"{self.IMAGE.split(':')[0]}@{lab.image_ids[self.IMAGE][1]}"
+            self.ctr("image", "tag", self.IMAGE, by_digest, namespace="k8s.io")
         except BaseException:
             self.close()
             raise
@@ -240,6 +243,9 @@ class Containerd:
 
     def exec(self, name, *command):
         return self.ctr("task", "exec", "--exec-id", uuid.uuid4().hex, name, *command)
+
+    def runs(self, name):
+        return any(line.split()[0] == name and "RUNNING" in line for line in self.ctr("task", "ls").splitlines())
 
     def pid_of(self, name):
         return next(int(line.split()[1]) for line in self.ctr("task", "ls").splitlines() if line.split()[0] == name)
