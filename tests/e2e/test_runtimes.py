@@ -24,7 +24,7 @@ def runtime(request):
 
 @pytest.fixture(params=["containerd", "docker"])
 def with_labels(request):
-    """podman keeps labels in its database alone."""
+    """Those that can be asked. podman keeps labels in its database alone."""
     return request.getfixturevalue(request.param)
 
 
@@ -128,8 +128,9 @@ def test_many_of_a_few_milliseconds(docker, lab):
         assert running.totals().lost == 0
 
 
-def test_ended_before_ig_looked(runtime, lab):
-    """ig comes to read when the container has ended, and nothing of it is on disk but what its runtime keeps."""
+def test_ended_before_ig_looked(with_labels, lab):
+    """ig comes to read when the container has ended. Its daemon still knows it."""
+    runtime = with_labels
     name = lab.name("ended")
     with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", *runtime.flags) as running:
         running.ready()
