@@ -88,7 +88,7 @@ def test_two_side_by_side_in_cgroup_v1(podman_crun, lab):
         assert container_of(running.wait_record(said("of-one"))) == one
         assert container_of(running.wait_record(said("of-two"))) == two
         three = lab.name("three")
-        podman_crun.run(three, *say("of-three"))
+        podman_crun.run(three, "sh", "-c", f"{' '.join(say('of-three'))}; sleep 1")
         assert container_of(running.wait_record(said("of-three"))) == three
         running.stop()
         for r in running.records():
