@@ -120,14 +120,28 @@ SELECTORS = {
 }
 
 
-@pytest.mark.parametrize("case", SELECTORS)
-def test_selector(containerd, pair, case):
+RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace", "filter of label")
+
+
+def selection(case, containerd, pair):
+    """(ig's arguments, places that they select)"""
     web, db = pair
     make, wanted = SELECTORS[case]
-    wanted = {(n, {"web": web, "db": db}[p].name, c) for n, p, c in wanted}
-    args = [*make(web.name, db.name), *containerd.flags]
-    ours = {web.name, db.name}
+    names = {"web": web.name, "db": db.name}
+    return [*make(web.name, db.name), *containerd.flags], {(n, names[p], c) for n, p, c in wanted}
+
+
+@pytest.mark.parametrize("case", SELECTORS)
+def test_selected_in_the_list(containerd, pair, case):
+    args, wanted = selection(case, containerd, pair)
+    ours = {pod.name for pod in pair}
     assert {place(r) for r in listed(*args) if get(r, "k8s.podName") in ours} == wanted
+
+
+@pytest.mark.parametrize("case", RUN)
+def test_selected_records(containerd, pair, case):
+    args, wanted = selection(case, containerd, pair)
+    ours = {pod.name for pod in pair}
     with ig.Ig("run", "trace_exec", "-o", "json", *args) as running:
         running.ready()
         time.sleep(0.7)
@@ -135,8 +149,7 @@ def test_selector(containerd, pair, case):
         # Nothing that is not wanted, be it of a pod or not.
         seen = {place(r) for r in running.records()}
         assert {p for p in seen if p[1] in ours} == wanted
-        if "!" not in str(args):
-            assert all(p[1] for p in seen)
+        assert "excluded" in case or all(p[1] for p in seen)
 
 
 def test_from_the_first_exec_on(containerd, whole_lab):

@@ -31,6 +31,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
   stream_server_port = "0"
   # Where root lacks CAP_SYS_RESOURCE it may not lower oom_score_adj, and runc would fail.
   restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{dir}/cni"
@@ -278,5 +279,5 @@ class Containerd:
         daemon.remove_empty_cgroups("default")
         top = "/run/containerd"
         daemon.remove_empty(f"{top}/runc/k8s.io", f"{top}/runc/default", f"{top}/runc", f"{top}/fifo", f"{top}/s", top,
-                            "/run/netns", "/var/lib/cni/results", "/var/lib/cni")
+                            "/var/lib/cni/results", "/var/lib/cni")
         shutil.rmtree(self.dir, ignore_errors=True)
