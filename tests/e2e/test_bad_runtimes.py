@@ -11,17 +11,10 @@ import containers
 import fakes
 import ig
 import pytest
-from ig import container_of, entry, get, listed
+from containers import keep_saying, say
+from ig import container_of, entry, get, listed, said
 
 DEADLINE = 2  # --resolve-timeout, seconds
-
-
-def loop(word):
-    return f"while :; do busybox echo {word} >/dev/null; busybox sleep 0.1; done"
-
-
-def has(word):
-    return lambda r: word in (get(r, "args") or [])
 
 
 def warnings(err, word):
@@ -33,9 +26,9 @@ def container_of_runtime(runtime, name, word):
     """One that does something all the time: (its id)."""
     if runtime.NAME == "containerd":
         with runtime.run_pod(name, "prod", {"app": name}) as pod:
-            yield pod.run("main", loop(word)).id
+            yield pod.run("main", keep_saying(word)).id
     else:
-        with runtime.start(name, loop(word)) as c:
+        with runtime.start(name, keep_saying(word)) as c:
             yield c.id
 
 
@@ -66,12 +59,12 @@ def test_others_do_not_wait(lab, runtime, fake, way):
         name = lab.name("bad")
         with container_of_runtime(runtime, name, "of-the-bad") as ident:
             started = time.monotonic()
-            other = lab.container("/bin/busybox", "echo", "of-the-other")
+            other = lab.container(*say("of-the-other"))
             assert other.run() == 0
-            r = running.wait_record(has("of-the-other"), DEADLINE)
+            r = running.wait_record(said("of-the-other"), DEADLINE)
             assert container_of(r) == other.name and get(r, "runtime.resolved") is not False
             assert time.monotonic() - started < DEADLINE
-            r = running.wait_record(has("of-the-bad"), DEADLINE + 3)
+            r = running.wait_record(said("of-the-bad"), DEADLINE + 3)
             assert get(r, "runtime.containerId") == ident
             assert get(r, "runtime.resolved") is False
             # From its first exec on: what was held is not lost.
@@ -92,8 +85,8 @@ def test_what_the_disk_knows_is_told(lab, containerd):
                   "--containerd-socketpath", path) as running:
         running.ready(5)
         with containerd.run_pod(lab.name("pod"), "prod", {"app": "web"}) as pod:
-            pod.run("main", loop("of-main"))
-            r = running.wait_record(has("of-main"))
+            pod.run("main", keep_saying("of-main"))
+            r = running.wait_record(said("of-main"))
             assert r["k8s"]["namespace"] == "prod" and r["k8s"]["podName"] == pod.name
             assert r["k8s"]["podUID"] == pod.uid and r["k8s"]["containerName"] == "main"
             assert get(r, "runtime.resolved") is False
@@ -150,12 +143,12 @@ def test_a_daemon_that_dies_and_comes_back(whole_lab):
         with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "500ms", *d.flags) as running:
             running.ready()
             one = whole_lab.name("one")
-            d.run(one, "echo", "of-one")
-            assert container_of(running.wait_record(has("of-one"))) == one
+            d.run(one, *say("of-one"))
+            assert container_of(running.wait_record(said("of-one"))) == one
             d.restart()
             two = whole_lab.name("two")
-            d.run(two, "echo", "of-two")
-            assert container_of(running.wait_record(has("of-two"))) == two
+            d.run(two, *say("of-two"))
+            assert container_of(running.wait_record(said("of-two"))) == two
             assert running.stop() == 0
     finally:
         d.close()
@@ -199,8 +192,8 @@ def write(path, what):
 def test_broken_files(lab, file, what):
     """Of a container that runs: it is still seen, by its cgroup; and the one beside it has everything."""
     root = os.path.join(lab.dir, lab.name("state"))
-    bad = lab.start(loop("of-bad"), root=root)
-    good = lab.start(loop("of-good"), root=root, annotations={"org.test/a": "b"})
+    bad = lab.start(keep_saying("of-bad"), root=root)
+    good = lab.start(keep_saying("of-good"), root=root, annotations={"org.test/a": "b"})
     path = os.path.join(root, bad.name, file) if file == "state.json" else os.path.join(bad.bundle, file)
     pid = bad.pid
     os.rename(path, path + ".kept")
@@ -214,11 +207,12 @@ def test_broken_files(lab, file, what):
         assert entry(rows, bad.name)["runtime"]["containerPid"] == pid
         entry(listed("--runc-root", root, "--annotation", "org.test/a=b"), good.name)
         with ig.Ig("run", "trace_exec", "-o", "json", "-c", f"{good.name},{bad.name}", "--runc-root", root) as running:
-            assert container_of(running.wait_record(has("of-good"))) == good.name
-            assert container_of(running.wait_record(has("of-bad"))) == bad.name
+            assert container_of(running.wait_record(said("of-good"))) == good.name
+            assert container_of(running.wait_record(said("of-bad"))) == bad.name
             assert running.stop() == 0
         if file == "state.json":
-            assert "level=" in done.err, "nothing is said"
+            said_of = [line for line in done.err.splitlines() if "level=" in line and (root in line or bad.name in line)]
+            assert said_of, f"nothing is said of it: {done.err}"
     finally:
         os.rmdir(path) if what == "folder" else os.unlink(path)
         os.rename(path + ".kept", path)
@@ -226,16 +220,16 @@ def test_broken_files(lab, file, what):
 
 def test_annotations_of_a_megabyte(lab, containerd):
     big = {"org.test/big": "x" * 1000000, "org.test/a": "b"}
-    plain = lab.start(loop("of-plain"), annotations=big)
+    plain = lab.start(keep_saying("of-plain"), annotations=big)
     with containerd.run_pod(lab.name("big"), "prod", {"app": "big"}, annotations=big) as pod:
-        c = pod.run("main", loop("of-pod"), annotations=big)
+        c = pod.run("main", keep_saying("of-pod"), annotations=big)
         rows = listed(*containerd.flags)
         assert entry(rows, plain.name)["runtime"]["containerPid"] == plain.pid
         [r] = [r for r in rows if get(r, "runtime.containerId") == c.id]
         assert r["k8s"]["podName"] == pod.name
         assert r["k8s"]["podLabels"]["app"] == "big"
         with ig.Ig("run", "trace_exec", "-o", "json", "-l", "app=big", *containerd.flags) as running:
-            running.wait_record(has("of-pod"))
+            running.wait_record(said("of-pod"))
             running.stop()
             assert len(running.out.splitlines()[0]) < 100000
 
@@ -247,7 +241,7 @@ def test_names_with_newlines_and_escapes(containerd, lab):
     """JSON has them as they are, escaped; nothing that a terminal would obey comes out of a table."""
     # With the host's network: network plugins refuse such a name.
     with containerd.run_pod(EVIL, "ns" + EVIL, {"l" + EVIL: "v" + EVIL}, host_network=True) as pod:
-        c = pod.run("c" + EVIL, loop("of-evil"))
+        c = pod.run("c" + EVIL, keep_saying("of-evil"))
         [r] = [r for r in listed(*containerd.flags) if get(r, "runtime.containerId") == c.id]
         assert r["k8s"]["podName"] == EVIL
         assert r["k8s"]["namespace"] == "ns" + EVIL
@@ -273,7 +267,7 @@ def test_names_with_newlines_and_escapes(containerd, lab):
 def test_a_crowd_of_broken_states(lab):
     """A hundred broken files beside one good: each costs little, and ig says so without flooding."""
     root = os.path.join(lab.dir, lab.name("state"))
-    good = lab.start(loop("of-good"), root=root)
+    good = lab.start(keep_saying("of-good"), root=root)
     for i in range(100):
         os.mkdir(f"{root}/broken{i}")
         with open(f"{root}/broken{i}/state.json", "wb") as f:
@@ -285,7 +279,7 @@ def test_a_crowd_of_broken_states(lab):
     assert len(done.err) < 20000
     with ig.Ig("run", "trace_exec", "-o", "json", "--runc-root", root) as running:
         running.ready()
-        c = lab.container("echo", "of-new", root=root)
+        c = lab.container(*say("of-new"), root=root)
         assert c.run() == 0
-        assert container_of(running.wait_record(has("of-new"))) == c.name
+        assert container_of(running.wait_record(said("of-new"))) == c.name
         assert running.stop(signal.SIGTERM) is not None

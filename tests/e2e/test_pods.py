@@ -4,16 +4,14 @@
 import contextlib
 import json
 import os
+import signal
 import time
 
 import containers
 import ig
 import pytest
-from ig import container_of, get, listed
-
-
-def loop(word):
-    return f"while :; do busybox echo {word} >/dev/null; busybox sleep 0.1; done"
+from containers import keep_saying, say
+from ig import container_of, get, listed, said
 
 
 def place(record):
@@ -32,8 +30,8 @@ def pair(containerd, whole_lab):
     """web in namespace prod with containers main and side, db in namespace test with main: all do something all the time."""
     with containerd.run_pod(whole_lab.name("web"), "prod", {"app": "web", "tier": "front"}) as web, \
             containerd.run_pod(whole_lab.name("db"), "test", {"app": "db", "tier": "back"}) as db:
-        web.main, web.side = web.run("main", loop("web-main")), web.run("side", loop("web-side"))
-        db.main = db.run("main", loop("db-main"))
+        web.main, web.side = web.run("main", keep_saying("web-main")), web.run("side", keep_saying("web-side"))
+        db.main = db.run("main", keep_saying("db-main"))
         yield web, db
 
 
@@ -87,7 +85,7 @@ def test_every_record_says_whose_it_is(containerd, pair):
         assert running.stop() == 0
         seen = set()
         for r in running.records():
-            words = [w for w in get(r, "args") or [] if w in expected]
+            words = [word for word in expected if said(word)(r)]
             if not words:
                 continue
             c = expected[words[0]]
@@ -122,14 +120,28 @@ SELECTORS = {
 }
 
 
-@pytest.mark.parametrize("case", SELECTORS)
-def test_selector(containerd, pair, case):
+RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace", "filter of label")
+
+
+def selection(case, containerd, pair):
+    """(ig's arguments, places that they select)"""
     web, db = pair
     make, wanted = SELECTORS[case]
-    wanted = {(n, {"web": web, "db": db}[p].name, c) for n, p, c in wanted}
-    args = [*make(web.name, db.name), *containerd.flags]
-    ours = {web.name, db.name}
+    names = {"web": web.name, "db": db.name}
+    return [*make(web.name, db.name), *containerd.flags], {(n, names[p], c) for n, p, c in wanted}
+
+
+@pytest.mark.parametrize("case", SELECTORS)
+def test_selected_in_the_list(containerd, pair, case):
+    args, wanted = selection(case, containerd, pair)
+    ours = {pod.name for pod in pair}
     assert {place(r) for r in listed(*args) if get(r, "k8s.podName") in ours} == wanted
+
+
+@pytest.mark.parametrize("case", RUN)
+def test_selected_records(containerd, pair, case):
+    args, wanted = selection(case, containerd, pair)
+    ours = {pod.name for pod in pair}
     with ig.Ig("run", "trace_exec", "-o", "json", *args) as running:
         running.ready()
         time.sleep(0.7)
@@ -137,8 +149,7 @@ def test_selector(containerd, pair, case):
         # Nothing that is not wanted, be it of a pod or not.
         seen = {place(r) for r in running.records()}
         assert {p for p in seen if p[1] in ours} == wanted
-        if "!" not in str(args):
-            assert all(p[1] for p in seen)
+        assert "excluded" in case or all(p[1] for p in seen)
 
 
 def test_from_the_first_exec_on(containerd, whole_lab):
@@ -148,7 +159,8 @@ def test_from_the_first_exec_on(containerd, whole_lab):
     selectors = (["-n", namespace], ["-p", web], ["-l", f"app={web}"], ["--filter", f"k8s.podLabels.app=={web}"],
                  ["--filter", f"k8s.podName=={web}"], ["-n", namespace, "-l", "tier=front", "-c", "main"])
     with contextlib.ExitStack() as stack:
-        runs = [stack.enter_context(ig.Ig("run", "trace_exec", "-o", "json", *s, *containerd.flags)) for s in selectors]
+        runs = [stack.enter_context(ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", *s,
+                                          *containerd.flags)) for s in selectors]
         for running in runs:
             running.ready()
         pods = [stack.enter_context(containerd.run_pod(name, ns, {"app": name, "tier": "front"}))
@@ -170,15 +182,34 @@ def test_from_the_first_exec_on(containerd, whole_lab):
 
 def test_many_of_a_few_milliseconds(containerd, whole_lab):
     with containerd.run_pod(whole_lab.name("jobs"), "prod", {"app": "jobs"}) as pod, \
-            ig.Ig("run", "trace_exec", "-o", "json", "-l", "app=jobs", *containerd.flags) as running:
+            ig.Ig("run", "trace_exec", "-o", "json", "-l", "app=jobs",
+                  "--resolve-timeout", "10s", *containerd.flags) as running:
         running.ready()
-        jobs = [pod.run(f"job{i}", "/bin/busybox", "echo", f"I am job{i}.") for i in range(20)]
+        jobs = [pod.run(f"job{i}", *say(f"of-job{i}")) for i in range(20)]
         for c in jobs:
-            r = running.wait_record(lambda r: f"I am {c.name}." in get(r, "args"))
-            assert place(r) == ("prod", pod.name, c.name)
+            r = running.wait_record(said(f"of-{c.name}"))
+            assert place(r) == ("prod", pod.name, c.name), r
             assert get(r, "runtime.containerId") == c.id
         running.stop()
         assert running.totals().lost == 0
+
+
+def test_ended_before_ig_looked(containerd, whole_lab):
+    """The bundle is gone by then; the CRI still knows it."""
+    with containerd.run_pod(whole_lab.name("jobs"), "prod", {"app": "ended"}) as pod, \
+            ig.Ig("run", "trace_exec", "-o", "json", "-l", "app=ended",
+                  "--resolve-timeout", "10s", *containerd.flags) as running:
+        running.ready()
+        os.kill(running.pid, signal.SIGSTOP)
+        c = pod.run("main", *say("of-the-ended"))
+        c.wait()
+        containers.wait_for(lambda: not os.path.exists(containerd.bundle(c.id)), what="end of its bundle")
+        os.kill(running.pid, signal.SIGCONT)
+        r = running.wait_record(said("of-the-ended"))
+        assert place(r) == ("prod", pod.name, "main"), r
+        assert get(r, "runtime.containerId") == c.id
+        assert r["k8s"]["podLabels"]["app"] == "ended"
+        running.stop()
 
 
 def test_watch(containerd, pair, whole_lab):
@@ -214,14 +245,14 @@ def test_shared_namespaces(containerd, whole_lab, case):
     """Containers that do not begin a pid namespace or have no network of their own, before ig and after it."""
     options = SHARED[case]
     with containerd.run_pod(whole_lab.name("pod"), "prod", {"app": "shared"}, **options) as pod:
-        old = pod.run("old", loop("of-old"))
+        old = pod.run("old", keep_saying("of-old"))
         with ig.Ig("run", "trace_exec", "-o", "json", "-p", pod.name, *containerd.flags) as running:
-            running.wait_record(lambda r: "of-old" in get(r, "args"))
-            new = pod.run("new", "/bin/busybox", "echo", "of-new")
-            running.wait_record(lambda r: "of-new" in get(r, "args"))
+            running.wait_record(said("of-old"))
+            new = pod.run("new", *say("of-new"))
+            running.wait_record(said("of-new"))
             assert running.stop() == 0
             for r in running.records():
-                c = old if "of-old" in get(r, "args") else new if "of-new" in get(r, "args") else None
+                c = old if said("of-old")(r) else new if said("of-new")(r) else None
                 assert place(r)[:2] == ("prod", pod.name)
                 if c:
                     assert (place(r)[2], get(r, "runtime.containerId")) == (c.name, c.id)
@@ -232,12 +263,12 @@ def test_shared_namespaces(containerd, whole_lab, case):
 
 def test_in_the_hosts_mount_namespace(containerd, whole_lab):
     """As a shell on the node is got: a privileged pod that goes into the mount namespace of a process of the host."""
-    script = f"busybox nsenter -t {os.getpid()} -m -- /bin/echo from-the-host; sleep 60"
+    script = f"busybox nsenter -t {os.getpid()} -m -- /bin/echo {containers.mark('from-the-host')}; sleep 60"
     with containerd.run_pod(whole_lab.name("shell"), "prod", host_pid=True, privileged=True) as pod, \
             ig.Ig("run", "trace_exec", "-o", "json", "-p", pod.name, *containerd.flags) as running:
         running.ready()
         pod.run("main", script)
-        r = running.wait_record(lambda r: get(r, "args")[-1:] == ["from-the-host"] and "nsenter" not in get(r, "args"))
+        r = running.wait_record(lambda r: said("from-the-host")(r) and "nsenter" not in get(r, "args"))
         assert get(r, "proc.mntns_id") == os.stat("/proc/self/ns/mnt").st_ino
         assert place(r) == ("prod", pod.name, "main")
         running.stop()
@@ -251,8 +282,8 @@ def test_pure_cgroup2(whole_lab, cgroup2):
         with ig.Ig("run", "trace_exec", "-o", "json", "-l", "app=v2", *runtime.flags, view=cgroup2) as running:
             running.ready()
             with runtime.run_pod(whole_lab.name("pod"), "prod", {"app": "v2"}) as pod:
-                c = pod.run("main", loop("of-main"))
-                running.wait_record(lambda r: "of-main" in get(r, "args") and place(r) == ("prod", pod.name, "main"))
+                c = pod.run("main", keep_saying("of-main"))
+                running.wait_record(lambda r: said("of-main")(r) and place(r) == ("prod", pod.name, "main"))
                 assert os.stat(f"/proc/{c.pid}/ns/cgroup").st_ino != os.stat("/proc/self/ns/cgroup").st_ino
                 assert by_id(listed(*runtime.flags, view=cgroup2), c.id)["runtime"]["containerPid"] == c.pid
             running.stop()
@@ -270,9 +301,9 @@ def test_podman_pod(podman, whole_lab):
         with ig.Ig("run", "trace_exec", "-o", "json") as running:
             running.ready()
             for name in (one, two):
-                podman.start(name, loop(f"of-{name}"), options=["--pod", pod])
+                podman.start(name, keep_saying(f"of-{name}"), options=["--pod", pod])
             for name in (one, two):
-                r = running.wait_record(lambda r: f"of-{name}" in get(r, "args"))
+                r = running.wait_record(said(f"of-{name}"))
                 assert container_of(r) == name
                 assert get(r, "k8s.podName") == pod
             running.stop()
@@ -306,7 +337,7 @@ def test_crio(lab):
     def start(kind, name):
         def in_pod(config):
             config["linux"]["cgroupsPath"] = f"/{pod}/kubepods/besteffort/poduid-1/crio-{name}"
-        return lab.start(loop(f"of-{kind}"), name=name, edit=in_pod, annotations=crio(pod, kind, name, sandbox))
+        return lab.start(keep_saying(f"of-{kind}"), name=name, edit=in_pod, annotations=crio(pod, kind, name, sandbox))
     try:
         start("sandbox", sandbox)
         c = start("container", ident)
@@ -319,9 +350,9 @@ def test_crio(lab):
         assert sandbox not in [get(r, "runtime.containerId") for r in listed()]
         by_id(listed("--sandboxes"), sandbox)
         with ig.Ig("run", "trace_exec", "-o", "json", "-p", pod) as running:
-            running.wait_record(lambda r: "of-container" in get(r, "args") and place(r) == ("prod", pod, "main"))
+            running.wait_record(lambda r: said("of-container")(r) and place(r) == ("prod", pod, "main"))
             running.stop()
-            assert "of-sandbox" not in running.out
+            assert not [r for r in running.records() if said("of-sandbox")(r)]
     finally:
         lab.reap()
         containers.remove_cgroups(pod)

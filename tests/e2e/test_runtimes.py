@@ -2,6 +2,7 @@
 """Containers of every runtime, by the names that their users gave them."""
 
 import os
+import signal
 import time
 
 import containers
@@ -9,7 +10,8 @@ import daemon
 import ig
 import pytest
 import view
-from ig import container_of, entry, get, listed
+from containers import say
+from ig import container_of, entry, get, listed, said
 
 LOOP = "while :; do busybox true; sleep 0.1; done"
 
@@ -22,7 +24,7 @@ def runtime(request):
 
 @pytest.fixture(params=["containerd", "docker"])
 def with_labels(request):
-    """podman keeps labels in its database alone."""
+    """Those that can be asked. podman keeps labels in its database alone."""
     return request.getfixturevalue(request.param)
 
 
@@ -89,7 +91,7 @@ def test_started_before(runtime, lab):
 def test_first_exec(runtime, lab):
     """Started during the run, short-lived: its name is what the selector goes by, and nothing is missed."""
     name = lab.name("short")
-    with ig.Ig("run", "trace_exec", "-o", "json", "-c", name, *runtime.flags) as running:
+    with ig.Ig("run", "trace_exec", "-o", "json", "-c", name, "--resolve-timeout", "10s", *runtime.flags) as running:
         running.ready()
         assert "first-exec" in runtime.run(name, "/bin/busybox", "echo", "first-exec")
         r = running.wait_record(lambda r: "first-exec" in str(get(r, "args")))
@@ -102,7 +104,8 @@ def test_first_exec(runtime, lab):
 
 def test_first_exec_by_image(runtime, lab):
     name = lab.name("short")
-    with ig.Ig("run", "trace_exec", "-o", "json", "--image", "localhost/busy*", *runtime.flags) as running:
+    with ig.Ig("run", "trace_exec", "-o", "json", "--image", "localhost/busy*",
+               "--resolve-timeout", "10s", *runtime.flags) as running:
         running.ready()
         lab.container("echo", "of-no-image").run()
         runtime.run(name, "/bin/busybox", "echo", "first-exec")
@@ -114,7 +117,7 @@ def test_first_exec_by_image(runtime, lab):
 def test_many_of_a_few_milliseconds(docker, lab):
     """Docker forgets each as soon as it has ended."""
     names = [lab.name("short") for _ in range(12)]
-    with ig.Ig("run", "trace_exec", "-o", "json", *docker.flags) as running:
+    with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", *docker.flags) as running:
         running.ready()
         for name in names:
             docker.run(name, "/bin/busybox", "echo", f"I am {name}.")
@@ -123,6 +126,23 @@ def test_many_of_a_few_milliseconds(docker, lab):
             assert container_of(r) == name
         running.stop()
         assert running.totals().lost == 0
+
+
+def test_ended_before_ig_looked(with_labels, lab):
+    """ig comes to read when the container has ended. Its daemon still knows it."""
+    runtime = with_labels
+    name = lab.name("ended")
+    with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", *runtime.flags) as running:
+        running.ready()
+        os.kill(running.pid, signal.SIGSTOP)
+        with runtime.start(name, *say("of-the-ended")) as c:
+            containers.wait_for(lambda: not runtime.runs(name), what="end of it")
+            os.kill(running.pid, signal.SIGCONT)
+            r = running.wait_record(said("of-the-ended"))
+            assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id), r
+            assert get(r, "runtime.runtimeName") == runtime.NAME
+            assert get(r, "runtime.containerImageName") == runtime.IMAGE
+        running.stop()
 
 
 def test_exec_into_it(runtime, lab):
@@ -238,10 +258,11 @@ def test_pure_cgroup2(lab, cgroup2, edit):
     old = lab.start(LOOP, view=cgroup2, edit=edit)
     with ig.Ig("run", "trace_exec", "-o", "json", view=cgroup2) as running:
         running.wait_record(lambda r: container_of(r) == old.name)
-        short = lab.container("echo", "first-exec", view=cgroup2, edit=edit)
+        short = lab.container(*say("first-exec"), view=cgroup2, edit=edit)
         assert short.run() == 0
-        r = running.wait_record(lambda r: "first-exec" in str(get(r, "args")))
+        r = running.wait_record(said("first-exec"))
         assert container_of(r) == short.name
+        assert get(r, "runtime.containerPid") == get(r, "proc.pid"), "not the first process of the container"
         running.stop()
     r = entry(listed(view=cgroup2), old.name)["runtime"]
     assert (r["containerPid"], r["bundle"]) == (old.pid, old.bundle)

@@ -31,6 +31,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
   stream_server_port = "0"
   # Where root lacks CAP_SYS_RESOURCE it may not lower oom_score_adj, and runc would fail.
   restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{dir}/cni"
@@ -185,6 +186,9 @@ class Containerd:
         try:
             for namespace in ("k8s.io", "default"):
                 self.ctr("image", "import", lab.images, namespace=namespace)
+            # By its digest as well, as an image that was pulled.
+            by_digest = f"{self.IMAGE.split(':')[0]}@{lab.image_ids[self.IMAGE][1]}"
+            self.ctr("image", "tag", self.IMAGE, by_digest, namespace="k8s.io")
         except BaseException:
             self.close()
             raise
@@ -241,6 +245,9 @@ class Containerd:
     def exec(self, name, *command):
         return self.ctr("task", "exec", "--exec-id", uuid.uuid4().hex, name, *command)
 
+    def runs(self, name):
+        return any(line.split()[0] == name and "RUNNING" in line for line in self.ctr("task", "ls").splitlines())
+
     def pid_of(self, name):
         return next(int(line.split()[1]) for line in self.ctr("task", "ls").splitlines() if line.split()[0] == name)
 
@@ -272,5 +279,5 @@ class Containerd:
         daemon.remove_empty_cgroups("default")
         top = "/run/containerd"
         daemon.remove_empty(f"{top}/runc/k8s.io", f"{top}/runc/default", f"{top}/runc", f"{top}/fifo", f"{top}/s", top,
-                            "/run/netns", "/var/lib/cni/results", "/var/lib/cni")
+                            "/var/lib/cni/results", "/var/lib/cni")
         shutil.rmtree(self.dir, ignore_errors=True)

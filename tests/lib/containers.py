@@ -58,6 +58,21 @@ def require_module(name, package):
                       f"{package} (./dev check installs it)") from None
 
 
+def mark(word):
+    """A word that no other run of the tests says: ig sees those that run at the same time, too."""
+    return f"{word}.{os.getpid()}"
+
+
+def say(word):
+    """A command, for records to be known by (ig.said)."""
+    return ("/bin/busybox", "echo", mark(word))
+
+
+def keep_saying(word):
+    """A script that says it ten times a second."""
+    return f"while :; do busybox echo {mark(word)} >/dev/null; busybox sleep 0.1; done"
+
+
 def run(*args, check=True, timeout=60, **kwargs):
     """A program that ends by itself; its output is part of the error when it fails."""
     done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -116,7 +131,7 @@ def cgroups(name):
 
 
 def cgroups_by_runc(name):
-    """Those where runc makes them, unless it is told otherwise: quicker than looking everywhere, where there are thousands."""
+    """Those where runc makes them, unless it is told otherwise. Quicker than looking at all, where there are thousands."""
     with open("/proc/self/cgroup") as f:
         own = {line.strip().split(":", 2)[2].rstrip("/") for line in f}
     folders = [f"{top}{path}/{name}" for top in hierarchies() for path in {"", *own}]

@@ -72,6 +72,9 @@ class Docker:
     def inspect(self, name):
         return json.loads(self("inspect", name))[0]
 
+    def runs(self, name):
+        return self.inspect(name)["State"]["Running"]
+
     def pid_of(self, name):
         return self.inspect(name)["State"]["Pid"]
 

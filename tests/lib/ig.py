@@ -85,6 +85,12 @@ def entry(rows, name):
     return found[0]
 
 
+def said(*words):
+    """Is a record that of containers.say() or keep_saying() of one of these words?"""
+    marked = [containers.mark(word) for word in words]
+    return lambda r: any(word in (get(r, "args") or []) for word in marked)
+
+
 class Ig:
     """An ig in the background, in a view.View if one is given. As a context it is ended, if it still runs, on leaving."""
 

@@ -62,6 +62,9 @@ class Podman:
     def exec(self, name, *command):
         return self("exec", name, *command)
 
+    def runs(self, name):
+        return self("inspect", "-f", "{{.State.Running}}", name) == "true"
+
     def pid_of(self, name):
         return int(self("inspect", "-f", "{{.State.Pid}}", name))
 
