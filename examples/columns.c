@@ -3,8 +3,8 @@
  * Columns alone: any C struct as a table, JSON or YAML, filtered and sorted, from one static table
  * of its fields. Nothing here knows BPF or containers.
  *
- *   columns [OUTPUT [FIELDS [FILTER]]]      columns json        columns columns name,size
- * 'size>1KiB'
+ *   columns [OUTPUT [FIELDS [FILTER]]]      columns json
+ *                                           columns columns name,size 'size>1KiB'
  */
 #include <stddef.h>
 #include <stdio.h>

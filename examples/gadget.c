@@ -3,7 +3,7 @@
  * A gadget alone: every program that the whole host executes in two seconds, read by field from the
  * records. No container is known here.
  *
- *   gadget [GADGET [SECONDS [FIELD…]]]      gadget trace_open 5 proc.comm path
+ *   gadget [GADGET [SECONDS [FIELD…]]]      gadget trace_open 5 proc.comm fname
  */
 #include <poll.h>
 #include <stdio.h>

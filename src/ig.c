@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig: tells what containers do, from eBPF. Finds the command and runs it. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,12 +35,24 @@ static const char *command_name(const void *ctx, size_t i)
 /* `ig --log-level debug run …`: what stands before the command. Returns its place in argv. */
 static int leading_flags(int argc, char **argv)
 {
+	static const char name[] = "--log-level";
 	int at = 1;
 
-	for (; at + 1 < argc && !strcmp(argv[at], "--log-level"); at += 2) {
-		if (!log_level_parse(argv[at + 1], &log_level))
+	for (; at < argc && str_starts(argv[at], name); at++) {
+		const char *value = argv[at] + strlen(name);
+
+		if (*value == '=')
+			value++;
+		else if (*value)
+			break;
+		else
+			value = argv[++at];
+		if (!value)
+			log_error("flag '%s' wants a value", name);
+		else if (log_level_parse(value, &log_level))
+			log_error("%s is one of error, warn, info, debug, not '%s'", name, value);
+		else
 			continue;
-		log_error("--log-level is one of error, warn, info, debug, not '%s'", argv[at + 1]);
 		exit(EXIT_USAGE);
 	}
 	return at;
@@ -57,14 +70,12 @@ static void fill_standard_streams(void)
 		close(fd);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
 	int at = leading_flags(argc, argv);
 	const struct command *c;
 	const char *word, *near;
 
-	fill_standard_streams();
-	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends us cleanly */
 	if (at >= argc) {
 		usage(stderr);
 		return EXIT_USAGE;
@@ -91,4 +102,24 @@ int main(int argc, char **argv)
 	else
 		log_error("no command '%s'; `ig help` lists them", word);
 	return EXIT_USAGE;
+}
+
+/* What went through stdio (help, pages, scripts) is only now known to be written. */
+static int finish_output(int exit_code)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return exit_code;
+	if (poll(&out, 1, 0) > 0 && out.revents & POLLERR) /* the reader has what it wanted */
+		return exit_code;
+	log_error("cannot write the output");
+	return exit_code ?: EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	fill_standard_streams();
+	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends us cleanly */
+	return finish_output(run_command(argc, argv));
 }

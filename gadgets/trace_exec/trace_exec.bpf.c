@@ -9,9 +9,8 @@
 #include <gadget/path.bpf.h>
 
 GADGET("Trace programs as they are executed\n"
-       "Shows each execve and execveat with all arguments, also those that fail (not those that "
-       "only --ignore-failed "
-       "leaves out): up to 16 KiB of arguments, what is longer is cut and marked.",
+       "Shows each execve and execveat, also those that fail, with all arguments up to 16 KiB (of "
+       "a failed one, each up to 4 KiB); what is longer is cut and marked.",
        ALIAS("execsnoop"));
 
 PARAM(bool, ignore_failed, false, "Leave out executions that failed");
@@ -46,6 +45,10 @@ struct exec_event {
 	g_dev dev DOC("Device of the program") COL(hidden);
 	g_bool upper_layer
 		DOC("The program was added or changed in the container: it is in the upper layer")
+			COL(hidden);
+	g_bool pupper_layer DOC("The same of the parent process's program") COL(hidden);
+	g_bool from_rootfs
+		DOC("The program lies in the container's root file system, not in a volume")
 			COL(hidden);
 };
 TRACER(exec, exec_event, ARGS_MAX + 3 * FILE_MAX + PARENT_PATH_MAX);
@@ -104,8 +107,10 @@ static __always_inline void fill_parent(struct exec_event *e, struct task_struct
 {
 	struct file *exe = BPF_CORE_READ(task, real_parent, mm, exe_file);
 
-	if (exe)
+	if (exe) {
+		e->pupper_layer = in_upper_layer(BPF_CORE_READ(exe, f_inode));
 		text_path(exec, e, parent_exepath, &exe->f_path, PARENT_PATH_MAX);
+	}
 }
 
 /* args: the task, its old thread id, struct linux_binprm */
@@ -139,6 +144,8 @@ int executed(struct bpf_raw_tracepoint_args *ctx)
 		e->inode = BPF_CORE_READ(inode, i_ino);
 		e->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 		e->upper_layer = in_upper_layer(inode);
+		e->from_rootfs =
+			BPF_CORE_READ(exe, f_path.mnt) == BPF_CORE_READ(task, fs, root.mnt);
 		text_path(exec, e, exepath, &exe->f_path, FILE_MAX);
 	}
 	fill_parent(e, task);

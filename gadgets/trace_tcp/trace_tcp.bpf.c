@@ -36,7 +36,9 @@ struct tcp_event {
 		COL(hidden, skip-empty);
 	g_bytes sent DOC("At the close: bytes sent") COL(hidden, skip-empty);
 	g_bytes received DOC("At the close: bytes received") COL(hidden, skip-empty);
-	g_fd fd DOC("Descriptor of the connected or accepted socket; -1: not known") COL(hidden);
+	g_fd fd DOC("Descriptor of the connection, of an accept the one listened on; -1: not known")
+		COL(hidden);
+	g_fd accept_fd DOC("At an accept: descriptor of the new connection; else -1") COL(hidden);
 	g_netns netns_id DOC("Network namespace") COL(hidden);
 };
 TRACER(tcp, tcp_event, 0);
@@ -87,6 +89,7 @@ static __always_inline void begin(struct tcp_event *e, g_container c, g_fd fd)
 	e->timestamp = bpf_ktime_get_boot_ns();
 	e->container = c;
 	e->fd = fd;
+	e->accept_fd = -1;
 	process_fill(&e->proc);
 }
 
@@ -304,7 +307,7 @@ static __noinline int accept_failed(__s64 ret)
 	sk = sock_of_fd(call->fd);
 	if (!sock_is_tcp(sk))
 		return 0;
-	begin(&e, call->container, -1);
+	begin(&e, call->container, call->fd);
 	find_ends(&e, sk);
 	put_out(&e, accept, -ret);
 	return 0;
@@ -312,6 +315,7 @@ static __noinline int accept_failed(__s64 ret)
 
 static __noinline int accepted(__s64 ret)
 {
+	struct tcp_call *call = pending_end(calls);
 	struct connection n = {};
 	struct g_sock_copy copy;
 	struct socket *socket;
@@ -325,9 +329,12 @@ static __noinline int accepted(__s64 ret)
 	sock_copy(&copy, sk);
 	if (!sock_is_ip(&copy) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	begin(&n.event, c, ret);
+	begin(&n.event, c, call ? call->fd : -1);
+	n.event.accept_fd = ret;
 	fill_ends(&n.event, sk, &copy);
 	put_out(&n.event, accept, 0);
+	n.event.fd = ret;
+	n.event.accept_fd = -1;
 	n.open = n.event.timestamp;
 	if (SOCK_FIELD(&copy, skc_state) == TCP_CLOSE)
 		closed(sk, &n); /* it broke before the process got it */

@@ -108,6 +108,18 @@ const volatile char g_target_comm[16]; /* "": any */
 
 /* ---- is this container wanted? ------------------------------------------------------------ */
 
+static __always_inline bool g_comm_wanted(const char *comm)
+{
+	for (int i = 0; i < 16; i++) {
+		if (comm[i] != g_target_comm[i])
+			return false;
+		if (!comm[i])
+			break;
+	}
+	return true;
+}
+
+/* What --pid, --tid, --uid, --gid and --comm say to the current task. */
 static __always_inline bool g_process_wanted(void)
 {
 	if (g_target_pid && g_target_pid != bpf_get_current_pid_tgid() >> 32)
@@ -122,12 +134,27 @@ static __always_inline bool g_process_wanted(void)
 		char comm[16];
 
 		bpf_get_current_comm(comm, sizeof(comm));
-		for (int i = 0; i < 16; i++) {
-			if (comm[i] != g_target_comm[i])
-				return false;
-			if (!comm[i])
-				break;
-		}
+		return g_comm_wanted(comm);
+	}
+	return true;
+}
+
+/* The same of any task. */
+static __always_inline bool g_task_wanted(const struct task_struct *task)
+{
+	if (g_target_pid && g_target_pid != BPF_CORE_READ(task, tgid))
+		return false;
+	if (g_target_tid && g_target_tid != BPF_CORE_READ(task, pid))
+		return false;
+	if (g_target_uid >= 0 && g_target_uid != BPF_CORE_READ(task, cred, uid.val))
+		return false;
+	if (g_target_gid >= 0 && g_target_gid != BPF_CORE_READ(task, cred, gid.val))
+		return false;
+	if (g_target_comm[0]) {
+		char comm[16] = {};
+
+		bpf_core_read_str(comm, sizeof(comm), &task->comm);
+		return g_comm_wanted(comm);
 	}
 	return true;
 }
@@ -190,10 +217,7 @@ static __always_inline bool wanted(g_container *ret)
 	       g_process_wanted();
 }
 
-/*
- * Any task's container: for iterators and for targets of signals. The process filters are not
- * applied.
- */
+/* Any task's container, if this tracer wants it and that task: for iterators. */
 static __always_inline bool wanted_task(struct task_struct *task, g_container *ret)
 {
 	__u64 cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
@@ -201,11 +225,11 @@ static __always_inline bool wanted_task(struct task_struct *task, g_container *r
 
 	if (c && *c != G_BY_NAMESPACE) {
 		*ret = *c;
-		return true;
+		return g_task_wanted(task);
 	}
 	if (!c && !g_host)
 		return false;
-	return g_wanted_slow(c, cgroup, task_mntns(task), ret);
+	return g_wanted_slow(c, cgroup, task_mntns(task), ret) && g_task_wanted(task);
 }
 
 /* The cgroup id of who made the socket; 0 where an old kernel does not tell. */

@@ -53,10 +53,10 @@ typedef struct g_text_place g_text; /* bytes, not NUL-terminated */
 typedef struct g_text_place g_args; /* NUL-terminated strings, one after the other */
 
 struct g_endpoint {
-	g_addr addr;
-	g_port port;
-	g_ipproto proto;
-	__u8 version; /* 4 or 6 */
+	g_addr addr G_TAG("doc:IP address");
+	g_port port G_TAG("doc:Port");
+	g_ipproto proto G_TAG("doc:TCP, UDP …");
+	__u8 version G_TAG("doc:Version of IP: 4 or 6");
 };
 
 struct g_creds {

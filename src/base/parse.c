@@ -367,6 +367,15 @@ static size_t edits(const char *a, size_t a_len, const char *b, size_t b_len)
 	return last[b_len];
 }
 
+static size_t common_start(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && tolower((unsigned char)a[n]) == tolower((unsigned char)b[n]))
+		n++;
+	return n;
+}
+
 const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i),
 		    const void *ctx)
 {
@@ -377,11 +386,15 @@ const char *nearest(const char *word, const char *(*next)(const void *ctx, size_
 		return NULL;
 	for (size_t i = 0; (candidate = next(ctx, i)); i++) {
 		size_t n = strlen(candidate), distance;
+		bool nearer;
 
 		if (n > NEAREST_MAX)
 			continue;
 		distance = edits(word, len, candidate, n);
-		if (distance < len && (distance < best || (distance == best && !found))) {
+		nearer = distance < best ||
+			 (distance == best &&
+			  (!found || common_start(word, candidate) > common_start(word, found)));
+		if (distance < len && nearer) {
 			best = distance;
 			found = candidate;
 		}

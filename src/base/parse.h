@@ -39,8 +39,8 @@ bool glob_matches(const char *pattern, const char *s);
 size_t split(const char *text, char separator, bool escapes, char ***ret_words);
 
 /*
- * The candidate nearest to `word` by edit distance, or NULL where none is near enough to be meant.
- * next(ctx, i) gives the i-th candidate, NULL at the end.
+ * The candidate nearest to `word` by edit distance, then by how much of its start is the same; NULL
+ * where none is near enough to be meant. next(ctx, i) gives the i-th candidate, NULL at the end.
  */
 const char *nearest(const char *word, const char *(*next)(const void *ctx, size_t i),
 		    const void *ctx);

@@ -258,6 +258,8 @@ void flags_help(const struct flags *f)
 	       c->usage ?: "");
 	if (c->description)
 		printf("\n%s\n", c->description);
+	if (f->about)
+		f->about(f->ctx);
 	/* What was added last is what the command line named: a gadget's own flags come first. */
 	for (size_t i = f->n_tables; i-- > 0;) {
 		bool own = true;

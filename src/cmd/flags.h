@@ -18,6 +18,7 @@ struct flags {
 	size_t n_tables;
 	bool help;						   /* --help was given */
 	int (*word)(void *ctx, const char *word, struct err *err); /* NULL: no words allowed */
+	void (*about)(void *ctx); /* prints more for the help, of the words; may be NULL */
 	void *ctx;
 };
 

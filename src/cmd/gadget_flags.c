@@ -136,10 +136,26 @@ static int add_word(void *ctx, const char *word, struct err *err)
 	return 0;
 }
 
+static void about(void *ctx)
+{
+	const struct gadget_flags *all = ctx;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct gadget *g = all->gadgets[i];
+		const char *doc = gadget_doc(g);
+		size_t first = strcspn(doc, "\n");
+
+		printf("\n%s: %.*s.%s\n", gadget_name(g), (int)first, doc, doc + first);
+	}
+	if (all->n)
+		printf("\n`ig docs GADGET` tells the fields.\n");
+}
+
 void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
 {
 	*g = (struct gadget_flags){.flags = flags};
 	flags->word = add_word;
+	flags->about = about;
 	flags->ctx = g;
 }
 

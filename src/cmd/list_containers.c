@@ -75,8 +75,9 @@ static char *choose_columns(const char *fields)
 
 	if (!none && *fields != '+' && *fields != '-')
 		return xstrdup(fields);
-	return xasprintf("%s%s%s%s", opt_watch ? "event," : "", LIST_FIELDS, none ? "" : ",",
-			 none ? "" : fields);
+	return xasprintf("%s%s%s%s%s", opt_watch ? "event," : "",
+			 selector_flags_pods() ? "k8s.namespace,k8s.podName," : "", LIST_FIELDS,
+			 none ? "" : ",", none ? "" : fields);
 }
 
 static void on_resize(void *ctx)

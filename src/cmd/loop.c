@@ -36,6 +36,17 @@ static int add(struct loop *l, int fd, short what, event_callback_fn fn, void *c
 	return 0;
 }
 
+/* A signal also ends a write to a reader that is stuck: libevent would have it go on. */
+static void interrupt_calls(int signal)
+{
+	struct sigaction action;
+
+	if (!sigaction(signal, NULL, &action)) {
+		action.sa_flags &= ~SA_RESTART;
+		sigaction(signal, &action, NULL);
+	}
+}
+
 int loop_init(struct loop *l, struct err *err)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
@@ -48,6 +59,7 @@ int loop_init(struct loop *l, struct err *err)
 
 		if (r)
 			return r;
+		interrupt_calls(ends[i]);
 	}
 	return 0;
 }

@@ -120,6 +120,7 @@ static void say_totals(struct replay *p)
 
 static int replay_file(struct replay *p, struct err *err)
 {
+	_cleanup_(freep) char *fields = NULL;
 	struct view_options vo;
 	int fd, r;
 
@@ -130,6 +131,7 @@ static int replay_file(struct replay *p, struct err *err)
 	if (r)
 		return err_wrap(err, r, "%s", p->path);
 	view_flags_options(&vo);
+	vo.fields = fields = selector_flags_fields(vo.fields);
 	vo.clock = *record_reader_clock(p->reader);
 	vo.redraw = false; /* tables of the past scroll by */
 	vo.cut = on_cut;

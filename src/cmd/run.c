@@ -34,9 +34,18 @@ static int set_id(const struct flag *f, const char *value, struct err *err)
 	uint64_t id;
 
 	if (parse_u64(value, &id) || id > UINT32_MAX)
-		return err_set(err, -EINVAL, "--%s wants a number, not '%s'", f->name, value);
+		return err_set(err, -EINVAL, "--%s wants a number up to %u, not '%s'", f->name,
+			       UINT32_MAX, value);
 	*(int64_t *)f->to = (int64_t)id;
 	return 0;
+}
+
+/* No process is 0, and the kernel's side takes 0 for any. */
+static int set_pid(const struct flag *f, const char *value, struct err *err)
+{
+	int r = set_id(f, value, err);
+
+	return r || *(int64_t *)f->to ? r : err_set(err, -EINVAL, "--%s: no process is 0", f->name);
 }
 
 static int set_comm(const struct flag *f, const char *value, struct err *err)
@@ -51,9 +60,9 @@ static int set_comm(const struct flag *f, const char *value, struct err *err)
 
 static const struct flag process_flag_list[] = {
 	{"host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.host, NULL},
-	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_id, &opt.process.pid,
+	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_pid, &opt.process.pid,
 	 NULL},
-	{"tid", 0, "TID", "Only this thread", set_id, &opt.process.tid, NULL},
+	{"tid", 0, "TID", "Only this thread", set_pid, &opt.process.tid, NULL},
 	{"uid", 0, "UID", "Only this user", set_id, &opt.process.uid, NULL},
 	{"gid", 0, "GID", "Only this group", set_id, &opt.process.gid, NULL},
 	{"comm", 0, "NAME", "Only processes of this name", set_comm, NULL, NULL},
@@ -143,10 +152,12 @@ static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t co
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
 static int open_output(struct run *run, struct gadget_flags *gadgets, struct err *err)
 {
+	_cleanup_(freep) char *fields = NULL;
 	struct view_options vo;
 	int r;
 
 	view_flags_options(&vo);
+	vo.fields = fields = selector_flags_fields(vo.fields);
 	vo.cut = on_cut;
 	vo.cut_ctx = run;
 	r = selector_flags_new(&run->selector, err);

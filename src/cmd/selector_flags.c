@@ -33,3 +33,17 @@ int selector_flags_new(struct selector **ret, struct err *err)
 {
 	return selector_new(&opt, ret, err);
 }
+
+bool selector_flags_pods(void)
+{
+	return opt.namespace_ || opt.pod || opt.labels;
+}
+
+char *selector_flags_fields(const char *fields)
+{
+	bool some = fields && *fields, listed = some && *fields != '+' && *fields != '-';
+
+	if (listed || !selector_flags_pods())
+		return xstrdup(fields);
+	return xasprintf("+k8s.namespace,+k8s.podName%s%s", some ? "," : "", some ? fields : "");
+}

@@ -8,3 +8,11 @@
 extern const struct flag_table selector_flags;
 
 int selector_flags_new(struct selector **ret, struct err *err);
+
+bool selector_flags_pods(void); /* were pods asked for? */
+
+/*
+ * Who asks for pods sees them: --fields with their columns added, as a new string, NULL for none at
+ * all. Fields that are listed one by one are left as they are.
+ */
+char *selector_flags_fields(const char *fields);

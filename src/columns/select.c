@@ -201,6 +201,36 @@ static void choose_defaults(const struct schema *s, struct selection *to)
 	}
 }
 
+/* 0: a field of the container, 1: one of its labels, 2: of the record. */
+static int rank(const struct schema *s, const struct field *f)
+{
+	if (f->part != PART_CONTAINER)
+		return 2;
+	return f < s->fields || f >= s->fields + s->n_fields;
+}
+
+/*
+ * What was added to the defaults stands behind them, but the container's fields stand together, in
+ * front and in their order: namespace, pod, container.
+ */
+static void container_first(const struct schema *s, struct selection *to)
+{
+	for (size_t i = 1; i < to->n; i++) {
+		const struct field *f = to->columns[i];
+		int own = rank(s, f);
+		size_t at = i;
+
+		for (; at; at--) {
+			int before = rank(s, to->columns[at - 1]);
+
+			if (before < own || (before == own && (own || to->columns[at - 1] < f)))
+				break;
+			to->columns[at] = to->columns[at - 1];
+		}
+		to->columns[at] = f;
+	}
+}
+
 static bool only_changes(const struct section *section)
 {
 	for (size_t i = 0; i < section->n; i++)
@@ -239,6 +269,8 @@ void field_choice_apply(struct field_choice *c, const struct schema *s, struct s
 			word->known |= choose_word(s, ret, word);
 		}
 	}
+	if (from_defaults)
+		container_first(s, ret);
 }
 
 int field_choice_check(const struct field_choice *c, const struct schema *s, struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which fields are shown: --fields "a,b", "+d,-c", "source:a,b;source2:+c". A field may be one
+ * Which fields are shown: --fields "a,b", "+d,-c", "source:a,b;source2:+c". What is added with `+`
+ * stands last, a container's fields with those of the container. A field may be one
  * label of a set, "k8s.podLabels.app": a column of its own, and in JSON the only one of its set,
  * unless the whole set is there too. So "-k8s.podLabels.app" takes away a column, but nothing from
  * a whole set.

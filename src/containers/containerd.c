@@ -188,8 +188,14 @@ static void ask_containerd(struct rpc *rpc, struct container *c)
 static void ask(struct daemon *d, struct question *q)
 {
 	struct container *c = q->container;
-	struct rpc *rpc = rpc_begin(d, q);
+	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
+	struct rpc *rpc;
 
+	if (!c->k8s_pod && !namespace) { /* nothing of it was left on disk */
+		question_answer(q, false);
+		return;
+	}
+	rpc = rpc_begin(d, q);
 	if (!rpc)
 		return;
 	if (c->k8s_pod) {

@@ -417,8 +417,11 @@ static int look_at_host(struct containers *cs, struct err *err)
 	if (r)
 		return err_set(err, r == -EACCES ? -EPERM : r, "namespaces of process 1: %s",
 			       strerror(-r));
-	/* The paths in /proc/PID/cgroup are looked up below where the host has it mounted. */
-	if (!buf_read_file(&b, cs->proc_fd, "1/mountinfo"))
+	/*
+	 * The paths in /proc/PID/cgroup are looked up below where cgroup v2 is mounted: for us, or
+	 * for the host where we look at it from elsewhere.
+	 */
+	if (!buf_read_file(&b, cs->proc_fd, *cs->host_root ? "1/mountinfo" : "self/mountinfo"))
 		mount = proc_parse_cgroup2_mount(buf_cstr(&b));
 	if (mount)
 		cs->cgroup2_fd = host_open(cs->host_root, mount, O_PATH | O_DIRECTORY);

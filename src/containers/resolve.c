@@ -26,7 +26,10 @@ static const char *runtime_of_parent(const struct entry *e)
 {
 	static const struct {
 		const char *comm, *runtime;
-	} known[] = {{"runc", "runc"}, {"crun", "crun"}, {"containerd-shim", "containerd"}};
+	} known[] = {{"runc", "runc"},
+		     {"crun", "crun"},
+		     {"containerd-shim", "containerd"},
+		     {"conmon", "podman"}};
 
 	for (size_t i = 0; i < array_size(known); i++)
 		if (!strncmp(e->parent, known[i].comm, sizeof(e->parent) - 1))
@@ -67,9 +70,9 @@ static bool look_at_disk(struct containers *cs, const struct runtime_context *ct
 
 	/*
 	 * A service with namespaces of its own, pid's included, is none: it is systemd that runs
-	 * it.
+	 * it. What a runtime runs is a container, also when it is gone from the disk already.
 	 */
-	if (!known && (!e->sure || is_service(c->cgroup_path)))
+	if (!known && ((!e->sure && !runtime_of_parent(e)) || is_service(c->cgroup_path)))
 		return false;
 	/* Of its cgroup the runtime may remember a first process that has ended. */
 	if (c->pid != pid && !container_runs(cs, c)) {
@@ -114,10 +117,10 @@ static void tell_inner(struct containers *cs, struct container *outer)
 	struct entry *e;
 
 	TAILQ_FOREACH(e, &cs->live, link)
-		if (e->container->outer == outer) {
-			container_set_outer(e->container, outer);
-			e->container->version = ++cs->versions;
-		}
+	if (e->container->outer == outer) {
+		container_set_outer(e->container, outer);
+		e->container->version = ++cs->versions;
+	}
 }
 
 static void settle(struct containers *cs, struct entry *e)

@@ -190,8 +190,11 @@ static int add_field(struct walk *w, uint32_t id, uint32_t member, const struct 
 		f.flags |= FIELD_INTERNAL;
 		w->has_container = true;
 	}
-	if (f.type && !strcmp(f.type, "g_time"))
+	if (f.type && !strcmp(f.type, "g_time")) {
 		w->has_time = true;
+		if (!f.doc && !strcmp(f.name, "timestamp"))
+			f.doc = "When it happened";
+	}
 	r = schema_add(w->src->pub.schema, &f, w->err);
 	if (r < 0 || f.kind != KIND_NONE)
 		return r;

@@ -15,7 +15,7 @@ static int capture(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	_cleanup_(freep) char *text = NULL;
 
-	if (!current || level == LIBBPF_DEBUG)
+	if (!current || level >= LIBBPF_INFO) /* warnings say why; the rest are remarks */
 		return 0;
 	if (vasprintf(&text, fmt, ap) < 0) {
 		text = NULL;

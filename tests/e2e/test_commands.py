@@ -43,6 +43,8 @@ def test_every_gadget_has_help_and_docs(name):
     text = ig.once("run", name, "--help", check=0).out
     docs = ig.once("docs", name, check=0).out
     assert "--filter" in text and "--containername" in text
+    assert f"{name}: {docs.splitlines()[2]}" in text
+    assert not re.search(r"^\| `.*\|  \|$", docs, re.M), "a field or flag without its meaning"
     params = re.findall(r"^\| `(--[a-z0-9-]+)`", docs, re.M)
     for flag in params:
         assert flag in text
@@ -123,9 +125,13 @@ MISTAKES = {
     "bad value": (["run", "trace_exec", "--filter", "proc.pid==abc"], 2, "abc"),
     "bad expression": (["run", "trace_exec", "--filter", "proc.comm~("], 2, None),
     "bad number": (["run", "trace_exec", "--max-entries", "many"], 2, "many"),
+    "a number too large": (["run", "trace_exec", "--uid", "4294967296"], 2, "4294967295"),
     "bad time": (["run", "trace_exec", "--timeout", "soon"], 2, "soon"),
     "bad size": (["run", "trace_exec", "--buffer-size", "big"], 2, "big"),
     "bad pid": (["run", "trace_exec", "--pid", "-1"], 2, "pid"),
+    "no such pid": (["run", "trace_exec", "--pid", "0"], 2, "--pid"),
+    "no log level": (["--log-level"], 2, "--log-level"),
+    "bad log level": (["--log-level=loud", "list"], 2, "loud"),
     "no gadget": (["run"], 2, "ig list"),
     "a flag without its value": (["run", "trace_exec", "-o"], 2, "-o"),
     "a file that is not there": (["run", "./no.bpf.o"], 2, "no.bpf.o"),
@@ -201,8 +207,18 @@ def test_closed_streams(whole_lab, tmp_path):
     ig.once("replay", str(file), "-o", "none", check=0)
 
 
-def test_full_device():
+@pytest.mark.parametrize("args", (["list"], ["docs"], ["man"], ["completion", "bash"], ["run", "--help"]))
+def test_full_device(args):
     """A stdout that cannot be written is a failure, not success."""
     with open("/dev/full", "w") as full:
-        done = subprocess.run([ig.IG, "list"], stdout=full, stderr=subprocess.PIPE, timeout=10)
-    assert done.returncode == 1
+        done = subprocess.run([ig.IG, *args], stdout=full, stderr=subprocess.PIPE, timeout=10)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+def test_reader_that_goes_away():
+    """ig man | head: no failure."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([ig.IG, "man"], stdout=writer, stderr=subprocess.PIPE, timeout=10)
+    os.close(writer)
+    assert done.returncode == 0 and not done.stderr

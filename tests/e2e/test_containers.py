@@ -141,11 +141,11 @@ def test_list_containers(lab):
 def test_list_containers_watch(lab):
     old = lab.start("sleep", "60")
     with ig.Ig("list-containers", "--watch", "-o", "json") as running:
-        running.wait_record(lambda r: ig.container_of(r) == old.name and r["event"] == "added")
+        running.wait_record(lambda r: ig.container_of(r) == old.name and r["event"] == "CREATED")
         c = lab.start("sleep", "60")
-        running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "added")
+        running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "CREATED")
         c.delete()
-        r = running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "removed")
+        r = running.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "DELETED")
         assert r["runtime"]["bundle"] == c.bundle
         assert running.stop() == 0
 

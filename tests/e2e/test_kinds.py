@@ -52,6 +52,16 @@ def test_rows_that_are_cut_are_recorded(lab, built):
     assert len(everything) == 6
 
 
+def test_snapshot_of_some_processes(lab, built):
+    """The process filters are asked of the process that is shown, not of ig, which reads."""
+    c = lab.start("sleep 100 & exec nc -l -p 7000")
+    time.sleep(0.3)
+    for flags, comms in ((("--pid", str(c.pid)), ["nc"]), (("--comm", "sleep"), ["sleep"]), (("--uid", "77"), []),
+                         (("--gid", "0", "--tid", str(c.pid)), ["nc"])):
+        done = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, *flags, check=0)
+        assert [ig.get(r, "proc.comm") for r in ig.records(done.out)] == comms, flags
+
+
 def test_snapshot_of_the_host(lab, built):
     us = os.getpid()
     done = ig.once("run", built("snapshot_process"), "-o", "json", "--host", "--filter", f"proc.pid=={us}", check=0)

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import bpf
+import containers
 import ig
 import pytest
 
@@ -123,6 +124,23 @@ def test_a_slow_reader(lab):
         assert running.wait() == 0
         t = exact(running, OPENS, len(ig.records(out)))
         assert t.lost > 0
+
+
+@pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGTERM))
+def test_a_stuck_reader_does_not_keep_it(lab, sig):
+    """Nobody empties the pipe: a signal ends ig all the same, and what was not written is counted."""
+    c = lab.start("while :; do : </etc/hosts; done")
+    read, write = os.pipe()
+    with ig.Ig("run", "trace_open", "-o", "json", "-c", c.name, stdout=write) as running:
+        os.close(write)
+        containers.wait_for(lambda: "write" in open(f"/proc/{running.pid}/wchan").read(), 20, "wait for the reader")
+        assert running.stop(sig, seconds=10) == 0
+        t = running.totals()
+        assert t.seen == t.delivered + t.discarded + t.lost
+        unwritten = int(re.search(r"^(\d+) of the delivered records could not be written", running.err, re.M).group(1))
+        with os.fdopen(read, errors="surrogateescape") as f:
+            out = f.read()
+        assert out.count("\n") == t.delivered - unwritten
 
 
 def test_a_closed_pipe_ends_it(lab):

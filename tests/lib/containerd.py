@@ -162,6 +162,7 @@ class Pod:
 class Containerd:
     """The daemon. ctr(…) is its own client; cri and p are the CRI's calls and messages."""
 
+    NAME = "containerd"
     IMAGE = image.BUSYBOX
 
     def __init__(self, lab, runc="runc", view=None):

@@ -11,6 +11,7 @@ import importlib
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,22 @@ def cgroup2_root():
     raise Missing("no cgroup v2 hierarchy is mounted")
 
 
+# All that runc needs to run in a container; where root lacks a capability, all of them cannot be given.
+MANY_CAPABILITIES = ["CAP_" + name for name in (
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW SETFCAP "
+    "SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_PTRACE").split()]
+
+
+def privileged(config):
+    """An `edit` of a container's config: it may do as much as a container can, and sees the machine's cgroups."""
+    config["process"]["noNewPrivileges"] = False
+    config["process"]["capabilities"] = {s: MANY_CAPABILITIES for s in ("bounding", "effective", "permitted")}
+    config["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
+    config["mounts"] += [
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+        {"destination": "/sys/fs/cgroup", "type": "bind", "source": "/sys/fs/cgroup", "options": ["rbind", "rw"]}]
+
+
 def hierarchies():
     """Where each cgroup hierarchy is mounted."""
     with open("/proc/self/mounts") as f:
@@ -98,14 +115,22 @@ def cgroups(name):
     return [os.path.join(top, name) for top, folders, _ in os.walk("/sys/fs/cgroup") if name in folders]
 
 
-def remove_cgroups(name, seconds=2):
+def cgroups_by_runc(name):
+    """Those where runc makes them, unless it is told otherwise: quicker than looking everywhere, where there are thousands."""
+    with open("/proc/self/cgroup") as f:
+        own = {line.strip().split(":", 2)[2].rstrip("/") for line in f}
+    folders = [f"{top}{path}/{name}" for top in hierarchies() for path in {"", *own}]
+    return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def remove_cgroups(name, seconds=2, find=cgroups):
     """Removes the cgroups of that name with all below; those still in use after a while stay."""
     def remove():
-        for folder in cgroups(name):
+        for folder in find(name):
             for sub, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(sub)
-        return not cgroups(name)
+        return not find(name)
 
     with contextlib.suppress(TimeoutError):
         wait_for(remove, seconds)
@@ -185,7 +210,7 @@ class Container:
     def delete(self):
         if self.state():
             run(*self.command, "delete", "-f", self.name, check=False)
-        remove_cgroups(self.name)
+        remove_cgroups(self.name, find=cgroups_by_runc)
 
 
 class Started:
@@ -238,6 +263,19 @@ class Lab:
         path = os.path.join(self.dir, "images.tar")
         self.image_ids = image.write(self.rootfs, path)
         return path
+
+    def rootfs_with(self, *programs):
+        """A copy of the root file system that has these programs of the machine, with their libraries."""
+        folder = tempfile.mkdtemp(prefix="rootfs-", dir=self.dir)
+        shutil.copytree(self.rootfs, folder, symlinks=True, dirs_exist_ok=True)
+        for program in programs:
+            require(program)
+            path = shutil.which(program)
+            libraries = re.findall(r"(/\S+) \(0x", run("ldd", path, check=False).text)
+            for file in (path, *libraries):
+                os.makedirs(folder + os.path.dirname(file), exist_ok=True)
+                shutil.copy(file, folder + file)
+        return folder
 
     def container(self, *args, name=None, edit=None, annotations=None, **kwargs):
         """A container that is not started yet. args: a command, or one string for its shell; kwargs: Container's."""

@@ -13,6 +13,7 @@ import image
 class Docker:
     """Called with the client's arguments, it returns what that prints."""
 
+    NAME = "docker"
     IMAGE = image.BUSYBOX
 
     def __init__(self, lab, view=None):
@@ -23,17 +24,25 @@ class Docker:
         self.env = dict(os.environ, DOCKER_HOST=f"unix://{self.socket}", DOCKER_CONFIG=f"{self.dir}/client")
         with open(f"{self.dir}/daemon.json", "w") as f:
             f.write("{}")
-        self.daemon = daemon.Daemon(self.dir, "dockerd", [
+        self.command = [
             *(view.enter if view else ()), "dockerd", "--config-file", f"{self.dir}/daemon.json",
             "--host", self.env["DOCKER_HOST"], "--pidfile", f"{self.dir}/docker.pid",
             "--data-root", f"{self.dir}/root", "--exec-root", f"{self.dir}/run", "--storage-driver", "overlay2",
             "--exec-opt", "native.cgroupdriver=cgroupfs", "--bridge=none", "--iptables=false", "--ip6tables=false",
-            "--ip-forward=false", "--ip-masq=false", "--log-level", "warn"], self._answers)
+            "--ip-forward=false", "--ip-masq=false", "--log-level", "warn"]
+        self._start()
         try:
             self("load", "-q", "-i", lab.images)
         except BaseException:
             self.close()
             raise
+
+    def _start(self):
+        self.daemon = daemon.Daemon(self.dir, "dockerd", self.command, self._answers)
+
+    def restart(self):
+        self.daemon.stop()
+        self._start()
 
     def _answers(self):
         return containers.run("docker", "version", check=False, env=self.env).returncode == 0

@@ -22,7 +22,9 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 class Podman:
     """Called with podman's arguments, it returns what podman prints. Its `view` is a view.View that it ends with itself."""
 
+    NAME = "podman"
     IMAGE = image.BUSYBOX
+    flags = []  # what ig has to be told to find it: nothing
 
     def __init__(self, lab, runtime="runc", view=None):
         containers.require("podman", "conmon", runtime)

@@ -12,8 +12,8 @@ class View:
     def __init__(self, script):
         containers.require("unshare", "nsenter")
         self.process = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-ec",
-                                         f"{script}\necho made; exec sleep 2147483647"],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                         f"{script}\necho made; exec cat"],  # until we close its input, or end
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = self.process.stdout.readline()
         if said != b"made\n":
             said += self.process.stdout.read()
@@ -22,7 +22,7 @@ class View:
         self.enter = ("nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--")
 
     def close(self):
-        self.process.kill()
+        self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
 

@@ -242,6 +242,8 @@ static void suggestions(void **state)
 	assert_string_equal(nearest("trace_opne", nth, gadgets), "trace_open");
 	assert_string_equal(nearest("tracetcp", nth, gadgets), "trace_tcp");
 	assert_string_equal(nearest("TOP_TCP", nth, gadgets), "top_tcp");
+	assert_string_equal(
+		nearest("fild", nth, (const char *const[]){"pid", "fields", "tid", NULL}), "fields");
 	assert_null(nearest("flamegraph", nth, gadgets));
 	assert_null(nearest("", nth, gadgets));
 	assert_null(nearest("xy", nth, (const char *const[]){"ab", NULL})); /* nothing in common */

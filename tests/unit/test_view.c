@@ -537,7 +537,7 @@ static void single_labels(void **state)
 	expect_labels("columns", "fd,podLabels.tier,podLabels.x,-podLabels.tier",
 		      "  FD K8S.PODLABELS.X\n   5\n");
 	expect_labels("columns", "-runtime,-proc,-error,-path,+podLabels.tier,-podLabels.no",
-		      "  FD K8S.PODLABELS.TIER\n   5 front\n");
+		      "K8S.PODLABELS.TIER   FD\nfront                 5\n"); /* as the container's */
 	expect_labels("columns", "trace_open:podLabels.tier", "K8S.PODLABELS.TIER\nfront\n");
 	expect_labels("columns", "podLabels.\033\"", "K8S.PODLABELS.\\X1B\"\n\n");
 	expect_labels("json", "fd,podLabels.tier",
