@@ -159,6 +159,12 @@ static uint64_t cgroup_id(const struct containers *cs, const char *path)
 	return st.st_ino;
 }
 
+/* A cgroup's folder has two links, and one more for each cgroup in it: most need not be read. */
+static bool has_children(const struct stat *st)
+{
+	return st->st_nlink != 2;
+}
+
 /*
  * Enters the cgroups below; the kernel side enters those that are made from now on. Takes dir_fd
  * over.
@@ -184,7 +190,8 @@ static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned in
 			closep(&fd);
 			continue;
 		}
-		if (maps_enter_child(cs, e, st.st_ino) && depth < MAX_CGROUP_DEPTH)
+		if (maps_enter_child(cs, e, st.st_ino) && depth < MAX_CGROUP_DEPTH &&
+		    has_children(&st))
 			walk(cs, e, fd, depth + 1);
 		else
 			close(fd);
@@ -195,9 +202,12 @@ static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned in
 static void walk_children(struct containers *cs, struct entry *e)
 {
 	const char *path = e->container->cgroup_path;
+	struct stat st;
 	int fd;
 
 	if (e->container->by_namespace || cs->cgroup2_fd < 0 || !path || !path[1])
+		return;
+	if (fstatat(cs->cgroup2_fd, path + 1, &st, AT_SYMLINK_NOFOLLOW) || !has_children(&st))
 		return;
 	fd = openat(cs->cgroup2_fd, path + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
