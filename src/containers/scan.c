@@ -113,9 +113,26 @@ static void look_at(struct candidates *a, uint32_t pid, bool listed, uint64_t st
 	free(c.cgroup2);
 }
 
+/* Is it a known container's first process? */
+static bool is_watched(const struct containers *cs, uint32_t pid, uint64_t start_ticks)
+{
+	const struct entry *e;
+	uint64_t key;
+
+	if (!detector_watches(cs->detector, pid, &key))
+		return false;
+	e = slots_entry(&cs->slots, key);
+	return e && e->container->pid == pid &&
+	       start_ticks == proc_ns_to_ticks(e->container->started_boot_ns);
+}
+
+/* Most of a runtime's list is known by now. */
 static void look_at_listed(void *arg, uint32_t pid, uint64_t start_ticks)
 {
-	look_at(arg, pid, true, start_ticks);
+	struct candidates *a = arg;
+
+	if (!is_watched(a->cs, pid, start_ticks))
+		look_at(a, pid, true, start_ticks);
 }
 
 static int compare_depth(const void *a, const void *b)
