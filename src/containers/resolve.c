@@ -132,7 +132,8 @@ static void settle(struct containers *cs, struct entry *e)
 	labels_sort(&c->labels);
 	if (cs->has_inner)
 		tell_inner(cs, c);
-	c->resolved = TAILQ_EMPTY(&e->questions) && !e->unknown;
+	c->unaskable = e->absent && TAILQ_EMPTY(&e->questions) && !e->unknown;
+	c->resolved = TAILQ_EMPTY(&e->questions) && !e->unknown && !e->absent;
 	c->version = ++cs->versions;
 	if (!first) {
 		entry_publish(cs, CONTAINER_CHANGED, e);
@@ -225,7 +226,7 @@ static bool resolve(struct containers *cs, struct entry *e)
 		return true;
 	e->asking = true;
 	if (!daemons_ask(cs->daemons, e->container, &clues, on_answer, e, &e->questions))
-		e->unknown = true;
+		e->absent = true;
 	e->asking = false;
 	return true;
 }
