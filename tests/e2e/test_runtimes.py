@@ -11,7 +11,7 @@ import ig
 import pytest
 import view
 from containers import say
-from ig import container_of, entry, get, listed, said
+from ig import container_of, entry, get, listed, resolved, said
 
 LOOP = "while :; do busybox true; sleep 0.1; done"
 
@@ -99,7 +99,7 @@ def test_first_exec(runtime, lab):
         assert container_of(r) == name
         assert get(r, "runtime.runtimeName") == runtime.NAME
         assert get(r, "runtime.containerImageName") == runtime.IMAGE
-        assert {container_of(r) for r in running.records()} == {name}
+        assert {container_of(r) for r in resolved(running.records())} == {name}
 
 
 def test_first_exec_by_image(runtime, lab):
