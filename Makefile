@@ -37,6 +37,7 @@ CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o)
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_GADGETS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/gadgets/*/*.bpf.c))))
+BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 
 .PHONY: all FORCE
@@ -193,7 +194,10 @@ check-arm64:
 
 # ---- measurements --------------------------------------------------------------------------------------
 .PHONY: bench
-bench: all
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIB_OBJ) $(B)/objects.list
+	$(CC) $(CFLAGS) $(IG_LDFLAGS) $(filter %.o,$^) $(IG_LDLIBS) -o $@
+
+bench: all $(BENCH:%=$(B)/tests/bench/%)
 	IG=$(abspath $(B)/ig) /usr/bin/python3 -B tests/bench/run $(B)/bench.json
 
 # Suites that have a name but no test yet must not look green.

@@ -50,6 +50,12 @@ static int set_param(const struct flag *f, const char *value, struct err *err)
 	return set ? 0 : err_set(err, -ENOENT, "no gadget here has a flag --%s", f->name);
 }
 
+/* For the help: "i32" says something to who writes gadgets. */
+static const char *argument_name(const char *type)
+{
+	return (*type == 'i' || *type == 'u') && type[1] >= '0' && type[1] <= '9' ? "N" : type;
+}
+
 static struct gadget_flag_table *table_new(struct gadget_flags *all, const struct gadget *g)
 {
 	struct gadget_flag_table *t = xnew(struct gadget_flag_table);
@@ -67,7 +73,7 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 					is_switch || !*p->default_text ? "" : ")");
 		t->flags[i] = (struct flag){
 			.name = xstrdup(p->name),
-			.argument = is_switch ? NULL : p->type,
+			.argument = is_switch ? NULL : argument_name(p->type),
 			.help = t->helps[i],
 			.set = set_param,
 			.to = all,

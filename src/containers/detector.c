@@ -166,6 +166,11 @@ void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key)
 		bpf_map_delete_elem(fd, &pid);
 }
 
+bool detector_watches(const struct detector *d, uint32_t pid, uint64_t *ret_key)
+{
+	return !bpf_map_lookup_elem(bpf_map__fd(d->bpf->maps.inits), &pid, ret_key);
+}
+
 int detector_set_map(struct detector *d, uint32_t slot, int fd)
 {
 	int tracers = bpf_map__fd(d->bpf->maps.tracers);

@@ -40,6 +40,7 @@ bool detector_take_key(struct detector *d, uint64_t *ret);
 /* First processes, whose end is told. */
 int detector_watch(struct detector *d, uint32_t pid, uint64_t key);
 void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key);
+bool detector_watches(const struct detector *d, uint32_t pid, uint64_t *ret_key);
 
 /*
  * Tracers' maps that the kernel side keeps filled: slot < MAX_TRACERS, without a gap before it; fd -1

@@ -116,11 +116,16 @@ const char *identify_runtime(const char *cgroup_path)
 	return n ? n->runtime : NULL;
 }
 
+bool identify_is_full_id(const char *id)
+{
+	return id && is_full_id(id, strlen(id));
+}
+
 bool identify_has_full_id(const char *cgroup_path)
 {
 	_cleanup_(freep) char *id = identify_id(cgroup_path);
 
-	return id && is_full_id(id, strlen(id));
+	return identify_is_full_id(id);
 }
 
 /* ---- all runtimes ---------------------------------------------------------------- */

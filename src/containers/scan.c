@@ -113,9 +113,26 @@ static void look_at(struct candidates *a, uint32_t pid, bool listed, uint64_t st
 	free(c.cgroup2);
 }
 
+/* Is it a known container's first process? */
+static bool is_watched(const struct containers *cs, uint32_t pid, uint64_t start_ticks)
+{
+	const struct entry *e;
+	uint64_t key;
+
+	if (!detector_watches(cs->detector, pid, &key))
+		return false;
+	e = slots_entry(&cs->slots, key);
+	return e && e->container->pid == pid &&
+	       start_ticks == proc_ns_to_ticks(e->container->started_boot_ns);
+}
+
+/* Most of a runtime's list is known by now. */
 static void look_at_listed(void *arg, uint32_t pid, uint64_t start_ticks)
 {
-	look_at(arg, pid, true, start_ticks);
+	struct candidates *a = arg;
+
+	if (!is_watched(a->cs, pid, start_ticks))
+		look_at(a, pid, true, start_ticks);
 }
 
 static int compare_depth(const void *a, const void *b)
@@ -159,6 +176,12 @@ static uint64_t cgroup_id(const struct containers *cs, const char *path)
 	return st.st_ino;
 }
 
+/* A cgroup's folder has two links, and one more for each cgroup in it: most need not be read. */
+static bool has_children(const struct stat *st)
+{
+	return st->st_nlink != 2;
+}
+
 /*
  * Enters the cgroups below; the kernel side enters those that are made from now on. Takes dir_fd
  * over.
@@ -184,7 +207,8 @@ static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned in
 			closep(&fd);
 			continue;
 		}
-		if (maps_enter_child(cs, e, st.st_ino) && depth < MAX_CGROUP_DEPTH)
+		if (maps_enter_child(cs, e, st.st_ino) && depth < MAX_CGROUP_DEPTH &&
+		    has_children(&st))
 			walk(cs, e, fd, depth + 1);
 		else
 			close(fd);
@@ -195,9 +219,12 @@ static void walk(struct containers *cs, struct entry *e, int dir_fd, unsigned in
 static void walk_children(struct containers *cs, struct entry *e)
 {
 	const char *path = e->container->cgroup_path;
+	struct stat st;
 	int fd;
 
 	if (e->container->by_namespace || cs->cgroup2_fd < 0 || !path || !path[1])
+		return;
+	if (fstatat(cs->cgroup2_fd, path + 1, &st, AT_SYMLINK_NOFOLLOW) || !has_children(&st))
 		return;
 	fd = openat(cs->cgroup2_fd, path + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)

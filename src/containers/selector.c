@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 #include "containers/container.h"
+#include "containers/identify.h"
 
 struct word {
 	const char *text; /* a glob, or a key */
@@ -60,10 +61,12 @@ static bool id_matches(const char *word, const char *id)
 	return glob_matches(word, id) || (strlen(word) >= 12 && str_starts(id, word));
 }
 
-/* The id stands for a name that is not known. */
+/* An id that a runtime has drawn stands for a name that is not known. */
 static const char *name_of(const struct container *c)
 {
-	return c->resolved || !str_equal(c->name, c->id) ? c->name : NULL;
+	bool is_id = str_equal(c->name, c->id) && identify_is_full_id(c->id);
+
+	return c->resolved || !is_id ? c->name : NULL;
 }
 
 static const char *id_of(const struct container *c)

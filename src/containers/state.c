@@ -257,6 +257,7 @@ static int look_for_id(void *arg, const char *dir)
 struct look {
 	struct states *states;
 	const char *dir;
+	int fd; /* of dir */
 };
 
 static int compare_seen(const void *a, const void *b)
@@ -274,52 +275,58 @@ static struct seen *find_seen(struct states *s, const struct seen *wanted)
 			    : NULL;
 }
 
-static void look_at(struct states *s, const struct state_file *file, const char *dir,
-		    const char *id)
+/*
+ * False: it has no such file. Where a symbolic link leads when that is looked for does not matter:
+ * what is read is looked up below the host's root.
+ */
+static bool look_at(const struct look *l, const struct state_file *file, const char *id)
 {
-	_cleanup_(freep) char *path = xasprintf("%s/%s/%s", dir, id, file->name);
-	_cleanup_(closep) int fd = host_open(s->host_root, path, O_PATH);
-	struct seen wanted = {.dir = (char *)dir, .id = (char *)id, .file = file}, *e;
+	_cleanup_(freep) char *path = xasprintf("%s/%s", id, file->name);
+	struct seen wanted = {.dir = (char *)l->dir, .id = (char *)id, .file = file}, *e;
+	struct states *s = l->states;
 	struct oci_state state = {0};
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st))
-		return;
+	if (fstatat(l->fd, path, &st, 0))
+		return false;
 	e = find_seen(s, &wanted);
 	if (e && e->inode == st.st_ino && e->changed.tv_sec == st.st_mtim.tv_sec &&
 	    e->changed.tv_nsec == st.st_mtim.tv_nsec) {
 		e->stays = true;
-		return;
+		return true;
 	}
-	if (read_state(s, file, dir, id, &state))
-		return;
+	if (read_state(s, file, l->dir, id, &state))
+		return true;
 	if (e) {
 		oci_state_done(&e->state);
 	} else {
 		e = grow(&s->seen, &s->n_seen, &s->room_seen);
-		*e = (struct seen){.dir = xstrdup(dir), .id = xstrdup(id), .file = file};
+		*e = (struct seen){.dir = xstrdup(l->dir), .id = xstrdup(id), .file = file};
 	}
 	e->inode = st.st_ino;
 	e->changed = st.st_mtim;
 	e->state = state;
 	e->stays = true;
+	return true;
 }
 
 static int look_at_id(void *arg, const char *id)
 {
 	const struct look *l = arg;
 
-	for (size_t i = 0; i < array_size(files); i++)
-		if (l->states->n_seen < MAX_CONTAINERS)
-			look_at(l->states, &files[i], l->dir, id);
+	for (size_t i = 0; i < array_size(files) && l->states->n_seen < MAX_CONTAINERS; i++)
+		if (look_at(l, &files[i], id))
+			break;
 	return 0;
 }
 
 static int look_at_root(void *arg, const char *dir)
 {
-	struct look l = {arg, dir};
+	struct states *s = arg;
+	_cleanup_(closep) int fd = host_open(s->host_root, dir, O_PATH | O_DIRECTORY);
+	struct look l = {s, dir, fd};
 
-	return host_each(l.states->host_root, dir, look_at_id, &l);
+	return fd < 0 ? 0 : host_each(s->host_root, dir, look_at_id, &l);
 }
 
 static void look_everywhere(struct states *s, const struct clues *clues)

@@ -324,6 +324,7 @@ static pid_t hammer(const char *name, size_t events)
 
 	if (!pid) {
 		prctl(PR_SET_NAME, name);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody stopped */
 		raise(SIGSTOP);
 		make_events(events);
 		_exit(0);
@@ -488,9 +489,11 @@ static void test_top_many_rows(void **state)
 static void test_snapshot(void **state)
 {
 	struct gadget_load_options o = own_events();
-	struct reader reader = { .g = start("sample_snapshot", &o) };
+	struct reader reader = {};
 	pid_t child = hammer("ig-snapshot", 0);
 
+	o.process.pid = -1; /* everybody */
+	reader.g = start("sample_snapshot", &o);
 	reader.r = reading(reader.g, NULL);
 	reader.r.find_pid = child;
 	collect_into(&reader);
