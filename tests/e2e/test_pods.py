@@ -11,7 +11,7 @@ import containers
 import ig
 import pytest
 from containers import keep_saying, say
-from ig import container_of, get, listed, said
+from ig import container_of, get, listed, resolved, said
 
 
 def place(record):
@@ -120,7 +120,8 @@ SELECTORS = {
 }
 
 
-RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace", "filter of label")
+RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace",
+       "filter of label")
 
 
 def selection(case, containerd, pair):
@@ -147,7 +148,7 @@ def test_selected_records(containerd, pair, case):
         time.sleep(0.7)
         assert running.stop() == 0, running.err
         # Nothing that is not wanted, be it of a pod or not.
-        seen = {place(r) for r in running.records()}
+        seen = {place(r) for r in resolved(running.records())}
         assert {p for p in seen if p[1] in ours} == wanted
         assert "excluded" in case or all(p[1] for p in seen)
 
@@ -251,7 +252,7 @@ def test_shared_namespaces(containerd, whole_lab, case):
             new = pod.run("new", *say("of-new"))
             running.wait_record(said("of-new"))
             assert running.stop() == 0
-            for r in running.records():
+            for r in resolved(running.records()):
                 c = old if said("of-old")(r) else new if said("of-new")(r) else None
                 assert place(r)[:2] == ("prod", pod.name)
                 if c:
