@@ -189,7 +189,7 @@ def test_many_of_a_few_milliseconds(containerd, whole_lab):
         jobs = [pod.run(f"job{i}", *say(f"of-job{i}")) for i in range(20)]
         for c in jobs:
             r = running.wait_record(said(f"of-{c.name}"))
-            assert place(r) == ("prod", pod.name, c.name), r
+            assert place(r) == ("prod", pod.name, c.name), str(r)
             assert get(r, "runtime.containerId") == c.id
         running.stop()
         assert running.totals().lost == 0
@@ -207,7 +207,7 @@ def test_ended_before_ig_looked(containerd, whole_lab):
         containers.wait_for(lambda: not os.path.exists(containerd.bundle(c.id)), what="end of its bundle")
         os.kill(running.pid, signal.SIGCONT)
         r = running.wait_record(said("of-the-ended"))
-        assert place(r) == ("prod", pod.name, "main"), r
+        assert place(r) == ("prod", pod.name, "main"), str(r)
         assert get(r, "runtime.containerId") == c.id
         assert r["k8s"]["podLabels"]["app"] == "ended"
         running.stop()

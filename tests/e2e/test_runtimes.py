@@ -139,7 +139,7 @@ def test_ended_before_ig_looked(with_labels, lab):
             containers.wait_for(lambda: not runtime.runs(name), what="end of it")
             os.kill(running.pid, signal.SIGCONT)
             r = running.wait_record(said("of-the-ended"))
-            assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id), r
+            assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id), str(r)
             assert get(r, "runtime.runtimeName") == runtime.NAME
             assert get(r, "runtime.containerImageName") == runtime.IMAGE
         running.stop()
