@@ -17,6 +17,7 @@
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
 #include "containers/oci.h"
+#include "containers/trouble.h"
 #include "net/http1.h"
 
 #define DATA "/var/lib/docker"
@@ -71,8 +72,9 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	c->runtime = xstrdup("docker");
 	if (!c->id)
 		c->id = take(id);
-	if (!host_read(ctx->host_root, path, &b))
-		parse(c, buf_cstr(&b), b.len);
+	if (!trouble_file(ctx->trouble, path, host_read(ctx->host_root, path, &b)) &&
+	    !parse(c, buf_cstr(&b), b.len))
+		trouble_file(ctx->trouble, path, -EINVAL);
 	return true;
 }
 

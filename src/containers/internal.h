@@ -66,6 +66,7 @@ struct containers {
 	char *host_root;
 	struct reactor *reactor;
 	struct watch detector_watch;
+	struct trouble *trouble;
 	struct states *states;
 	struct runtime_context context;
 	struct daemons *daemons;

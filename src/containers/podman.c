@@ -18,6 +18,7 @@
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
+#include "containers/trouble.h"
 #include "net/http1.h"
 
 #define DEFAULT_FOLDER "/var/lib/containers/storage/overlay-containers"
@@ -48,6 +49,7 @@ static int read_names(const struct runtime_context *ctx, const char *folder, con
 
 		r = host_read(ctx->host_root, path, &b);
 		r = r ?: oci_parse_podman(buf_cstr(&b), b.len, id, ret);
+		trouble_file(ctx->trouble, path, r);
 	}
 	return r;
 }

@@ -165,6 +165,14 @@ static void on_answer(void *ctx, struct question *q, bool known)
 	settle(cs, e);
 }
 
+static void say_silent(struct entry *e)
+{
+	struct question *q;
+
+	TAILQ_FOREACH(q, &e->questions, of_asker)
+	daemon_failed(q->daemon, "no answer in time");
+}
+
 static void on_deadline(void *ctx)
 {
 	struct containers *cs = ctx;
@@ -173,6 +181,7 @@ static void on_deadline(void *ctx)
 
 	while ((e = TAILQ_FIRST(&cs->asked)) && e->deadline_boot_ns <= now) {
 		TAILQ_REMOVE(&cs->asked, e, of_pending);
+		say_silent(e);
 		settle(cs, e);
 	}
 	arm_deadline(cs);
@@ -207,7 +216,7 @@ static bool look(struct containers *cs, struct entry *e, struct clues *clues)
 	root = xasprintf("%s/proc/%u/root", cs->host_root, c->outer->pid);
 	if (!proc_nspid(cs->proc_fd, c->pid, &pids))
 		clues->pid = pids.above;
-	inner = (struct runtime_context){root, states_new(root, NULL)};
+	inner = (struct runtime_context){root, states_new(root, NULL, cs->trouble), cs->trouble};
 	known = look_at_disk(cs, &inner, e, clues);
 	states_free(inner.states);
 	return known;
