@@ -357,3 +357,20 @@ def test_crio(lab):
     finally:
         lab.reap()
         containers.remove_cgroups(pod)
+
+
+def test_podmans_labels_by_its_api(podman, lab):
+    """They are in its database, which its API tells of."""
+    pod, name = lab.name("pod"), lab.name("c")
+    podman.pod(pod, "--label", "tier=front")
+    try:
+        podman.start(name, "sleep", "60", options=["--pod", pod, "--label", "app=web"])
+        with podman.service() as socket:
+            [r] = listed("-c", name, "-l", "tier=front", "--podman-socketpath", socket)
+            assert r["k8s"]["podName"] == pod
+            assert r["k8s"]["podLabels"] == {"tier": "front"}
+            assert r["runtime"]["containerLabels"]["app"] == "web"
+            assert r["runtime"]["resolved"]
+            assert listed("-c", name, "-l", "tier=back", "--podman-socketpath", socket) == []
+    finally:
+        podman.remove_pod(pod)

@@ -119,11 +119,27 @@ static void test_id(void **state)
 		{"/libpod-", "libpod-"},
 		{"/a//", "a"},
 	};
+	static const char *const tops[][2] = {
+		{"/docker/" ID "/init.scope", "/docker/" ID},
+		{"/docker/" ID, NULL},
+		{"/libpod_parent/" ID "/libpod-" ID2, NULL}, /* a pod, and a container of it */
+		{"/docker/" ID "/docker/" ID2 "/a.service", "/docker/" ID "/docker/" ID2},
+		{"/c1/init.scope", NULL},
+		{"/", NULL},
+	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
 		_cleanup_(freep) char *id = identify_id(cases[i][0]);
 
 		assert_string_equal(id, cases[i][1]);
+	}
+	for (size_t i = 0; i < array_size(tops); i++) {
+		_cleanup_(freep) char *top = identify_top(tops[i][0]);
+
+		if (tops[i][1])
+			assert_string_equal(top, tops[i][1]);
+		else
+			assert_null(top);
 	}
 	assert_null(identify_id("/"));
 	assert_null(identify_id(NULL));
