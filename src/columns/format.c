@@ -324,6 +324,8 @@ static const struct format formats[] = {
 	{"g_pid", NUMBER(7, 0)},
 	{"g_uid", NUMBER(6, 0)},
 	{"g_gid", NUMBER(6, 0)},
+	{"g_user", NAMED(12, user)},
+	{"g_group", NAMED(12, group)},
 	{"g_comm", 1 << KIND_CHARS, 16, 16, FIELD_FIXED, .text = plain_text},
 	{"g_errno", NAMED(12, errno)},
 	{"g_signal", NAMED(9, signal)},

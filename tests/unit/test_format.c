@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -18,6 +20,7 @@
 #include "base/parse.h"
 #include "columns/digits.h"
 #include "columns/format.h"
+#include "columns/format_internal.h"
 #include "columns/json.h"
 #include "columns/labels.h"
 #include "columns/types.h"
@@ -94,6 +97,10 @@ static void named_numbers(void **state)
 		{"g_bool", KIND_BOOL, 1, 1, "true", false},
 		{"g_fd", KIND_INT, 4, -1, "-1", false},
 		{"g_pid", KIND_UINT, 4, 4294967295, "4294967295", false},
+		{"g_user", KIND_UINT, 4, 0, "root", false},
+		{"g_group", KIND_UINT, 4, 0, "root", false},
+		{"g_user", KIND_UINT, 4, 4294967295, "4294967295", false}, /* nobody's id */
+		{"g_group", KIND_UINT, 4, 4294967295, "4294967295", false},
 		{"g_cgroup", KIND_UINT, 8, -1, "18446744073709551615", true},
 		{"g_duration", KIND_UINT, 8, 0, "0ns", false},
 		{"g_duration", KIND_UINT, 8, 999, "999ns", false},
@@ -298,6 +305,43 @@ static void one_label(void **state)
 	free(odd);
 }
 
+/* Of passwd(5) and what may stand there instead. */
+static void owners(void **state)
+{
+	static const char text[] = "root:x:0:0:root:/root:/bin/sh\n"
+				   "toor::0:0::/:\n"
+				   "+@netgroup::7:::\n-x:x:8:\n:x:9:9\n\nalone\nhalf:x\n"
+				   "minus:x:-5:\nempty:x::\nword:x:ten:\n"
+				   "huge:x:4294967296:\nlast:x:4294967295:\n"
+				   "root:x:12:12\n\033[1m:x:13:\nzeroes:x:0014:\nwww-data:x:33";
+	char path[] = "/tmp/owners.XXXXXX";
+	struct owners o, none;
+	uint32_t id;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
+	close(fd);
+	owners_read(&o, path);
+	unlink(path);
+	owners_read(&none, path);
+	assert_string_equal(owners_name(&o, 0), "root");
+	assert_string_equal(owners_name(&o, 12), "root");
+	assert_string_equal(owners_name(&o, 13), "\033[1m"); /* whoever shows it escapes it */
+	assert_string_equal(owners_name(&o, 33), "www-data");
+	assert_string_equal(owners_name(&o, 4294967295), "last");
+	for (id = 1; id < 12; id++)
+		assert_null(owners_name(&o, id));
+	assert_int_equal(o.n, 7);
+	assert_int_equal(owners_id(&o, "root", &id), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(owners_id(&o, "toor", &id), 0);
+	assert_int_equal(owners_id(&o, "nobody", &id), -EINVAL);
+	assert_int_equal(owners_id(&none, "root", &id), -EINVAL);
+	assert_null(owners_name(&none, 0));
+	owners_done(&o);
+	owners_done(&none);
+}
+
 static void digits(void **state)
 {
 	static const uint64_t values[] = {0,
@@ -401,7 +445,7 @@ int main(void)
 		cmocka_unit_test(other_kinds),	 cmocka_unit_test(lists),
 		cmocka_unit_test(labels),	 cmocka_unit_test(one_label),
 		cmocka_unit_test(digits),	 cmocka_unit_test(json_strings_of_any_bytes),
-		cmocka_unit_test(json_strings),
+		cmocka_unit_test(json_strings),	 cmocka_unit_test(owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
