@@ -14,6 +14,7 @@
 #endif
 
 typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
+typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
 typedef __u64 g_bytes;	  /* a number of bytes */
 typedef __u64

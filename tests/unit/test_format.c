@@ -152,6 +152,38 @@ static void times(void **state)
 		expect_text(&f, &cases[i].boot, cases[i].text);
 }
 
+/* Of files: nothing to do with this machine's clocks. */
+static void walltimes(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text, *json;
+	} cases[] = {
+		{0, "", "null"},
+		{1700000000000000001, "2023-11-14T22:13:20.000000001Z",
+		 "\"2023-11-14T22:13:20.000000001Z\""},
+		{-1, "1969-12-31T23:59:59.999999999Z", "\"1969-12-31T23:59:59.999999999Z\""},
+	};
+	struct field f = make_field("g_walltime", KIND_INT, 8);
+	struct row row = {.size = {8}};
+	struct buf out;
+	int64_t ns = 0;
+
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < array_size(cases); i++) {
+		expect_text(&f, &cases[i].ns, cases[i].text);
+		row.part[0] = &cases[i].ns;
+		buf_clear(&out);
+		f.format->json(&f, &row, &clock_base, &out);
+		assert_string_equal(buf_cstr(&out), cases[i].json);
+		if (!*cases[i].text)
+			continue;
+		assert_int_equal(f.format->parse_date(cases[i].text, &clock_base, &ns), 0);
+		assert_true(ns == cases[i].ns);
+	}
+	buf_done(&out);
+}
+
 static void addresses(void **state)
 {
 	struct field f = make_field("g_addr", KIND_BYTES, 16);
@@ -446,6 +478,7 @@ int main(void)
 		cmocka_unit_test(labels),	 cmocka_unit_test(one_label),
 		cmocka_unit_test(digits),	 cmocka_unit_test(json_strings_of_any_bytes),
 		cmocka_unit_test(json_strings),	 cmocka_unit_test(owners),
+		cmocka_unit_test(walltimes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
