@@ -138,9 +138,9 @@ bool identify(const struct runtime_context *ctx, struct container *c, const stru
 	for (;;) { /* registered in any order, and few */
 		const struct runtime *next = NULL;
 
-		for_each_registered(ig_runtimes, r) if ((*r)->order > done &&
-							(!next || (*r)->order < next->order)) next =
-			*r;
+		for_each_registered(ig_runtimes, r)
+			if ((*r)->order > done && (!next || (*r)->order < next->order))
+				next = *r;
 		if (!next)
 			return known;
 		done = next->order;

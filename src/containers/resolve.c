@@ -117,10 +117,10 @@ static void tell_inner(struct containers *cs, struct container *outer)
 	struct entry *e;
 
 	TAILQ_FOREACH(e, &cs->live, link)
-	if (e->container->outer == outer) {
-		container_set_outer(e->container, outer);
-		e->container->version = ++cs->versions;
-	}
+		if (e->container->outer == outer) {
+			container_set_outer(e->container, outer);
+			e->container->version = ++cs->versions;
+		}
 }
 
 static void settle(struct containers *cs, struct entry *e)
@@ -170,7 +170,7 @@ static void say_silent(struct entry *e)
 	struct question *q;
 
 	TAILQ_FOREACH(q, &e->questions, of_asker)
-	daemon_failed(q->daemon, "no answer in time");
+		daemon_failed(q->daemon, "no answer in time");
 }
 
 static void on_deadline(void *ctx)
@@ -343,12 +343,8 @@ void containers_give_up(struct containers *cs)
 {
 	struct entry *e;
 
-	while ((e = TAILQ_FIRST(&cs->todo))) {
-		TAILQ_REMOVE(&cs->todo, e, of_pending);
-		e->todo = false;
-		e->unknown = true;
-		settle(cs, e);
-	}
+	while (!TAILQ_EMPTY(&cs->todo))
+		resolve_some(cs);
 	while ((e = TAILQ_FIRST(&cs->asked))) {
 		TAILQ_REMOVE(&cs->asked, e, of_pending);
 		settle(cs, e);
