@@ -21,6 +21,7 @@ enum {
 	PARENT_PATH_MAX = 1024,
 	FAILED_ARGS = 256, /* of a failed execution, so many arguments of so many bytes each */
 	FAILED_ARG_MAX = 4096,
+	WORKS = 32, /* the square of it: entries of a task's list of work that are looked at */
 };
 
 struct exec_event {
@@ -49,6 +50,17 @@ struct exec_event {
 	g_bool pupper_layer DOC("The same of the parent process's program") COL(hidden);
 	g_bool from_rootfs
 		DOC("The program lies in the container's root file system, not in a volume")
+			COL(hidden);
+	g_walltime ctime DOC("When the program's inode was last changed") COL(hidden);
+	g_walltime pctime DOC("The same of the parent process's program") COL(hidden);
+	g_walltime fctime DOC(
+		"The same of the file that was executed: of a script the script's, where "
+		"exepath, ctime … tell of its interpreter. Empty, as all of the file, "
+		"where it could not be opened, or the call closed a thousand files") COL(hidden);
+	g_bool fupper_layer DOC("The executed file was added or changed in the container")
+		COL(hidden);
+	g_bool file_from_rootfs
+		DOC("The executed file lies in the container's root file system, not in a volume")
 			COL(hidden);
 };
 TRACER(exec, exec_event, ARGS_MAX + 3 * FILE_MAX + PARENT_PATH_MAX);
@@ -91,6 +103,116 @@ static __always_inline bool in_upper_layer(struct inode *inode)
 	return upper;
 }
 
+static __always_inline g_walltime ctime_of(const struct inode *inode)
+{
+	const struct inode___6_10 *until_6_10 = (const void *)inode;
+	const struct inode___6_5 *until_6_5 = (const void *)inode;
+	__s64 s, ns;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec)) {
+		s = BPF_CORE_READ(inode, i_ctime_sec);
+		ns = BPF_CORE_READ(inode, i_ctime_nsec) & ~I_CTIME_QUERIED;
+	} else if (bpf_core_field_exists(until_6_10->__i_ctime)) {
+		s = BPF_CORE_READ(until_6_10, __i_ctime.tv_sec);
+		ns = BPF_CORE_READ(until_6_10, __i_ctime.tv_nsec);
+	} else {
+		s = BPF_CORE_READ(until_6_5, i_ctime.tv_sec);
+		ns = BPF_CORE_READ(until_6_5, i_ctime.tv_nsec);
+	}
+	return s * 1000000000 + ns;
+}
+
+static __always_inline bool in_rootfs(const struct file *file, struct task_struct *task)
+{
+	return BPF_CORE_READ(file, f_path.mnt) == BPF_CORE_READ(task, fs, root.mnt);
+}
+
+/* Where in a struct file the entry lies by which it waits for its end. */
+static __always_inline __u64 place_of_work(void)
+{
+	struct file___6_4 *until_6_4 = NULL;
+	struct file *file = NULL;
+
+	if (bpf_core_field_exists(file->f_task_work))
+		return bpf_core_field_offset(struct file, f_task_work);
+	if (bpf_core_field_exists(until_6_4->f_rcuhead))
+		return bpf_core_field_offset(struct file___6_4, f_rcuhead);
+	return bpf_core_field_offset(struct file___5_19, f_u.fu_rcuhead);
+}
+
+/* The file, opened to be executed, that is let go by `work`; 0: it is other work. */
+static __always_inline __u64 executable_of(const struct callback_head *work)
+{
+	struct file *file = (void *)work - place_of_work();
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	if (!(BPF_CORE_READ(file, f_flags) & __FMODE_EXEC) || !inode ||
+	    BPF_CORE_READ(file, f_path.dentry, d_inode) != inode)
+		return 0;
+	return (__u64)file;
+}
+
+/*
+ * Of the WORKS entries from `first` on the oldest such file, and the entry behind them. Global
+ * functions, which the verifier sees once: a plain loop over all would cost it 40 ms.
+ */
+__noinline __u64 oldest_executable(__u64 first)
+{
+	const struct callback_head *work = (const void *)first;
+	__u64 found = 0, file;
+
+	for (unsigned long i = 0; i < WORKS && work; i++) {
+		file = executable_of(work);
+		if (file)
+			found = file;
+		work = BPF_CORE_READ(work, next);
+	}
+	return found;
+}
+
+__noinline __u64 behind_works(__u64 first)
+{
+	const struct callback_head *work = (const void *)first;
+
+	for (unsigned long i = 0; i < WORKS && work; i++)
+		work = BPF_CORE_READ(work, next);
+	return (__u64)work;
+}
+
+/*
+ * The file that the call named, where the kernel is done with it: a script, or what could not be
+ * executed. No hook tells it, but for kprobes. But files end late: put on the task's list of what
+ * is to be done before it returns to user space, newest first. There it is the oldest one that was
+ * opened to be executed, before interpreters, files that are closed on exec and the old program.
+ * 0: not found.
+ */
+__noinline __u64 let_go(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 work = (__u64)BPF_CORE_READ(task, task_works), found = 0, file;
+
+	for (unsigned long i = 0; i < WORKS && work; i++) {
+		file = oldest_executable(work);
+		if (file)
+			found = file;
+		work = behind_works(work);
+	}
+	return work ? 0 : found;
+}
+
+static __always_inline void fill_file(struct exec_event *e, const struct file *file,
+				      struct task_struct *task)
+{
+	struct inode *inode;
+
+	if (!file)
+		return;
+	inode = BPF_CORE_READ(file, f_inode);
+	e->fctime = ctime_of(inode);
+	e->fupper_layer = in_upper_layer(inode);
+	e->file_from_rootfs = in_rootfs(file, task);
+}
+
 static __always_inline void fill_common(struct exec_event *e, struct task_struct *task)
 {
 	process_fill(&e->proc);
@@ -108,9 +230,21 @@ static __always_inline void fill_parent(struct exec_event *e, struct task_struct
 	struct file *exe = BPF_CORE_READ(task, real_parent, mm, exe_file);
 
 	if (exe) {
+		e->pctime = ctime_of(BPF_CORE_READ(exe, f_inode));
 		e->pupper_layer = in_upper_layer(BPF_CORE_READ(exe, f_inode));
 		text_path(exec, e, parent_exepath, &exe->f_path, PARENT_PATH_MAX);
 	}
+}
+
+static __always_inline const struct file *executed_file(struct linux_binprm *bprm,
+							const struct file *exe)
+{
+	const struct file *kept =
+		BPF_CORE_READ(bprm, executable); /* for binfmt_misc's interpreters */
+
+	if (BPF_CORE_READ(bprm, interp) == BPF_CORE_READ(bprm, filename)) /* there was none */
+		return exe;
+	return kept ?: (const struct file *)let_go();
 }
 
 /* args: the task, its old thread id, struct linux_binprm */
@@ -144,10 +278,11 @@ int executed(struct bpf_raw_tracepoint_args *ctx)
 		e->inode = BPF_CORE_READ(inode, i_ino);
 		e->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 		e->upper_layer = in_upper_layer(inode);
-		e->from_rootfs =
-			BPF_CORE_READ(exe, f_path.mnt) == BPF_CORE_READ(task, fs, root.mnt);
+		e->from_rootfs = in_rootfs(exe, task);
+		e->ctime = ctime_of(inode);
 		text_path(exec, e, exepath, &exe->f_path, FILE_MAX);
 	}
+	fill_file(e, executed_file(bprm, exe), task);
 	fill_parent(e, task);
 	record_submit(exec, e);
 	return 0;
@@ -238,6 +373,7 @@ static __noinline int leave(__s64 ret)
 	text_user(exec, e, file, call->file, FILE_MAX);
 	fill_common(e, task);
 	fill_parent(e, task);
+	fill_file(e, (const struct file *)let_go(), task);
 	record_submit(exec, e);
 	return 0;
 }

@@ -241,7 +241,11 @@ struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };
+struct callback_head {
+	struct callback_head *next;
+};
 struct task_struct {
+	struct callback_head *task_works; /* what it does before it returns from its call */
 	unsigned int flags;
 	int exit_state, exit_code;
 	pid_t pid, tgid;
@@ -313,6 +317,18 @@ struct inode {
 	unsigned long i_ino;
 	dev_t i_rdev;
 	__s64 i_size;
+	__s64 i_ctime_sec; /* since 6.11 */
+	__u32 i_ctime_nsec;
+};
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+struct inode___6_10 { /* since 6.6 */
+	struct timespec64 __i_ctime;
+};
+struct inode___6_5 {
+	struct timespec64 i_ctime;
 };
 struct file {
 	unsigned int f_flags;
@@ -320,6 +336,15 @@ struct file {
 	struct inode *f_inode;
 	void *private_data;
 	__s64 f_pos;
+	struct callback_head f_task_work; /* since 6.5 */
+};
+struct file___6_4 { /* since 6.0 */
+	struct callback_head f_rcuhead;
+};
+struct file___5_19 {
+	union {
+		struct callback_head fu_rcuhead;
+	} f_u;
 };
 struct fdtable {
 	unsigned int max_fds;
@@ -335,7 +360,7 @@ struct open_how {
 	__u64 flags, mode, resolve;
 };
 struct linux_binprm {
-	struct file *file;
+	struct file *file, *executable;
 	const char *filename, *interp;
 	int argc, envc;
 };
@@ -519,6 +544,7 @@ struct bpf_iter__tcp {
 #define O_CREAT 0100
 #define O_TRUNC 01000
 #define __O_TMPFILE 020000000
+#define __FMODE_EXEC 040 /* in f_flags: opened to be executed */
 #define ENOENT 2
 #define EINTR 4
 #define EBADF 9
@@ -532,4 +558,5 @@ struct bpf_iter__tcp {
 #define ERESTARTSYS 512
 #define MSG_PEEK 2
 #define PF_KTHREAD 0x00200000
+#define I_CTIME_QUERIED (1u << 31) /* in i_ctime_nsec, since 6.13 */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

@@ -14,6 +14,7 @@
 #endif
 
 typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
+typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
 typedef __u64 g_bytes;	  /* a number of bytes */
 typedef __u64
@@ -25,6 +26,8 @@ typedef __u32 g_pidns;
 typedef __u32 g_pid; /* in the host's pid namespace */
 typedef __u32 g_uid;
 typedef __u32 g_gid;
+typedef __u32 g_user;  /* the same ids, shown by name: of /etc/passwd and /etc/group of the */
+typedef __u32 g_group; /* machine that shows them, a container's own are not asked */
 typedef char g_comm[16];
 typedef __s32 g_errno; /* positive; 0 = no error */
 typedef __u32 g_signal;
@@ -59,9 +62,18 @@ struct g_endpoint {
 	__u8 version G_TAG("doc:Version of IP: 4 or 6");
 };
 
+/* Names take no room: they are the ids, shown otherwise. */
 struct g_creds {
-	g_uid uid G_TAG("doc:User id") G_TAG("col:hidden");
-	g_gid gid G_TAG("doc:Group id") G_TAG("col:hidden");
+	union {
+		g_uid uid G_TAG("doc:User id") G_TAG("col:hidden");
+		g_user user G_TAG("doc:User's name in /etc/passwd of the machine that shows it; "
+				  "its id where there is none") G_TAG("col:hidden");
+	};
+	union {
+		g_gid gid G_TAG("doc:Group id") G_TAG("col:hidden");
+		g_group group G_TAG("doc:Group's name in /etc/group of the machine that shows it; "
+				    "its id where there is none") G_TAG("col:hidden");
+	};
 };
 
 struct g_parent {

@@ -17,6 +17,7 @@
 #define MAX_STATE_ROOTS 64		 /* runtimes' state roots learned from command lines */
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
+#define MAX_OWNERS_BYTES (4u << 20)	 /* /etc/passwd, /etc/group */
 #define MAX_FILTER_BYTES 65536		 /* --filter expression */
 #define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */

@@ -275,6 +275,9 @@ static void say_naming(struct run *run)
 	log_info("names were waited for with records of %" PRIu64 " of %" PRIu64
 		 " containers, at most %" PRIu64 " us",
 		 n.waited_for, n.containers, n.longest_ns / 1000);
+	if (containers_trouble(run->containers))
+		log_warn("%zu files of runtimes could not be used",
+			 containers_trouble(run->containers));
 }
 
 static int follow(struct run *run, struct err *err)

@@ -102,15 +102,28 @@ char *put_rfc3339(char *p, int64_t real_ns)
 	return p;
 }
 
-static void time_text(FORMAT_ARGS)
+static void add_rfc3339(struct buf *out, int64_t real_ns)
 {
-	int64_t boot_ns, real_ns;
 	char text[32];
 
-	if (!row_number(row, f, &boot_ns) || !boot_ns)
-		return;
-	real_ns = (int64_t)((uint64_t)boot_ns + (uint64_t)(clock ? clock->boot_to_real_ns : 0));
 	buf_add(out, text, (size_t)(put_rfc3339(text, real_ns) - text));
+}
+
+static void time_text(FORMAT_ARGS)
+{
+	int64_t boot_ns;
+
+	if (row_number(row, f, &boot_ns) && boot_ns)
+		add_rfc3339(out, (int64_t)((uint64_t)boot_ns +
+					   (uint64_t)(clock ? clock->boot_to_real_ns : 0)));
+}
+
+static void walltime_text(FORMAT_ARGS)
+{
+	int64_t real_ns;
+
+	if (row_number(row, f, &real_ns) && real_ns)
+		add_rfc3339(out, real_ns);
 }
 
 /* As it is shown: 2026-11-22T10:00:00Z. */
@@ -122,6 +135,22 @@ static int time_parse(const char *word, const struct clock_base *clock, int64_t 
 	if (!r && __builtin_sub_overflow(real_ns, clock ? clock->boot_to_real_ns : 0, ret))
 		r = -ERANGE;
 	return r;
+}
+
+static void walltime_json(FORMAT_ARGS)
+{
+	int64_t real_ns;
+
+	if (!row_number(row, f, &real_ns))
+		return;
+	buf_str(out, real_ns ? "\"" : "null");
+	walltime_text(f, row, clock, out);
+	buf_str(out, real_ns ? "\"" : "");
+}
+
+static int walltime_parse(const char *word, const struct clock_base *clock, int64_t *ret)
+{
+	return parse_time(word, ret);
 }
 
 /* value / unit with up to `places` decimals, zeros at the end left out */
@@ -312,6 +341,8 @@ static void none_text(FORMAT_ARGS)
 static const struct format formats[] = {
 	{"g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text,
 	 .parse_date = time_parse},
+	{"g_walltime", 1 << KIND_INT, 8, 30, FIELD_FIXED, .text = walltime_text,
+	 .json = walltime_json, .parse_date = walltime_parse},
 	{"g_duration", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = duration_text,
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
@@ -324,6 +355,8 @@ static const struct format formats[] = {
 	{"g_pid", NUMBER(7, 0)},
 	{"g_uid", NUMBER(6, 0)},
 	{"g_gid", NUMBER(6, 0)},
+	{"g_user", NAMED(12, user)},
+	{"g_group", NAMED(12, group)},
 	{"g_comm", 1 << KIND_CHARS, 16, 16, FIELD_FIXED, .text = plain_text},
 	{"g_errno", NAMED(12, errno)},
 	{"g_signal", NAMED(9, signal)},

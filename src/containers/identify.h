@@ -11,8 +11,8 @@
 char *identify_id(const char *cgroup_path);
 
 /*
- * The cgroup that has such an id for its name, with which `cgroup_path` begins, as a new string;
- * NULL: there is none, or it is the whole path.
+ * The innermost cgroup on the path that has such an id for its name, as a new string; NULL: there is
+ * none, or it is the whole path.
  */
 char *identify_top(const char *cgroup_path);
 

@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """What trace_exec tells only of an image's container: its upper layer; and of one with a terminal: its name."""
 
+import datetime
+
 import ig
 
-CHANGED = ("mkdir /own; cp /bin/busybox /own/sh; printf '#!/own/sh\\n/bin/true; :\\n' >/own/script; chmod +x /own/script; "
-           "/own/script; true")
+CHANGED = ("mkdir /own; cp /bin/busybox /own/sh; printf '#!/own/sh\\n/bin/true; :\\n' >/own/script; "
+           "printf '#!/bin/sh\\n' >/own/plain; chmod +x /own/script /own/plain; "
+           "/own/script; /own/plain; stat -L -c %Z /bin/sh /own/sh /own/script /own/plain")
+FILES = ("/bin/sh", "/own/script", "/bin/true", "/own/plain")
+
+
+def seconds(time):
+    return datetime.datetime.fromisoformat(time[:19] + "+00:00").timestamp()
 
 
 def test_upper_layer(lab, podman):
     name = lab.name()
     with ig.Ig("run", "trace_exec", "-o", "json", "-c", name) as running:
         running.ready()
-        podman("run", "--rm", "--name", name, podman.IMAGE, "sh", "-c", CHANGED)
-        by_file = {r["file"]: r for r in (running.wait_record(lambda r, f=f: r["file"] == f)
-                                          for f in ("/bin/sh", "/own/script", "/bin/true"))}
-    assert [by_file[f]["upper_layer"] for f in ("/bin/sh", "/own/script", "/bin/true")] == [False, True, False]
+        said = podman("run", "--rm", "--name", name, podman.IMAGE, "sh", "-c", CHANGED)
+        by_file = {r["file"]: r for r in (running.wait_record(lambda r, f=f: r["file"] == f) for f in FILES)}
+    assert [by_file[f]["upper_layer"] for f in FILES] == [False, True, False, False]
+    assert [by_file[f]["fupper_layer"] for f in FILES] == [False, True, False, True]
     assert by_file["/bin/true"]["pupper_layer"] and not by_file["/own/script"]["pupper_layer"]
-    assert all(r["from_rootfs"] for r in by_file.values())
+    assert all(r["from_rootfs"] and r["file_from_rootfs"] for r in by_file.values())
+    sh, own_sh, script, plain = map(int, said.split())
+    assert [[seconds(by_file[f][c]) for c in ("ctime", "fctime", "pctime")] for f in FILES[1:]] == [
+        [own_sh, script, sh], [sh, sh, own_sh], [sh, plain, sh]]
 
 
 def test_terminal(lab, podman):

@@ -148,7 +148,7 @@ static inline void open_fill(struct open_record *r)
 			.proc = {.comm = "nginx",
 				 .pid = 1234,
 				 .tid = 1235,
-				 .creds = {33, 33},
+				 .creds = {.uid = 33, .gid = 33},
 				 .parent = {.comm = "containerd-shim", .pid = 1000},
 				 .mntns_id = 4026532567},
 			.fd = 5,

@@ -60,7 +60,10 @@ static const struct expected {
 	{ "container", "g_container", KIND_UINT, 8, 8 },
 	{ "proc", "g_process", KIND_NONE, 16, 56 },
 	{ "proc.comm", "g_comm", KIND_CHARS, 16, 16 },
+	{ "proc.creds.uid", "g_uid", KIND_UINT, 40, 4 },
+	{ "proc.creds.user", "g_user", KIND_UINT, 40, 4 }, /* of an anonymous union */
 	{ "proc.creds.gid", "g_gid", KIND_UINT, 44, 4 },
+	{ "proc.creds.group", "g_group", KIND_UINT, 44, 4 },
 	{ "proc.parent.pid", "g_pid", KIND_UINT, 64, 4 },
 	{ "color", "color", KIND_UINT, 72, 4 },
 	{ "balance", "balance", KIND_INT, 76, 4 },

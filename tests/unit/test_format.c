@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -18,6 +20,7 @@
 #include "base/parse.h"
 #include "columns/digits.h"
 #include "columns/format.h"
+#include "columns/format_internal.h"
 #include "columns/json.h"
 #include "columns/labels.h"
 #include "columns/types.h"
@@ -94,6 +97,10 @@ static void named_numbers(void **state)
 		{"g_bool", KIND_BOOL, 1, 1, "true", false},
 		{"g_fd", KIND_INT, 4, -1, "-1", false},
 		{"g_pid", KIND_UINT, 4, 4294967295, "4294967295", false},
+		{"g_user", KIND_UINT, 4, 0, "root", false},
+		{"g_group", KIND_UINT, 4, 0, "root", false},
+		{"g_user", KIND_UINT, 4, 4294967295, "4294967295", false}, /* nobody's id */
+		{"g_group", KIND_UINT, 4, 4294967295, "4294967295", false},
 		{"g_cgroup", KIND_UINT, 8, -1, "18446744073709551615", true},
 		{"g_duration", KIND_UINT, 8, 0, "0ns", false},
 		{"g_duration", KIND_UINT, 8, 999, "999ns", false},
@@ -143,6 +150,38 @@ static void times(void **state)
 
 	for (size_t i = 0; i < array_size(cases); i++)
 		expect_text(&f, &cases[i].boot, cases[i].text);
+}
+
+/* Of files: nothing to do with this machine's clocks. */
+static void walltimes(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text, *json;
+	} cases[] = {
+		{0, "", "null"},
+		{1700000000000000001, "2023-11-14T22:13:20.000000001Z",
+		 "\"2023-11-14T22:13:20.000000001Z\""},
+		{-1, "1969-12-31T23:59:59.999999999Z", "\"1969-12-31T23:59:59.999999999Z\""},
+	};
+	struct field f = make_field("g_walltime", KIND_INT, 8);
+	struct row row = {.size = {8}};
+	struct buf out;
+	int64_t ns = 0;
+
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < array_size(cases); i++) {
+		expect_text(&f, &cases[i].ns, cases[i].text);
+		row.part[0] = &cases[i].ns;
+		buf_clear(&out);
+		f.format->json(&f, &row, &clock_base, &out);
+		assert_string_equal(buf_cstr(&out), cases[i].json);
+		if (!*cases[i].text)
+			continue;
+		assert_int_equal(f.format->parse_date(cases[i].text, &clock_base, &ns), 0);
+		assert_true(ns == cases[i].ns);
+	}
+	buf_done(&out);
 }
 
 static void addresses(void **state)
@@ -298,6 +337,43 @@ static void one_label(void **state)
 	free(odd);
 }
 
+/* Of passwd(5) and what may stand there instead. */
+static void owners(void **state)
+{
+	static const char text[] = "root:x:0:0:root:/root:/bin/sh\n"
+				   "toor::0:0::/:\n"
+				   "+@netgroup::7:::\n-x:x:8:\n:x:9:9\n\nalone\nhalf:x\n"
+				   "minus:x:-5:\nempty:x::\nword:x:ten:\n"
+				   "huge:x:4294967296:\nlast:x:4294967295:\n"
+				   "root:x:12:12\n\033[1m:x:13:\nzeroes:x:0014:\nwww-data:x:33";
+	char path[] = "/tmp/owners.XXXXXX";
+	struct owners o, none;
+	uint32_t id;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
+	close(fd);
+	owners_read(&o, path);
+	unlink(path);
+	owners_read(&none, path);
+	assert_string_equal(owners_name(&o, 0), "root");
+	assert_string_equal(owners_name(&o, 12), "root");
+	assert_string_equal(owners_name(&o, 13), "\033[1m"); /* whoever shows it escapes it */
+	assert_string_equal(owners_name(&o, 33), "www-data");
+	assert_string_equal(owners_name(&o, 4294967295), "last");
+	for (id = 1; id < 12; id++)
+		assert_null(owners_name(&o, id));
+	assert_int_equal(o.n, 7);
+	assert_int_equal(owners_id(&o, "root", &id), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(owners_id(&o, "toor", &id), 0);
+	assert_int_equal(owners_id(&o, "nobody", &id), -EINVAL);
+	assert_int_equal(owners_id(&none, "root", &id), -EINVAL);
+	assert_null(owners_name(&none, 0));
+	owners_done(&o);
+	owners_done(&none);
+}
+
 static void digits(void **state)
 {
 	static const uint64_t values[] = {0,
@@ -401,7 +477,8 @@ int main(void)
 		cmocka_unit_test(other_kinds),	 cmocka_unit_test(lists),
 		cmocka_unit_test(labels),	 cmocka_unit_test(one_label),
 		cmocka_unit_test(digits),	 cmocka_unit_test(json_strings_of_any_bytes),
-		cmocka_unit_test(json_strings),
+		cmocka_unit_test(json_strings),	 cmocka_unit_test(owners),
+		cmocka_unit_test(walltimes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,11 @@ static void test_not_yet_known(void **state)
 	EXPECT(SELECT_MAYBE, .annotations = "a!=b");
 	EXPECT(SELECT_NO, .image = "*", .container_id = "4*"); /* one that is known decides */
 
+	c.unaskable = true; /* nobody will tell */
+	EXPECT(SELECT_NO, .container_name = "web");
+	EXPECT(SELECT_NO, .labels = "a");
+	EXPECT(SELECT_YES, .container_name = "0123*");
+	c.unaskable = false;
 	c.id = c.name = "chosen"; /* as ctr's are: the id is the name */
 	EXPECT(SELECT_YES, .container_name = "chosen");
 	EXPECT(SELECT_NO, .container_name = "web");
