@@ -374,3 +374,17 @@ def test_podmans_labels_by_its_api(podman, lab):
             assert listed("-c", name, "-l", "tier=back", "--podman-socketpath", socket) == []
     finally:
         podman.remove_pod(pod)
+
+
+def test_without_cri(containerd, lab):
+    """A containerd that serves no CRI knows the labels as well: those of the pod are its sandbox's."""
+    with containerd.run_pod(lab.name("pod"), "prod", {"app": "web", "tier": "front"}) as pod:
+        c = pod.run("main", "sleep 60")
+        with containerd.without_cri():
+            [r] = listed("-p", pod.name, "-l", "app=web", *containerd.flags)
+            assert r["runtime"]["containerId"] == c.id
+            assert r["runtime"]["resolved"]
+            assert r["k8s"]["podLabels"] == {"app": "web", "tier": "front"}
+            assert r["runtime"]["containerImageName"] == containerd.IMAGE
+            assert listed("-p", pod.name, "-l", "app=db", *containerd.flags) == []
+        assert pod.id in containerd.pods()
