@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gRPC server for test_net.py: grpc_server.py SOCKET. Requests are texts; it says "ready", then each Slow call that began."""
 
+import os
 import sys
 import time
 from concurrent import futures
@@ -17,7 +18,7 @@ def fail(_, context):
 
 
 def slow(request, _):
-    print("slow", flush=True)
+    os.write(1, b"slow\n")  # whole, whatever other threads print
     time.sleep(float(request))
     return b"done"
 
