@@ -129,8 +129,8 @@ void timer_start(struct timer *t, struct reactor *r, uint64_t ns, void (*fn)(voi
 	t->ctx = ctx;
 	/* Most are due after those that are set: looking from the end is short. */
 	TAILQ_FOREACH_REVERSE(before, &r->timers, timers, link)
-	if (before->at <= t->at)
-		break;
+		if (before->at <= t->at)
+			break;
 	if (before)
 		TAILQ_INSERT_AFTER(&r->timers, before, t, link);
 	else

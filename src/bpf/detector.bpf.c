@@ -350,6 +350,23 @@ static __noinline int tell_runtime(struct task_struct *task, __u32 mntns)
 	return 0;
 }
 
+/*
+ * `runc init` executes itself anew from memory, sometimes when it is in the container's cgroup
+ * already: it is not yet the container. Its command line ends with that word.
+ */
+static __noinline bool is_runc_init(struct task_struct *task)
+{
+	unsigned long end = BPF_CORE_READ(task, mm, arg_end);
+	static const char init[] = "\0init";
+	char last[sizeof(init)] = {};
+
+	bpf_probe_read_user(last, sizeof(last), (void *)(end - sizeof(last)));
+	for (unsigned int i = 0; i < sizeof(init); i++)
+		if (last[i] != init[i])
+			return false;
+	return true;
+}
+
 SEC("raw_tp/sched_process_exec")
 int detect_start(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -363,7 +380,9 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 
 	if (is_runtime())
 		tell_runtime(task, mntns);
-	if ((mntns == host_mntns && !is_made) || !is_new(task, mntns, &shared, &outer))
+	if (mntns == host_mntns && (!is_made || is_runc_init(task)))
+		return 0;
+	if (!is_new(task, mntns, &shared, &outer))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {

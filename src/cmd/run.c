@@ -237,13 +237,16 @@ static struct record_totals record_totals(struct totals n)
 
 static void count_container(void *ctx, struct container *c, struct totals n)
 {
-	*(size_t *)ctx += n.seen > 0;
+	*(size_t *)ctx += n.delivered > 0;
 }
 
 /* ctx: whether all are shown, or only those that lost something. */
 static void say_container(void *ctx, struct container *c, struct totals n)
 {
-	if ((*(bool *)ctx && n.seen) || n.lost)
+	/* One that gave nothing, since its name was not asked for, is worth no line. */
+	bool told = opt.totals ? n.seen : n.delivered;
+
+	if ((*(bool *)ctx && told) || n.lost)
 		sink_container_totals(c ? c->name : "(no container)", record_totals(n));
 }
 
@@ -272,6 +275,9 @@ static void say_naming(struct run *run)
 	log_info("names were waited for with records of %" PRIu64 " of %" PRIu64
 		 " containers, at most %" PRIu64 " us",
 		 n.waited_for, n.containers, n.longest_ns / 1000);
+	if (containers_trouble(run->containers))
+		log_warn("%zu files of runtimes could not be used",
+			 containers_trouble(run->containers));
 }
 
 static int follow(struct run *run, struct err *err)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "columns/labels.h"
 #include "containers/hostfs.h"
+#include "containers/trouble.h"
 
 void bundle_take_annotations(struct container *c, struct oci_state *s)
 {
@@ -19,7 +20,7 @@ static int read_config(const struct runtime_context *ctx, const char *bundle, st
 	_cleanup_(buf_done) struct buf b = {.max = MAX_CONFIG_BYTES};
 	int r = host_read(ctx->host_root, path, &b);
 
-	return r ?: oci_parse_config(buf_cstr(&b), b.len, ret);
+	return trouble_file(ctx->trouble, path, r ?: oci_parse_config(buf_cstr(&b), b.len, ret));
 }
 
 void bundle_read(const struct runtime_context *ctx, struct container *c)

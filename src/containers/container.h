@@ -46,6 +46,7 @@ struct container {
 	bool sandbox;	  /* a pod's pause container */
 	bool pending;	  /* its names are still being looked for */
 	bool resolved;	  /* false: somebody could tell what is NULL or empty here, and has not */
+	bool unaskable;	  /* not resolved, for want of a daemon to ask: nobody will tell */
 	uint64_t version; /* of its contents: a row's container_version; 0: not known */
 
 	bool by_namespace;	/* found by mount namespace: its cgroup is shared with others */

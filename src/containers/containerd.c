@@ -89,6 +89,27 @@ static char *find_bundle(const struct runtime_context *ctx, const char *id,
 	return s.found;
 }
 
+/*
+ * The container is gone from the disk, and its shim still runs, as the one of a pod does: it was
+ * started for the pod's sandbox.
+ */
+static bool follow_shim(struct container *c, const struct clues *clues, char **id)
+{
+	const char *own = c->id ?: *id;
+
+	if (!own || !clues->parent.id || !str_equal(clues->parent.namespace_, "k8s.io"))
+		return false;
+	if (strcmp(own, clues->parent.id))
+		labels_add(&c->annotations, "io.kubernetes.cri.sandbox-id", clues->parent.id);
+	else
+		c->sandbox = true;
+	if (!c->id)
+		c->id = take(*id);
+	free(c->runtime);
+	c->runtime = xstrdup("containerd");
+	return true;
+}
+
 static bool resolve(const struct runtime_context *ctx, struct container *c,
 		    const struct clues *clues)
 {
@@ -103,7 +124,9 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 			bundle_read(ctx, c);
 	}
 	namespace = namespace_of(c->bundle);
-	if (!namespace || !strcmp(namespace, "moby"))
+	if (!namespace)
+		return follow_shim(c, clues, &id);
+	if (!strcmp(namespace, "moby"))
 		return false;
 	if (!c->id)
 		c->id = take(id);
@@ -115,7 +138,7 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 
 /* ---- the daemon ------------------------------------------------------------------ */
 
-bool containerd_fill(struct container *c, const void *bytes, size_t len)
+bool containerd_fill(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
 {
 	Containerd__Services__Containers__V1__GetContainerResponse *r =
 		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
@@ -142,7 +165,8 @@ bool containerd_fill(struct container *c, const void *bytes, size_t len)
 }
 
 /* The sandbox has the labels of the pod. */
-bool containerd_fill_from_sandbox(struct container *c, const void *bytes, size_t len)
+bool containerd_fill_from_sandbox(struct rpc *rpc, struct container *c, const void *bytes,
+				  size_t len)
 {
 	Containerd__Services__Containers__V1__GetContainerResponse *r =
 		containerd__services__containers__v1__get_container_response__unpack(NULL, len,
@@ -180,6 +204,8 @@ static void ask_containerd(struct rpc *rpc, struct container *c)
 	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
 	const char *sandbox = kubernetes_sandbox_id(c);
 
+	if (!namespace)
+	namespace = xstrdup("k8s.io");
 	get(rpc, namespace, c->id, containerd_fill);
 	if (sandbox && !c->sandbox)
 		get(rpc, namespace, sandbox, containerd_fill_from_sandbox);
@@ -191,14 +217,11 @@ static void ask(struct daemon *d, struct question *q)
 	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
 	struct rpc *rpc;
 
-	if (!c->k8s_pod && !namespace) { /* nothing of it was left on disk */
-		question_answer(q, false);
-		return;
-	}
 	rpc = rpc_begin(d, q);
 	if (!rpc)
 		return;
-	if (c->k8s_pod) {
+	/* Where nothing was left on disk, it is most likely a pod's. */
+	if (c->k8s_pod || !namespace) {
 		rpc_otherwise(rpc, ask_containerd);
 		cri_call(rpc, c, c->sandbox ? c->id : kubernetes_sandbox_id(c));
 	} else {

@@ -15,6 +15,7 @@
 #include "containers/internal.h"
 #include "containers/proc.h"
 #include "containers/state.h"
+#include "containers/trouble.h"
 
 #define RESOLVE_TIMEOUT_NS 1000000000ull
 
@@ -327,8 +328,9 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 	int r;
 
 	cs->host_root = xstrdup(o && o->host_root ? o->host_root : "");
-	cs->states = states_new(cs->host_root, o ? o->runc_roots : NULL);
-	cs->context = (struct runtime_context){cs->host_root, cs->states};
+	cs->trouble = trouble_new(o ? o->warn : NULL, o ? o->warn_ctx : NULL);
+	cs->states = states_new(cs->host_root, o ? o->runc_roots : NULL, cs->trouble);
+	cs->context = (struct runtime_context){cs->host_root, cs->states, cs->trouble};
 	cs->resolve_timeout_ns =
 		o && o->resolve_timeout_ns ? o->resolve_timeout_ns : RESOLVE_TIMEOUT_NS;
 	cs->all_fd = cs->proc_fd = cs->cgroup2_fd = -1;
@@ -377,6 +379,7 @@ struct containers *containers_free(struct containers *cs)
 	free_entries(&cs->ended);
 	daemons_free(cs->daemons);
 	states_free(cs->states);
+	trouble_free(cs->trouble);
 	slots_done(&cs->slots);
 	reactor_free(cs->reactor);
 	closep(&cs->all_fd);
@@ -509,6 +512,11 @@ struct container *containers_find(struct containers *cs, uint64_t key)
 		e = slots_entry(&cs->slots, key);
 	}
 	return e ? e->container : NULL;
+}
+
+size_t containers_trouble(const struct containers *cs)
+{
+	return trouble_count(cs->trouble);
 }
 
 size_t containers_count(const struct containers *cs)

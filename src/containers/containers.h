@@ -85,6 +85,9 @@ size_t containers_pending(const struct containers *cs);
 /* Waits no longer: all that are pending are published with what is known of them. */
 void containers_give_up(struct containers *cs);
 
+/* How many files of runtimes were not what they should be; the first ones were told by `warn`. */
+size_t containers_trouble(const struct containers *cs);
+
 size_t containers_count(const struct containers *cs); /* not ended ones */
 typedef void container_fn(void *ctx, struct container *c);
 void containers_each(struct containers *cs, container_fn *fn,

@@ -27,7 +27,7 @@ static void set_text(char **to, const char *text)
 	*to = xstrdup(text);
 }
 
-bool cri_fill_pod(struct container *c, const void *bytes, size_t len)
+bool cri_fill_pod(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
 {
 	Runtime__V1__PodSandboxStatusResponse *r =
 		runtime__v1__pod_sandbox_status_response__unpack(NULL, len, bytes);
@@ -62,7 +62,7 @@ static void set_image_ref(struct container *c, const char *ref)
 		set_text(&c->image_id, ref);
 }
 
-bool cri_fill_container(struct container *c, const void *bytes, size_t len)
+bool cri_fill_container(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
 {
 	Runtime__V1__ContainerStatusResponse *r =
 		runtime__v1__container_status_response__unpack(NULL, len, bytes);
@@ -86,25 +86,70 @@ bool cri_fill_container(struct container *c, const void *bytes, size_t len)
 	return s;
 }
 
+static void ask_pod(struct rpc *rpc, const char *sandbox_id)
+{
+	Runtime__V1__PodSandboxStatusRequest r = RUNTIME__V1__POD_SANDBOX_STATUS_REQUEST__INIT;
+
+	r.pod_sandbox_id = (char *)sandbox_id;
+	rpc_call(rpc, &(struct rpc_call){
+			      "/runtime.v1.RuntimeService/PodSandboxStatus",
+			      NULL,
+			      &r.base,
+			      cri_fill_pod,
+		      });
+}
+
+static void ask_container(struct rpc *rpc, const struct container *c)
+{
+	Runtime__V1__ContainerStatusRequest r = RUNTIME__V1__CONTAINER_STATUS_REQUEST__INIT;
+
+	r.container_id = c->id;
+	rpc_call(rpc, &(struct rpc_call){
+			      "/runtime.v1.RuntimeService/ContainerStatus",
+			      NULL,
+			      &r.base,
+			      cri_fill_container,
+		      });
+}
+
+/* Where an image was pulled, a container's status has its digest, and only the list has its id. */
+static void ask_list(struct rpc *rpc, const struct container *c)
+{
+	Runtime__V1__ListContainersRequest r = RUNTIME__V1__LIST_CONTAINERS_REQUEST__INIT;
+	Runtime__V1__ContainerFilter filter = RUNTIME__V1__CONTAINER_FILTER__INIT;
+
+	filter.id = c->id;
+	r.filter = &filter;
+	rpc_call(rpc, &(struct rpc_call){
+			      "/runtime.v1.RuntimeService/ListContainers",
+			      NULL,
+			      &r.base,
+			      cri_fill_listed,
+		      });
+}
+
+bool cri_fill_listed(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
+{
+	Runtime__V1__ListContainersResponse *r =
+		runtime__v1__list_containers_response__unpack(NULL, len, bytes);
+	const Runtime__V1__Container *listed = r && r->n_containers ? r->containers[0] : NULL;
+
+	if (listed) {
+		set_image_ref(c, listed->image_ref);
+		if (rpc && *listed->pod_sandbox_id && !rpc_has_call(rpc, cri_fill_pod))
+			ask_pod(rpc, listed->pod_sandbox_id);
+	}
+	if (r)
+		runtime__v1__list_containers_response__free_unpacked(r, NULL);
+	return listed;
+}
+
 void cri_call(struct rpc *rpc, const struct container *c, const char *sandbox_id)
 {
-	Runtime__V1__PodSandboxStatusRequest pod = RUNTIME__V1__POD_SANDBOX_STATUS_REQUEST__INIT;
-	Runtime__V1__ContainerStatusRequest container = RUNTIME__V1__CONTAINER_STATUS_REQUEST__INIT;
-
-	pod.pod_sandbox_id = (char *)sandbox_id;
-	container.container_id = c->id;
 	if (sandbox_id)
-		rpc_call(rpc, &(struct rpc_call){
-				      "/runtime.v1.RuntimeService/PodSandboxStatus",
-				      NULL,
-				      &pod.base,
-				      cri_fill_pod,
-			      });
-	if (!c->sandbox)
-		rpc_call(rpc, &(struct rpc_call){
-				      "/runtime.v1.RuntimeService/ContainerStatus",
-				      NULL,
-				      &container.base,
-				      cri_fill_container,
-			      });
+		ask_pod(rpc, sandbox_id);
+	if (c->sandbox)
+		return;
+	ask_container(rpc, c);
+	ask_list(rpc, c);
 }

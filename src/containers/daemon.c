@@ -165,8 +165,7 @@ static void say_absent(struct daemons *ds, const struct runtime *r)
 {
 	size_t n = 0;
 
-	for_each_registered(ig_runtimes, it)
-	{
+	for_each_registered(ig_runtimes, it) {
 		if (*it == r && n < MAX_DAEMONS && !ds->absent_said[n]) {
 			_cleanup_(freep) char *text =
 				xasprintf("no socket of %s was found; what only it knows of its "
@@ -187,8 +186,7 @@ bool daemons_ask(struct daemons *ds, struct container *c, const struct clues *cl
 {
 	bool all_asked = true;
 
-	for_each_registered(ig_runtimes, it)
-	{
+	for_each_registered(ig_runtimes, it) {
 		const struct runtime *r = *it;
 		const char *socket;
 		struct daemon *d;

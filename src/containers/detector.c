@@ -34,7 +34,7 @@ static int on_event(void *ctx, void *data, size_t size)
 
 static int explain(int r, const char *what, struct libbpf_log *log, struct err *err)
 {
-	_cleanup_(buf_done) struct buf reason = { .max = 400 }, program = { .max = 64 };
+	_cleanup_(buf_done) struct buf reason = {.max = 400}, program = {.max = 64};
 	bool verifier;
 
 	libbpf_log_reason(log, &reason, &program, &verifier);
@@ -45,9 +45,9 @@ static int explain(int r, const char *what, struct libbpf_log *log, struct err *
 		return err_set(err, -EPERM, "%s the container detector: not allowed: %s", what,
 			       geteuid() || !reason.len ? "root is needed" : buf_cstr(&reason));
 	if (r == -ENOENT || r == -ESRCH || r == -EOPNOTSUPP)
-		return err_set(
-			err, -ENOTSUP,
-			"%s the container detector: the kernel lacks BTF or a tracepoint", what);
+		return err_set(err, -ENOTSUP,
+			       "%s the container detector: the kernel lacks BTF or a tracepoint",
+			       what);
 	return err_set(err, r, "%s the container detector: %s", what,
 		       reason.len ? buf_cstr(&reason) : strerror(-r));
 }
@@ -55,7 +55,7 @@ static int explain(int r, const char *what, struct libbpf_log *log, struct err *
 static int load(struct detector *d, const struct detector_options *o, struct libbpf_log *log,
 		struct err *err)
 {
-	struct kernel_btf types = { .fd = -1 };
+	struct kernel_btf types = {.fd = -1};
 	const void *elf;
 	size_t size;
 	int r;
@@ -175,13 +175,13 @@ int detector_set_map(struct detector *d, uint32_t slot, int fd)
 {
 	int tracers = bpf_map__fd(d->bpf->maps.tracers);
 
-	return fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY) :
-			 bpf_map_delete_elem(tracers, &slot);
+	return fd >= 0 ? bpf_map_update_elem(tracers, &slot, &fd, BPF_ANY)
+		       : bpf_map_delete_elem(tracers, &slot);
 }
 
 static uint64_t map_bytes(int fd)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES};
 	uint64_t bytes = 0;
 	const char *line;
 	char path[48];
@@ -200,6 +200,7 @@ uint64_t detector_map_bytes(const struct detector *d)
 	uint64_t bytes = 0;
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, d->bpf->obj) bytes += map_bytes(bpf_map__fd(map));
+	bpf_object__for_each_map(map, d->bpf->obj)
+		bytes += map_bytes(bpf_map__fd(map));
 	return bytes;
 }

@@ -4,7 +4,7 @@
  * labels are in its data folder, DATA/containers/ID/config.v2.json, or are asked for on its socket
  * where the data is not in the usual place.
  */
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,15 +12,14 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/labels.h"
-#include "containers/daemon.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
 #include "containers/oci.h"
-#include "net/http1.h"
+#include "containers/rest.h"
+#include "containers/trouble.h"
 
 #define DATA "/var/lib/docker"
-#define DEADLINE_NS 10000000000ull
 
 static void set_text(char **to, char **from)
 {
@@ -71,8 +70,9 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	c->runtime = xstrdup("docker");
 	if (!c->id)
 		c->id = take(id);
-	if (!host_read(ctx->host_root, path, &b))
-		parse(c, buf_cstr(&b), b.len);
+	if (!trouble_file(ctx->trouble, path, host_read(ctx->host_root, path, &b)) &&
+	    !parse(c, buf_cstr(&b), b.len))
+		trouble_file(ctx->trouble, path, -EINVAL);
 	return true;
 }
 
@@ -83,37 +83,16 @@ static bool wants(const struct container *c)
 	return str_equal(c->runtime, "docker") && (!c->name || !strcmp(c->name, c->id));
 }
 
-static void on_answer(void *ctx, const struct err *err, unsigned int status, struct buf *body)
+static enum rest on_container(struct question *q, const char *text, size_t len)
 {
-	struct question *q = ctx;
-	bool known = !err && status == 200 && parse(q->container, buf_cstr(body), body->len);
-	char text[32];
-
-	q->work = NULL;
-	if (!known && status != 404) {
-		snprintf(text, sizeof(text), status == 200 ? "not JSON" : "status %u", status);
-		daemon_failed(q->daemon, err ? err->text : text);
-	}
-	question_answer(q, known);
+	return parse(q->container, text, len) ? REST_KNOWN : REST_UNKNOWN;
 }
 
 static void ask(struct daemon *d, struct question *q)
 {
 	_cleanup_(freep) char *path = xasprintf("/containers/%s/json", q->container->id);
-	struct err err;
-	int fd = daemon_connect(d, &err);
 
-	if (fd < 0) {
-		daemon_failed(d, err.text);
-		question_answer(q, false);
-		return;
-	}
-	q->work = http1_get(d->reactor, fd, path, MAX_CONFIG_BYTES, DEADLINE_NS, on_answer, q);
-}
-
-static void forget(struct daemon *d, struct question *q)
-{
-	q->work = http1_cancel(q->work);
+	rest_get(q, path, on_container);
 }
 
 static const char *const sockets[] = {"/run/docker.sock", NULL};
@@ -121,7 +100,7 @@ static const struct daemon_kind daemon_kind = {
 	.sockets = sockets,
 	.wants = wants,
 	.ask = ask,
-	.forget = forget,
+	.forget = rest_forget,
 };
 static const struct runtime docker = {"docker", 15, resolve, NULL, &daemon_kind};
 RUNTIME(&docker);

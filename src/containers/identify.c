@@ -91,7 +91,7 @@ char *identify_id(const char *cgroup_path)
 
 char *identify_top(const char *cgroup_path)
 {
-	const char *name = cgroup_path, *end;
+	const char *name = cgroup_path, *end, *top = NULL;
 
 	while (name && *name == '/') {
 		_cleanup_(freep) char *id = NULL;
@@ -99,10 +99,10 @@ char *identify_top(const char *cgroup_path)
 		end = strchrnul(++name, '/');
 		id = bare_id(name, (size_t)(end - name));
 		if (is_full_id(id, strlen(id)))
-			return *end ? xstrndup(cgroup_path, (size_t)(end - cgroup_path)) : NULL;
+			top = end; /* a pod's cgroup may stand before the container's */
 		name = end;
 	}
-	return NULL;
+	return top && *top ? xstrndup(cgroup_path, (size_t)(top - cgroup_path)) : NULL;
 }
 
 const char *identify_runtime(const char *cgroup_path)
@@ -116,11 +116,16 @@ const char *identify_runtime(const char *cgroup_path)
 	return n ? n->runtime : NULL;
 }
 
+bool identify_is_full_id(const char *id)
+{
+	return id && is_full_id(id, strlen(id));
+}
+
 bool identify_has_full_id(const char *cgroup_path)
 {
 	_cleanup_(freep) char *id = identify_id(cgroup_path);
 
-	return id && is_full_id(id, strlen(id));
+	return identify_is_full_id(id);
 }
 
 /* ---- all runtimes ---------------------------------------------------------------- */
@@ -133,9 +138,9 @@ bool identify(const struct runtime_context *ctx, struct container *c, const stru
 	for (;;) { /* registered in any order, and few */
 		const struct runtime *next = NULL;
 
-		for_each_registered(ig_runtimes, r) if ((*r)->order > done &&
-							(!next || (*r)->order < next->order)) next =
-			*r;
+		for_each_registered(ig_runtimes, r)
+			if ((*r)->order > done && (!next || (*r)->order < next->order))
+				next = *r;
 		if (!next)
 			return known;
 		done = next->order;

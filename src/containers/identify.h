@@ -11,15 +11,18 @@
 char *identify_id(const char *cgroup_path);
 
 /*
- * The cgroup that has such an id for its name, with which `cgroup_path` begins, as a new string;
- * NULL: there is none, or it is the whole path.
+ * The innermost cgroup on the path that has such an id for its name, as a new string; NULL: there is
+ * none, or it is the whole path.
  */
 char *identify_top(const char *cgroup_path);
 
 /* Who makes cgroups of such names: "docker", "podman" …, a constant; NULL: not known. */
 const char *identify_runtime(const char *cgroup_path);
 
-/* Is that an id as runtimes draw them, 64 digits? */
+/* An id as runtimes draw them, of 64 digits? NULL is none. */
+bool identify_is_full_id(const char *id);
+
+/* Is that what the cgroup's name tells? */
 bool identify_has_full_id(const char *cgroup_path);
 
 /*

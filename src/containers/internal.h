@@ -31,6 +31,7 @@ struct entry {
 	bool todo;		       /* the disk was not looked at yet */
 	bool sure;		       /* it is a container, whatever the runtimes say */
 	bool unknown;		       /* somebody could not tell what he was asked */
+	bool absent;		       /* a daemon that should be asked was not found */
 	bool asking;		       /* daemons are just being asked */
 	bool end_waits;		       /* it ended, which will be published after ADDED */
 	char parent[16];	       /* comm of the process above it */
@@ -65,6 +66,7 @@ struct containers {
 	char *host_root;
 	struct reactor *reactor;
 	struct watch detector_watch;
+	struct trouble *trouble;
 	struct states *states;
 	struct runtime_context context;
 	struct daemons *daemons;

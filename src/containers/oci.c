@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 
-#define MAX_CONTROLLERS 64   /* cgroup paths of one container */
+#define MAX_CONTROLLERS 64 /* cgroup paths of one container */
 
 /* jansson recurses, and allows 2048 levels: too much for a small stack. */
 static bool is_too_deep(const char *text, size_t len)
@@ -106,8 +106,7 @@ static void read_labels(struct oci_state *s, const json_t *labels)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(labels, i, item)
-	{
+	json_array_foreach(labels, i, item) {
 		const char *text = json_string_value(item);
 		const char *equals = text ? strchr(text, '=') : NULL;
 		_cleanup_(freep) char *key = NULL;
@@ -140,7 +139,8 @@ int oci_parse_runc(const char *text, size_t len, struct oci_state *ret)
 	s.start_ticks = number_of(root, "init_process_start");
 	s.created_real_ns = time_of(root, "created");
 	paths = json_object_get(root, "cgroup_paths");
-	json_object_foreach((json_t *)paths, key, path) add_cgroup(&s, json_string_value(path));
+	json_object_foreach((json_t *)paths, key, path)
+		add_cgroup(&s, json_string_value(path));
 	read_labels(&s, json_object_get(json_object_get(root, "config"), "labels"));
 	*ret = s;
 	return 0;
@@ -171,9 +171,9 @@ int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 
 	if (!json_is_object(root))
 		return -EINVAL;
-	json_object_foreach(json_object_get(root, "annotations"), key,
-			    value) if (json_is_string(value))
-		add_annotation(&s, key, json_string_value(value));
+	json_object_foreach(json_object_get(root, "annotations"), key, value)
+		if (json_is_string(value))
+			add_annotation(&s, key, json_string_value(value));
 	s.hostname = text_of(root, "hostname");
 	*ret = s;
 	return 0;
@@ -214,9 +214,9 @@ static void add_labels(struct labels *to, const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value) if (json_is_string(value) &&
-							      to->n < MAX_LABELS)
-		labels_add(to, key, json_string_value(value));
+	json_object_foreach((json_t *)object, key, value)
+		if (json_is_string(value) && to->n < MAX_LABELS)
+			labels_add(to, key, json_string_value(value));
 }
 
 int oci_parse_labels(const char *text, size_t len, struct labels *ret)
@@ -236,7 +236,7 @@ void docker_container_done(struct docker_container *d)
 	free(d->image_id);
 	free(d->ip);
 	labels_done(&d->labels);
-	*d = (struct docker_container){ 0 };
+	*d = (struct docker_container){0};
 }
 
 int oci_parse_docker(const char *text, size_t len, struct docker_container *ret)
@@ -262,7 +262,7 @@ void libpod_container_done(struct libpod_container *p)
 	free(p->image_id);
 	free(p->pod_id);
 	labels_done(&p->labels);
-	*p = (struct libpod_container){ 0 };
+	*p = (struct libpod_container){0};
 }
 
 int oci_parse_libpod(const char *text, size_t len, struct libpod_container *ret)

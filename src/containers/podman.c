@@ -5,7 +5,7 @@
  * (containers/storage). A pod's name is the hostname of its infra container. Labels are in Podman's
  * database, which is asked for through its API where that is served.
  */
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -14,14 +14,13 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 #include "containers/bundle.h"
-#include "containers/daemon.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
-#include "net/http1.h"
+#include "containers/rest.h"
+#include "containers/trouble.h"
 
 #define DEFAULT_FOLDER "/var/lib/containers/storage/overlay-containers"
-#define DEADLINE_NS 10000000000ull
 
 /* ---- the disk -------------------------------------------------------------------- */
 
@@ -48,6 +47,7 @@ static int read_names(const struct runtime_context *ctx, const char *folder, con
 
 		r = host_read(ctx->host_root, path, &b);
 		r = r ?: oci_parse_podman(buf_cstr(&b), b.len, id, ret);
+		trouble_file(ctx->trouble, path, r);
 	}
 	return r;
 }
@@ -113,76 +113,45 @@ static bool wants(const struct container *c)
 	return str_equal(c->runtime, "podman");
 }
 
-static void answer(struct question *q, const struct err *err, unsigned int status, bool known)
+static enum rest on_pod(struct question *q, const char *text, size_t len)
 {
-	char text[32];
-
-	q->work = NULL;
-	if (!known && status != 404) {
-		snprintf(text, sizeof(text), status == 200 ? "not JSON" : "status %u", status);
-		daemon_failed(q->daemon, err ? err->text : text);
-	}
-	question_answer(q, known);
-}
-
-static void get(struct question *q, const char *what, const char *id, http1_fn *fn)
-{
-	_cleanup_(freep) char *path = xasprintf("/v4.0.0/libpod/%s/%s/json", what, id);
-	struct err err;
-	int fd = daemon_connect(q->daemon, &err);
-
-	if (fd < 0)
-		answer(q, &err, 0, false);
-	else
-		q->work = http1_get(q->daemon->reactor, fd, path, MAX_CONFIG_BYTES, DEADLINE_NS, fn,
-				    q);
-}
-
-static void on_pod(void *ctx, const struct err *err, unsigned int status, struct buf *body)
-{
-	struct question *q = ctx;
 	struct container *c = q->container;
 	struct labels labels = {0};
 
-	if (!err && status == 200) {
-		set_text(&c->k8s_pod, oci_parse_libpod_pod(buf_cstr(body), body->len, &labels));
-		kubernetes_set_labels(c, &labels);
-		labels_done(&labels);
-	}
-	answer(q, err, status, !err && status == 200);
+	set_text(&c->k8s_pod, oci_parse_libpod_pod(text, len, &labels));
+	kubernetes_set_labels(c, &labels);
+	labels_done(&labels);
+	return c->k8s_pod ? REST_KNOWN : REST_UNKNOWN;
 }
 
-static void on_container(void *ctx, const struct err *err, unsigned int status, struct buf *body)
+static enum rest on_container(struct question *q, const char *text, size_t len)
 {
 	struct libpod_container p = {0};
-	struct question *q = ctx;
 	struct container *c = q->container;
-	bool known = !err && status == 200 && !oci_parse_libpod(buf_cstr(body), body->len, &p);
+	_cleanup_(freep) char *path = NULL;
 
-	if (!known) {
-		answer(q, err, status, false);
-		return;
-	}
+	if (oci_parse_libpod(text, len, &p))
+		return REST_UNKNOWN;
 	set_text(&c->name, take(p.name));
 	set_text(&c->image_name, take(p.image));
 	set_text(&c->image_id, take(p.image_id));
 	labels_done(&c->labels);
 	c->labels = labels_take(&p.labels);
 	if (p.pod_id)
-		get(q, "pods", p.pod_id, on_pod);
-	else
-		answer(q, NULL, status, true);
+		path = xasprintf("/v4.0.0/libpod/pods/%s/json", p.pod_id);
 	libpod_container_done(&p);
+	if (!path)
+		return REST_KNOWN;
+	rest_get(q, path, on_pod);
+	return REST_MORE;
 }
 
 static void ask(struct daemon *d, struct question *q)
 {
-	get(q, "containers", q->container->id, on_container);
-}
+	_cleanup_(freep) char *path =
+		xasprintf("/v4.0.0/libpod/containers/%s/json", q->container->id);
 
-static void forget(struct daemon *d, struct question *q)
-{
-	q->work = http1_cancel(q->work);
+	rest_get(q, path, on_container);
 }
 
 static const char *const sockets[] = {"/run/podman/podman.sock", NULL};
@@ -191,7 +160,7 @@ static const struct daemon_kind daemon_kind = {
 	.optional = true,
 	.wants = wants,
 	.ask = ask,
-	.forget = forget,
+	.forget = rest_forget,
 };
 static const struct runtime podman = {"podman", 30, resolve, NULL, &daemon_kind};
 RUNTIME(&podman);

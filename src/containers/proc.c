@@ -66,7 +66,7 @@ int proc_parse_nspid(const char *text, size_t len, struct proc_nspid *ret)
 {
 	static const char key[] = "\nNSpid:";
 	const char *end = text + len, *p = memmem(text, len, key, sizeof(key) - 1);
-	struct proc_nspid pids = { 0 };
+	struct proc_nspid pids = {0};
 	uint64_t value = 0;
 
 	if (!p)
@@ -226,7 +226,7 @@ static int read_file(int proc, uint32_t pid, const char *name, struct buf *b)
 
 int proc_stat(int proc, uint32_t pid, struct proc_stat *ret)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES};
 	int r;
 
 	r = read_file(proc, pid, "stat", &b);
@@ -235,7 +235,7 @@ int proc_stat(int proc, uint32_t pid, struct proc_stat *ret)
 
 int proc_nspid(int proc, uint32_t pid, struct proc_nspid *ret)
 {
-	_cleanup_(buf_done) struct buf b = { .max = MAX_PROC_FILE_BYTES };
+	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES};
 	int r;
 
 	r = read_file(proc, pid, "status", &b);

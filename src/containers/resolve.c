@@ -117,10 +117,10 @@ static void tell_inner(struct containers *cs, struct container *outer)
 	struct entry *e;
 
 	TAILQ_FOREACH(e, &cs->live, link)
-	if (e->container->outer == outer) {
-		container_set_outer(e->container, outer);
-		e->container->version = ++cs->versions;
-	}
+		if (e->container->outer == outer) {
+			container_set_outer(e->container, outer);
+			e->container->version = ++cs->versions;
+		}
 }
 
 static void settle(struct containers *cs, struct entry *e)
@@ -132,7 +132,8 @@ static void settle(struct containers *cs, struct entry *e)
 	labels_sort(&c->labels);
 	if (cs->has_inner)
 		tell_inner(cs, c);
-	c->resolved = TAILQ_EMPTY(&e->questions) && !e->unknown;
+	c->unaskable = e->absent && TAILQ_EMPTY(&e->questions) && !e->unknown;
+	c->resolved = TAILQ_EMPTY(&e->questions) && !e->unknown && !e->absent;
 	c->version = ++cs->versions;
 	if (!first) {
 		entry_publish(cs, CONTAINER_CHANGED, e);
@@ -164,6 +165,14 @@ static void on_answer(void *ctx, struct question *q, bool known)
 	settle(cs, e);
 }
 
+static void say_silent(struct entry *e)
+{
+	struct question *q;
+
+	TAILQ_FOREACH(q, &e->questions, of_asker)
+		daemon_failed(q->daemon, "no answer in time");
+}
+
 static void on_deadline(void *ctx)
 {
 	struct containers *cs = ctx;
@@ -172,6 +181,7 @@ static void on_deadline(void *ctx)
 
 	while ((e = TAILQ_FIRST(&cs->asked)) && e->deadline_boot_ns <= now) {
 		TAILQ_REMOVE(&cs->asked, e, of_pending);
+		say_silent(e);
 		settle(cs, e);
 	}
 	arm_deadline(cs);
@@ -206,7 +216,7 @@ static bool look(struct containers *cs, struct entry *e, struct clues *clues)
 	root = xasprintf("%s/proc/%u/root", cs->host_root, c->outer->pid);
 	if (!proc_nspid(cs->proc_fd, c->pid, &pids))
 		clues->pid = pids.above;
-	inner = (struct runtime_context){root, states_new(root, NULL)};
+	inner = (struct runtime_context){root, states_new(root, NULL, cs->trouble), cs->trouble};
 	known = look_at_disk(cs, &inner, e, clues);
 	states_free(inner.states);
 	return known;
@@ -225,7 +235,7 @@ static bool resolve(struct containers *cs, struct entry *e)
 		return true;
 	e->asking = true;
 	if (!daemons_ask(cs->daemons, e->container, &clues, on_answer, e, &e->questions))
-		e->unknown = true;
+		e->absent = true;
 	e->asking = false;
 	return true;
 }
@@ -333,12 +343,8 @@ void containers_give_up(struct containers *cs)
 {
 	struct entry *e;
 
-	while ((e = TAILQ_FIRST(&cs->todo))) {
-		TAILQ_REMOVE(&cs->todo, e, of_pending);
-		e->todo = false;
-		e->unknown = true;
-		settle(cs, e);
-	}
+	while (!TAILQ_EMPTY(&cs->todo))
+		resolve_some(cs);
 	while ((e = TAILQ_FIRST(&cs->asked))) {
 		TAILQ_REMOVE(&cs->asked, e, of_pending);
 		settle(cs, e);

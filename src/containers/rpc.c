@@ -13,7 +13,7 @@
 /* A sandbox is started before its daemon knows that it has it. */
 #define RETRY_NS 50000000ull
 #define MAX_RETRIES 20
-#define MAX_CALLS 4
+#define MAX_CALLS 6
 
 /* daemon->session */
 struct session {
@@ -141,9 +141,8 @@ static void on_done(void *ctx, const struct grpc_reply *reply)
 		timer_start(&c->retry, rpc->daemon->reactor, RETRY_NS, on_retry, c);
 		return;
 	}
-	rpc->n_open--;
 	if (reply->status == GRPC_OK) {
-		rpc->unknown |= !c->fill(rpc->question->container, reply->bytes, reply->len);
+		rpc->unknown |= !c->fill(rpc, rpc->question->container, reply->bytes, reply->len);
 	} else if (reply->status == GRPC_UNIMPLEMENTED && !c->last) {
 		go_another_way(rpc);
 	} else {
@@ -152,6 +151,7 @@ static void on_done(void *ctx, const struct grpc_reply *reply)
 			daemon_failed(rpc->daemon,
 				      *reply->text ? reply->text : grpc_status_name(reply->status));
 	}
+	rpc->n_open--; /* not before: further calls may have been made */
 	answer_if_over(rpc);
 }
 
@@ -213,6 +213,14 @@ void rpc_call(struct rpc *rpc, const struct rpc_call *call)
 		c->request.len = protobuf_c_message_pack(call->request, (uint8_t *)c->request.data);
 	rpc->n_open++;
 	send(c);
+}
+
+bool rpc_has_call(const struct rpc *rpc, rpc_fill_fn *fill)
+{
+	for (size_t i = 0; i < rpc->n_calls; i++)
+		if (rpc->calls[i].fill == fill)
+			return true;
+	return false;
 }
 
 void rpc_otherwise(struct rpc *rpc, void (*otherwise)(struct rpc *rpc, struct container *c))

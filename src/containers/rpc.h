@@ -14,8 +14,11 @@
 
 struct rpc;
 
-/* Fills c from an answer (well-formed or not). False: it tells nothing. */
-typedef bool rpc_fill_fn(struct container *c, const void *bytes, size_t len);
+/*
+ * Fills c from an answer (well-formed or not), and may make further calls (rpc is NULL in tests).
+ * False: it tells nothing.
+ */
+typedef bool rpc_fill_fn(struct rpc *rpc, struct container *c, const void *bytes, size_t len);
 
 struct rpc_call {
 	const char *method;	/* "/runtime.v1.RuntimeService/ContainerStatus" */
@@ -30,6 +33,7 @@ struct rpc_call {
  */
 struct rpc *rpc_begin(struct daemon *d, struct question *q);
 void rpc_call(struct rpc *rpc, const struct rpc_call *call);
+bool rpc_has_call(const struct rpc *rpc, rpc_fill_fn *fill); /* was a call made for this? */
 void rpc_end(struct rpc *rpc);
 
 /* Called where the daemon does not have the service of the calls that follow: makes others. */

@@ -15,10 +15,12 @@
 
 struct daemon_kind;
 struct states;
+struct trouble;
 
 struct runtime_context {
-	const char *host_root; /* "" or a prefix; open below it with RESOLVE_IN_ROOT */
-	struct states *states; /* of OCI runtimes, below host_root */
+	const char *host_root;	 /* "" or a prefix; open below it with RESOLVE_IN_ROOT */
+	struct states *states;	 /* of OCI runtimes, below host_root */
+	struct trouble *trouble; /* NULL: nobody is told */
 };
 
 /* What else is known about a container that a name is looked for. */

@@ -362,7 +362,8 @@ void scan_lists(struct containers *cs)
 {
 	_cleanup_(candidates_done) struct candidates a = {.cs = cs};
 
-	for_each_registered(ig_runtimes, r) if ((*r)->list)(*r)->list(&cs->context, look_at_listed,
-								      &a);
+	for_each_registered(ig_runtimes, r)
+		if ((*r)->list)
+			(*r)->list(&cs->context, look_at_listed, &a);
 	add_all(&a);
 }

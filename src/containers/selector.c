@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "columns/labels.h"
 #include "containers/container.h"
+#include "containers/identify.h"
 
 struct word {
 	const char *text; /* a glob, or a key */
@@ -60,10 +61,18 @@ static bool id_matches(const char *word, const char *id)
 	return glob_matches(word, id) || (strlen(word) >= 12 && str_starts(id, word));
 }
 
-/* The id stands for a name that is not known. */
+/* Nobody will tell what is not known yet. */
+static bool is_final(const struct container *c)
+{
+	return c->resolved || c->unaskable;
+}
+
+/* An id that a runtime has drawn stands for a name that is not known. */
 static const char *name_of(const struct container *c)
 {
-	return c->resolved || !str_equal(c->name, c->id) ? c->name : NULL;
+	bool is_id = str_equal(c->name, c->id) && identify_is_full_id(c->id);
+
+	return is_final(c) || !is_id ? c->name : NULL;
 }
 
 static const char *id_of(const struct container *c)
@@ -89,7 +98,7 @@ static const char *pod_of(const struct container *c)
 /* As long as the pod is not known, so are the labels that count. */
 static const struct labels *labels_of(const struct container *c)
 {
-	return c->resolved || c->k8s_pod ? container_labels(c) : NULL;
+	return is_final(c) || c->k8s_pod ? container_labels(c) : NULL;
 }
 
 static const struct labels *annotations_of(const struct container *c)
@@ -207,10 +216,10 @@ static enum selection known(bool holds)
 	return holds ? SELECT_YES : SELECT_NO;
 }
 
-/* Whether what a word says is so; what is not known of a resolved container is not so. */
+/* Whether what a word says is so; what nobody will tell is not so. */
 static enum selection word_holds(size_t list, const struct word *word, const struct container *c)
 {
-	enum selection unknown = c->resolved ? SELECT_NO : SELECT_MAYBE;
+	enum selection unknown = is_final(c) ? SELECT_NO : SELECT_MAYBE;
 	const struct labels *labels;
 	const char *text;
 
@@ -260,7 +269,7 @@ static enum selection excluded(const struct selector *s, const struct container 
 /* Any container may turn out to be a sandbox as long as not all is known of it. */
 static enum selection sandbox_allowed(const struct selector *s, const struct container *c)
 {
-	if (s->sandboxes || (c->resolved && !c->sandbox))
+	if (s->sandboxes || (is_final(c) && !c->sandbox))
 		return SELECT_YES;
 	return c->sandbox ? SELECT_NO : SELECT_MAYBE;
 }

@@ -52,8 +52,7 @@ struct entry *slots_entry(const struct slots *s, uint64_t key)
 {
 	uint32_t slot = container_slot(key);
 
-	return slot && slot < MAX_SLOTS && key_of(s, slot) == key ? s->slots[slot].entry
-								       : NULL;
+	return slot && slot < MAX_SLOTS && key_of(s, slot) == key ? s->slots[slot].entry : NULL;
 }
 
 void slots_set(struct slots *s, uint64_t key, struct entry *e)

@@ -14,6 +14,7 @@
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/proc.h"
+#include "containers/trouble.h"
 
 /* A `*` stands for any one name. */
 static const char *const usual_roots[] = {
@@ -53,6 +54,7 @@ struct seen {
 
 struct states {
 	char *host_root;
+	struct trouble *trouble;
 	char **roots; /* given ones, then learned ones */
 	size_t n_roots, room_roots, n_given;
 	struct seen *seen;
@@ -60,11 +62,12 @@ struct states {
 	uint64_t looked_boot_ns;	     /* when all was looked through; 0: never */
 };
 
-struct states *states_new(const char *host_root, const char *const *roots)
+struct states *states_new(const char *host_root, const char *const *roots, struct trouble *t)
 {
 	struct states *s = xnew(struct states);
 
 	s->host_root = xstrdup(host_root ?: "");
+	s->trouble = t;
 	for (; roots && *roots; roots++)
 		*grow(&s->roots, &s->n_roots, &s->room_roots) = xstrdup(*roots);
 	s->n_given = s->n_roots;
@@ -177,7 +180,7 @@ static int read_state(struct states *s, const struct state_file *file, const cha
 	_cleanup_(buf_done) struct buf b = {.max = MAX_CONFIG_BYTES};
 	int r = host_read(s->host_root, path, &b);
 
-	return r ?: file->parse(buf_cstr(&b), b.len, ret);
+	return trouble_file(s->trouble, path, r ?: file->parse(buf_cstr(&b), b.len, ret));
 }
 
 /* ---- whose is it? ---------------------------------------------------------------- */

@@ -10,9 +10,11 @@
 #include "containers/runtime.h"
 
 struct states;
+struct trouble;
 
-/* roots: NULL-terminated, looked at first; may be NULL. Nothing is read yet. */
-struct states *states_new(const char *host_root, const char *const *roots);
+/* roots: NULL-terminated, looked at first; may be NULL. t: borrowed, may be NULL. Nothing is read
+ * yet. */
+struct states *states_new(const char *host_root, const char *const *roots, struct trouble *t);
 struct states *states_free(struct states *s); /* NULL is fine; returns NULL */
 
 /* A root that a runtime was started with. Of many the one learned first is forgotten. */

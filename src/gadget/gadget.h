@@ -36,7 +36,7 @@ struct gadget_source {
 struct gadget_param {
 	const char *name; /* as a flag: `_` written `-` */
 	const char *doc;
-	const char *type; /* "bool", "number", "text", "duration", "bytes" … for help */
+	const char *type; /* "bool", "u32", "i64", "text", "duration", "bytes" … for help */
 	const char *default_text;
 };
 

@@ -18,6 +18,11 @@
 
 /* ---- types --------------------------------------------------------------------------- */
 
+static const char *const number_names[2][9] = {
+	{ [1] = "u8", [2] = "u16", [4] = "u32", [8] = "u64" },
+	{ [1] = "i8", [2] = "i16", [4] = "i32", [8] = "i64" },
+};
+
 /* A field in place of the parameter, so that the formats of columns/ read and show it. */
 static struct field as_field(const struct param *p)
 {
@@ -49,7 +54,7 @@ static const char *shown_type(const struct param *p)
 		return "text";
 	if (has_format(p))
 		return p->type + strlen("g_");
-	return "number";
+	return number_names[p->kind == KIND_INT][p->place.size];
 }
 
 /* ---- numbers and their bytes --------------------------------------------------------- */

@@ -198,7 +198,7 @@ def test_no_connection_is_forgotten(lab):
 def test_totals_of_each_container(lab):
     """Two containers: a line for each below the tracer's, which is their sum."""
     a, b = lab.start("sleep", "60"), lab.start("sleep", "60")
-    with ig.Ig("run", "trace_exec", "-o", "none", "-c", f"{a.name},{b.name}") as running:
+    with ig.Ig("run", "trace_exec", "-o", "none", "-c", f"{a.name},{b.name}", "--totals") as running:
         running.ready()
         for c in (a, b, b):
             c.exec("true")

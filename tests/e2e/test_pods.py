@@ -11,7 +11,7 @@ import containers
 import ig
 import pytest
 from containers import keep_saying, say
-from ig import container_of, get, listed, said
+from ig import container_of, get, listed, resolved, said
 
 
 def place(record):
@@ -120,7 +120,8 @@ SELECTORS = {
 }
 
 
-RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace", "filter of label")
+RUN = ("namespace", "namespace excluded", "pod glob", "labels", "pod and container", "another's namespace",
+       "filter of label")
 
 
 def selection(case, containerd, pair):
@@ -147,7 +148,7 @@ def test_selected_records(containerd, pair, case):
         time.sleep(0.7)
         assert running.stop() == 0, running.err
         # Nothing that is not wanted, be it of a pod or not.
-        seen = {place(r) for r in running.records()}
+        seen = {place(r) for r in resolved(running.records())}
         assert {p for p in seen if p[1] in ours} == wanted
         assert "excluded" in case or all(p[1] for p in seen)
 
@@ -188,7 +189,7 @@ def test_many_of_a_few_milliseconds(containerd, whole_lab):
         jobs = [pod.run(f"job{i}", *say(f"of-job{i}")) for i in range(20)]
         for c in jobs:
             r = running.wait_record(said(f"of-{c.name}"))
-            assert place(r) == ("prod", pod.name, c.name), r
+            assert place(r) == ("prod", pod.name, c.name), str(r)
             assert get(r, "runtime.containerId") == c.id
         running.stop()
         assert running.totals().lost == 0
@@ -206,7 +207,7 @@ def test_ended_before_ig_looked(containerd, whole_lab):
         containers.wait_for(lambda: not os.path.exists(containerd.bundle(c.id)), what="end of its bundle")
         os.kill(running.pid, signal.SIGCONT)
         r = running.wait_record(said("of-the-ended"))
-        assert place(r) == ("prod", pod.name, "main"), r
+        assert place(r) == ("prod", pod.name, "main"), str(r)
         assert get(r, "runtime.containerId") == c.id
         assert r["k8s"]["podLabels"]["app"] == "ended"
         running.stop()
@@ -251,7 +252,7 @@ def test_shared_namespaces(containerd, whole_lab, case):
             new = pod.run("new", *say("of-new"))
             running.wait_record(said("of-new"))
             assert running.stop() == 0
-            for r in running.records():
+            for r in resolved(running.records()):
                 c = old if said("of-old")(r) else new if said("of-new")(r) else None
                 assert place(r)[:2] == ("prod", pod.name)
                 if c:
@@ -356,3 +357,34 @@ def test_crio(lab):
     finally:
         lab.reap()
         containers.remove_cgroups(pod)
+
+
+def test_podmans_labels_by_its_api(podman, lab):
+    """They are in its database, which its API tells of."""
+    pod, name = lab.name("pod"), lab.name("c")
+    podman.pod(pod, "--label", "tier=front")
+    try:
+        podman.start(name, "sleep", "60", options=["--pod", pod, "--label", "app=web"])
+        with podman.service() as socket:
+            [r] = listed("-c", name, "-l", "tier=front", "--podman-socketpath", socket)
+            assert r["k8s"]["podName"] == pod
+            assert r["k8s"]["podLabels"] == {"tier": "front"}
+            assert r["runtime"]["containerLabels"]["app"] == "web"
+            assert r["runtime"]["resolved"]
+            assert listed("-c", name, "-l", "tier=back", "--podman-socketpath", socket) == []
+    finally:
+        podman.remove_pod(pod)
+
+
+def test_without_cri(containerd, lab):
+    """A containerd that serves no CRI knows the labels as well: those of the pod are its sandbox's."""
+    with containerd.run_pod(lab.name("pod"), "prod", {"app": "web", "tier": "front"}) as pod:
+        c = pod.run("main", "sleep 60")
+        with containerd.without_cri():
+            [r] = listed("-p", pod.name, "-l", "app=web", *containerd.flags)
+            assert r["runtime"]["containerId"] == c.id
+            assert r["runtime"]["resolved"]
+            assert r["k8s"]["podLabels"] == {"app": "web", "tier": "front"}
+            assert r["runtime"]["containerImageName"] == containerd.IMAGE
+            assert listed("-p", pod.name, "-l", "app=db", *containerd.flags) == []
+        assert pod.id in containerd.pods()

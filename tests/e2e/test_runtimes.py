@@ -11,7 +11,7 @@ import ig
 import pytest
 import view
 from containers import say
-from ig import container_of, entry, get, listed, said
+from ig import container_of, entry, get, listed, resolved, said
 
 LOOP = "while :; do busybox true; sleep 0.1; done"
 
@@ -93,13 +93,13 @@ def test_first_exec(runtime, lab):
     name = lab.name("short")
     with ig.Ig("run", "trace_exec", "-o", "json", "-c", name, "--resolve-timeout", "10s", *runtime.flags) as running:
         running.ready()
-        assert "first-exec" in runtime.run(name, "/bin/busybox", "echo", "first-exec")
-        r = running.wait_record(lambda r: "first-exec" in str(get(r, "args")))
+        assert "first-exec" in runtime.run(name, *say("first-exec"))
+        r = running.wait_record(said("first-exec"))
         assert running.stop() == 0
         assert container_of(r) == name
         assert get(r, "runtime.runtimeName") == runtime.NAME
         assert get(r, "runtime.containerImageName") == runtime.IMAGE
-        assert {container_of(r) for r in running.records()} == {name}
+        assert {container_of(r) for r in resolved(running.records())} == {name}
 
 
 def test_first_exec_by_image(runtime, lab):
@@ -107,11 +107,11 @@ def test_first_exec_by_image(runtime, lab):
     with ig.Ig("run", "trace_exec", "-o", "json", "--image", "localhost/busy*",
                "--resolve-timeout", "10s", *runtime.flags) as running:
         running.ready()
-        lab.container("echo", "of-no-image").run()
-        runtime.run(name, "/bin/busybox", "echo", "first-exec")
-        running.wait_record(lambda r: container_of(r) == name and "first-exec" in str(get(r, "args")))
+        lab.container(*say("of-no-image")).run()
+        runtime.run(name, *say("first-exec"))
+        assert container_of(running.wait_record(said("first-exec"))) == name
         running.stop()
-        assert "of-no-image" not in running.out
+        assert not [r for r in running.records() if said("of-no-image")(r)]
 
 
 def test_many_of_a_few_milliseconds(docker, lab):
@@ -120,9 +120,9 @@ def test_many_of_a_few_milliseconds(docker, lab):
     with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", *docker.flags) as running:
         running.ready()
         for name in names:
-            docker.run(name, "/bin/busybox", "echo", f"I am {name}.")
+            docker.run(name, *say(name))
         for name in names:
-            r = running.wait_record(lambda r: f"I am {name}." in get(r, "args"))
+            r = running.wait_record(said(name))
             assert container_of(r) == name
         running.stop()
         assert running.totals().lost == 0
@@ -139,7 +139,7 @@ def test_ended_before_ig_looked(with_labels, lab):
             containers.wait_for(lambda: not runtime.runs(name), what="end of it")
             os.kill(running.pid, signal.SIGCONT)
             r = running.wait_record(said("of-the-ended"))
-            assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id), r
+            assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id), str(r)
             assert get(r, "runtime.runtimeName") == runtime.NAME
             assert get(r, "runtime.containerImageName") == runtime.IMAGE
         running.stop()
@@ -162,9 +162,9 @@ def test_the_same_name_again(docker, lab):
         running.ready()
         ids = []
         for i in range(2):
-            with docker.start(name, f"busybox echo round-{i}; sleep 60") as c:
+            with docker.start(name, f"{' '.join(say(f'round-{i}'))}; sleep 60") as c:
                 ids.append(c.id)
-                r = running.wait_record(lambda r: f"round-{i}" in (get(r, "args") or []))
+                r = running.wait_record(said(f"round-{i}"))
                 assert (container_of(r), get(r, "runtime.containerId")) == (name, c.id)
         running.stop()
     assert ids[0] != ids[1]
@@ -218,8 +218,8 @@ def test_runc_with_a_root_of_its_own(lab):
     short = lab.name("short")
     with ig.Ig("run", "trace_exec", "-o", "json", "-c", short) as running:
         running.ready()
-        lab.container("echo", "first-exec", name=short, root=root).run()
-        running.wait_record(lambda r: "first-exec" in str(get(r, "args")) and container_of(r) == short)
+        lab.container(*say("first-exec"), name=short, root=root).run()
+        assert container_of(running.wait_record(said("first-exec"))) == short
         running.stop()
 
 

@@ -12,11 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static rpc_fill_fn *const fills[] = {cri_fill_pod, cri_fill_container, containerd_fill,
-					     containerd_fill_from_sandbox};
+					     containerd_fill_from_sandbox, cri_fill_listed};
 	_cleanup_(container_unrefp) struct container *c = container_new();
 
 	for (size_t i = 0; size && i < array_size(fills); i++)
 		if (data[0] == '0' + (int)i)
-			fills[i](c, data + 1, size - 1);
+			fills[i](NULL, c, data + 1, size - 1);
 	return 0;
 }

@@ -21,7 +21,7 @@ PROTO = os.path.join(containers.HERE, "cri.proto")
 CONFIG = """version = 2
 root = "{dir}/root"
 state = "{dir}/state"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
+disabled_plugins = [{disabled}]
 [grpc]
   address = "{dir}/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
@@ -178,9 +178,8 @@ class Containerd:
         self.socket = f"{self.dir}/containerd.sock"
         self.runc = shutil.which(runc)
         os.makedirs(f"{self.dir}/cni")
-        self._write_config()
-        self.daemon = daemon.Daemon(self.dir, "containerd", [
-            *(view.enter if view else ()), "containerd", "-c", f"{self.dir}/config.toml"], self._answers)
+        self.view = view
+        self._start()
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")
         self.cri = services.RuntimeServiceStub(self.channel)
         try:
@@ -193,13 +192,39 @@ class Containerd:
             self.close()
             raise
 
-    def _write_config(self):
+    def _start(self, cri=True):
+        self._write_config(["io.containerd.internal.v1.opt"] + ([] if cri else ["io.containerd.grpc.v1.cri"]))
+        self.daemon = daemon.Daemon(self.dir, "containerd", [
+            *(self.view.enter if self.view else ()), "containerd", "-c", f"{self.dir}/config.toml"], self._answers)
+
+    @contextlib.contextmanager
+    def without_cri(self):
+        """What runs goes on running, and containerd serves its own API alone."""
+        self.daemon.stop()
+        self._start(cri=False)
+        try:
+            yield
+        finally:
+            self.daemon.stop()
+            self._start()
+            containers.wait_for(self._serves_pods, 20, "pods after the restart")
+
+    def _write_config(self, disabled):
         with open(f"{self.dir}/config.toml", "w") as f:
-            f.write(CONFIG.format(dir=self.dir, pause=image.PAUSE, runc=self.runc))
+            f.write(CONFIG.format(dir=self.dir, pause=image.PAUSE, runc=self.runc,
+                                  disabled=", ".join(f'"{name}"' for name in disabled)))
         with open(f"{self.dir}/cni/10-test.conflist", "w") as f:
             json.dump({"cniVersion": "0.4.0", "name": self.bridge, "plugins": [
                 {"type": "bridge", "bridge": self.bridge, "isGateway": False, "ipMasq": False, "ipam": {
                     "type": "host-local", "dataDir": f"{self.dir}/ipam", "ranges": [[{"subnet": "10.88.77.0/24"}]]}}]}, f)
+
+    def _serves_pods(self):
+        import grpc
+        try:
+            self.pods()
+        except grpc.RpcError:
+            return False
+        return True
 
     def _answers(self):
         return containers.run("ctr", "-a", self.socket, "version", check=False).returncode == 0

@@ -27,6 +27,9 @@ class Daemon:
         except TimeoutError as e:
             self.stop()
             raise RuntimeError(f"{e}\n{self.tail()}") from None
+        except BaseException:
+            self.stop()
+            raise
 
     def tail(self):
         with open(self.log, errors="replace") as f:

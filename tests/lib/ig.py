@@ -85,6 +85,11 @@ def entry(rows, name):
     return found[0]
 
 
+def resolved(records):
+    """Without those of containers whose names did not come: they are shown whatever the selector, and may be anybody's."""
+    return [r for r in records if get(r, "runtime.resolved") is not False]
+
+
 def said(*words):
     """Is a record that of containers.say() or keep_saying() of one of these words?"""
     marked = [containers.mark(word) for word in words]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman with all its state in one folder, and no network."""
 
+import contextlib
 import os
 import shutil
+import subprocess
 
 import containers
 import daemon
@@ -41,12 +43,27 @@ class Podman:
             self.close()
             raise
 
-    def __call__(self, *args, check=True):
+    def command(self, *args):
         enter = self.view.enter if self.view else ()
-        return containers.run(
-            *enter, "podman", "--root", f"{self.dir}/root", "--runroot", f"{self.dir}/run", "--tmpdir", f"{self.dir}/tmp",
-            "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
-            "--runtime", self.runtime, *args, check=check, env=self.env).text.strip()
+        return (*enter, "podman", "--root", f"{self.dir}/root", "--runroot", f"{self.dir}/run", "--tmpdir", f"{self.dir}/tmp",
+                "--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+                "--runtime", self.runtime, *args)
+
+    def __call__(self, *args, check=True):
+        return containers.run(*self.command(*args), check=check, env=self.env).text.strip()
+
+    @contextlib.contextmanager
+    def service(self):
+        """Its API, served as long as the context lasts; the socket."""
+        socket = f"{self.dir}/podman.sock"
+        process = subprocess.Popen(self.command("system", "service", "--time", "0", f"unix://{socket}"), env=self.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            containers.wait_for(lambda: os.path.exists(socket), what="socket of podman")
+            yield socket
+        finally:
+            process.terminate()
+            process.wait(10)
 
     def start(self, name, *command, options=()):
         """A container in the background. One string is for its shell."""

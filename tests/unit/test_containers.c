@@ -26,6 +26,7 @@
 #include "containers/internal.h"
 #include "containers/proc.h"
 #include "containers/state.h"
+#include "containers/trouble.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ID2 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
@@ -84,7 +85,7 @@ static void put_runc(const char *root, const char *path, const char *id, unsigne
 /* What identify() says of c below a host's root, with these state roots besides. */
 static bool known(const char *root, const char *const *roots, struct container *c)
 {
-	struct runtime_context ctx = { root, states_new(root, roots) };
+	struct runtime_context ctx = { root, states_new(root, roots, NULL), NULL };
 	const struct clues clues = { .pid = c->pid, .found_boot_ns = UINT64_MAX };
 	bool yes = identify(&ctx, c, &clues);
 
@@ -118,11 +119,27 @@ static void test_id(void **state)
 		{"/libpod-", "libpod-"},
 		{"/a//", "a"},
 	};
+	static const char *const tops[][2] = {
+		{"/docker/" ID "/init.scope", "/docker/" ID},
+		{"/docker/" ID, NULL},
+		{"/libpod_parent/" ID "/libpod-" ID2, NULL}, /* a pod, and a container of it */
+		{"/docker/" ID "/docker/" ID2 "/a.service", "/docker/" ID "/docker/" ID2},
+		{"/c1/init.scope", NULL},
+		{"/", NULL},
+	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
 		_cleanup_(freep) char *id = identify_id(cases[i][0]);
 
 		assert_string_equal(id, cases[i][1]);
+	}
+	for (size_t i = 0; i < array_size(tops); i++) {
+		_cleanup_(freep) char *top = identify_top(tops[i][0]);
+
+		if (tops[i][1])
+			assert_string_equal(top, tops[i][1]);
+		else
+			assert_null(top);
 	}
 	assert_null(identify_id("/"));
 	assert_null(identify_id(NULL));
@@ -238,7 +255,7 @@ static uint32_t sum_of_listed(struct runtime_context *ctx)
 
 static void test_list(void **state)
 {
-	struct runtime_context ctx = { *state, states_new(*state, NULL) };
+	struct runtime_context ctx = { *state, states_new(*state, NULL, NULL), NULL };
 	_cleanup_(freep) char *gone = xasprintf("%s/run/runc/c1/state.json", (char *)*state);
 
 	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/c1", "/b");
@@ -254,7 +271,7 @@ static void test_list(void **state)
 /* A runtime with a root of its own is followed there. */
 static void test_learned_root(void **state)
 {
-	struct runtime_context ctx = { *state, states_new(*state, NULL) };
+	struct runtime_context ctx = { *state, states_new(*state, NULL, NULL), NULL };
 	static const char args[] = "/usr/sbin/runc\0--log=x\0--root\0/odd/place\0run\0c5";
 	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/x");
 	struct clues clues = { .pid = 50 };
@@ -290,6 +307,34 @@ static void test_cmdline(void **state)
 	assert_null(line.root); /* its end is missing: it may be another */
 	assert_false(cmdline_parse("bash\0--root\0/x", 14, &line));
 	assert_false(cmdline_parse("", 0, &line));
+}
+
+static void count_text(void *ctx, const char *text)
+{
+	assert_non_null(strstr(text, "/run/runc/"));
+	++*(unsigned int *)ctx;
+}
+
+/* Files that are broken are counted, each once, and a few of them are told of. */
+static void test_broken_files(void **state)
+{
+	unsigned int told = 0;
+	struct trouble *t = trouble_new(count_text, &told);
+	struct runtime_context ctx = { *state, states_new(*state, NULL, t), t };
+
+	for (unsigned int i = 0; i < 30; i++) {
+		_cleanup_(freep) char *path = xasprintf("/run/runc/bad%u/state.json", i);
+
+		put(*state, path, i % 2 ? "{" : "[]");
+	}
+	put_runc(*state, "/run/runc/good/state.json", "good", 50, 700, "/good", "/b");
+	assert_int_equal(sum_of_listed(&ctx), 50);
+	assert_int_equal(trouble_count(t), 30);
+	assert_in_range(told, 1, 29);
+	assert_int_equal(trouble_file(t, "/run/runc/gone", -ENOENT), -ENOENT); /* is no trouble */
+	assert_int_equal(trouble_count(t), 30);
+	states_free(ctx.states);
+	trouble_free(t);
 }
 
 /* A containerd's container that no state of an OCI runtime tells of: by its bundle. */
@@ -495,6 +540,7 @@ int main(void)
 		IN_ROOT(test_list),
 		IN_ROOT(test_learned_root),
 		cmocka_unit_test(test_cmdline),
+		IN_ROOT(test_broken_files),
 		IN_ROOT(test_containerd_bundle),
 		IN_ROOT(test_crio),
 		IN_ROOT(test_docker),

@@ -46,9 +46,9 @@ static void test_description(void **state)
 		uint32_t size;
 	} expected[] = {
 		{ "failed", "bool", "false", 1 },
-		{ "small", "number", "7", 1 },
-		{ "low", "number", "-5", 2 },
-		{ "huge", "number", "18446744073709551615", 8 },
+		{ "small", "u8", "7", 1 },
+		{ "low", "i16", "-5", 2 },
+		{ "huge", "u64", "18446744073709551615", 8 },
 		{ "min-latency", "duration", "10ms", 8 },
 		{ "min-size", "bytes", "4KiB", 8 },
 		{ "error-wanted", "errno", "ENOENT", 4 },

@@ -200,14 +200,16 @@ static void test_sandboxes(void **state)
 	assert_int_equal(decide((struct selector_options){__VA_ARGS__, .sandboxes = true}, &c), \
 			 result)
 
+#define DRAWN_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void test_not_yet_known(void **state)
 {
-	struct container c = {.id = "0123", .name = "0123"};
+	struct container c = {.id = DRAWN_ID, .name = DRAWN_ID};
 
 	/* It may turn out to be a sandbox. */
 	assert_int_equal(decide((struct selector_options){0}, &c), SELECT_MAYBE);
 	assert_int_equal(decide((struct selector_options){.sandboxes = true}, &c), SELECT_YES);
-	EXPECT(SELECT_YES, .container_id = "0123");
+	EXPECT(SELECT_YES, .container_id = DRAWN_ID);
 	EXPECT(SELECT_NO, .container_id = "4*");
 	EXPECT(SELECT_MAYBE, .container_name = "web"); /* its id stands for its name */
 	EXPECT(SELECT_MAYBE, .container_name = "!web");
@@ -219,6 +221,14 @@ static void test_not_yet_known(void **state)
 	EXPECT(SELECT_MAYBE, .annotations = "a!=b");
 	EXPECT(SELECT_NO, .image = "*", .container_id = "4*"); /* one that is known decides */
 
+	c.unaskable = true; /* nobody will tell */
+	EXPECT(SELECT_NO, .container_name = "web");
+	EXPECT(SELECT_NO, .labels = "a");
+	EXPECT(SELECT_YES, .container_name = "0123*");
+	c.unaskable = false;
+	c.id = c.name = "chosen"; /* as ctr's are: the id is the name */
+	EXPECT(SELECT_YES, .container_name = "chosen");
+	EXPECT(SELECT_NO, .container_name = "web");
 	c.name = "web";
 	EXPECT(SELECT_YES, .container_name = "web");
 	EXPECT(SELECT_NO, .container_name = "db");
@@ -238,7 +248,7 @@ static void test_not_yet_known(void **state)
 
 static void test_outer_not_yet_known(void **state)
 {
-	struct container outer = {.id = "o", .name = "o"};
+	struct container outer = {.id = DRAWN_ID, .name = DRAWN_ID};
 	struct container c = {.id = "c", .name = "c1", .resolved = true, .outer = &outer};
 
 	EXPECT(SELECT_YES, .container_name = "c1");
