@@ -106,7 +106,8 @@ def test_holds():
     record = {"a": 1, "b": {"c": "text", "d": True}, "e": ["x", "y"]}
     assert gadget_spec.holds(record, {"a": 1, "b": {"c": "~^te"}})
     assert gadget_spec.holds(record, {"e": ["x", "~y"]})
-    for wrong in ({"a": 2}, {"a": True}, {"b": {"d": 1}}, {"f": None}, {"e": ["x"]}, {"b": {"c": "~^x"}}, {"a": {"x": 1}}):
+    assert gadget_spec.holds(record, {"e": ["...", "~y"]})
+    for wrong in ({"a": 2}, {"a": True}, {"b": {"d": 1}}, {"f": None}, {"e": ["x"]}, {"e": ["...", "x", "z"]}, {"b": {"c": "~^x"}}, {"a": {"x": 1}}):
         assert not gadget_spec.holds(record, wrong), wrong
 
 

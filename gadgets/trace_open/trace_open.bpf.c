@@ -12,11 +12,13 @@ GADGET("Trace files as they are opened\n"
        "Shows each open, openat, openat2 and creat, and opens by io_uring, whether it worked or "
        "not: the path as the "
        "process passed it, flags, mode, and the descriptor or error. --paths adds the resolved "
-       "path of what was opened.",
+       "path of what was opened, --ustack the functions that were about to open it (of programs "
+       "compiled without frame pointers only the innermost, and none for io_uring).",
        ALIAS("opensnoop"));
 
 PARAM(bool, failed, false, "Show only opens that failed");
 PARAM(bool, paths, false, "Find the resolved path of each opened file (field fpath)");
+PARAM(bool, ustack, false, "Take the user stack of each open (field ustack)");
 
 struct open_event {
 	g_time timestamp;
@@ -29,8 +31,10 @@ struct open_event {
 	g_text fname DOC("Path as the process passed it") COL(width=40, ellipsis=start);
 	g_text fpath DOC("Resolved path of the opened file, with --paths")
 		COL(hidden, ellipsis=start);
+	g_ustack ustack DOC("User stack, innermost function first, with --ustack")
+		COL(hidden, skip-empty);
 };
-TRACER_RING(open, open_event, 2 * 4096, 4 << 20);
+TRACER_RING(open, open_event, 2 * 4096 + sizeof(struct g_user_stack), 4 << 20);
 
 struct open_call {
 	g_container container;
@@ -82,8 +86,8 @@ static __always_inline void fill_path(struct open_event *e, const struct open_ca
 }
 
 /* `by`: NULL is the current process. */
-static __noinline int put_out(const struct open_call *call, const struct g_process *by, __s64 error,
-			      g_fd fd)
+static __noinline int put_out(void *ctx, const struct open_call *call, const struct g_process *by,
+			      __s64 error, g_fd fd)
 {
 	struct open_event *e;
 	struct file *file;
@@ -107,17 +111,23 @@ static __noinline int put_out(const struct open_call *call, const struct g_proce
 		if (file)
 			text_path(open, e, fpath, &file->f_path, 4096);
 	}
-	record_submit(open, e);
+	if (ustack && !by) {
+		text_ustack(open, e, ustack, ctx);
+		record_submit_now(open, e);
+	} else {
+		record_submit(open, e);
+	}
 	return 0;
 }
 
-static __always_inline int leave(__s64 ret)
+static __always_inline int leave(struct syscall_exit *ctx)
 {
 	struct open_call *call = pending_end(opens);
 
 	if (!call)
 		return 0;
-	return ret < 0 ? put_out(call, NULL, -ret, -1) : put_out(call, NULL, 0, ret);
+	return ctx->ret < 0 ? put_out(ctx, call, NULL, -ctx->ret, -1)
+			    : put_out(ctx, call, NULL, 0, ctx->ret);
 }
 
 SEC("tp/syscalls/sys_enter_openat")
@@ -129,7 +139,7 @@ int enter_openat(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_openat")
 int exit_openat(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
+	return leave(ctx);
 }
 
 SEC("tp/syscalls/sys_enter_openat2")
@@ -144,7 +154,7 @@ int enter_openat2(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_openat2")
 int exit_openat2(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
+	return leave(ctx);
 }
 
 /* Not on arm64. */
@@ -157,7 +167,7 @@ OPTIONAL int enter_open(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_open")
 OPTIONAL int exit_open(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
+	return leave(ctx);
 }
 
 SEC("tp/syscalls/sys_enter_creat")
@@ -169,7 +179,7 @@ OPTIONAL int enter_creat(struct syscall_enter *ctx)
 SEC("tp/syscalls/sys_exit_creat")
 OPTIONAL int exit_creat(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
+	return leave(ctx);
 }
 
 /* ---- io_uring -------------------------------------------------------------------------------- */
@@ -257,7 +267,8 @@ OPTIONAL int complete(struct bpf_raw_tracepoint_args *ctx)
 	if (!r)
 		return 0;
 	result = BPF_CORE_READ(req, cqe.res);
-	put_out(&r->call, &r->proc, result < 0 ? -result : 0, result < 0 || r->slot ? -1 : result);
+	put_out(ctx, &r->call, &r->proc, result < 0 ? -result : 0,
+		result < 0 || r->slot ? -1 : result);
 	bpf_map_delete_elem(&requests, &key);
 	return 0;
 }

@@ -378,34 +378,44 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 	return (from ^ to) & ~(__u64)(g_wake_bytes - 1) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+#define g_record_output(NAME, record_, size_, wake)                                 \
+	do {                                                                        \
+		if (NAME##_predicate(record_, size_)) {                             \
+			g_container c_ = (record_)->container;                      \
+                                                                                    \
+			g_count(c_, false);                                         \
+			if (bpf_ringbuf_output(&NAME##_ring, record_, size_, wake)) \
+				g_count(c_, true);                                  \
+		}                                                                   \
+	} while (0)
+
 /*
  * Predicate, count, ring: puts out the `size` bytes at `record`, wherever they lie (a map's value,
  * say). record_submit() is the usual way.
  */
-#define record_output(NAME, record_, size_)                                        \
-	do {                                                                       \
-		if (NAME##_predicate(record_, size_)) {                            \
-			g_container c_ = (record_)->container;                     \
-                                                                                   \
-			g_count(c_, false);                                        \
-			if (bpf_ringbuf_output(&NAME##_ring, record_, size_,       \
-					       g_wake_flags(&NAME##_ring, size_))) \
-				g_count(c_, true);                                 \
-		}                                                                  \
+#define record_output(NAME, record_, size_) \
+	g_record_output(NAME, record_, size_, g_wake_flags(&NAME##_ring, size_))
+
+#define g_record_submit(NAME, e, OUTPUT, ...)                           \
+	do {                                                            \
+		struct NAME##_scratch *s_ = g_scratch_of(NAME, e);      \
+		__u64 all_ = s_->used;                                  \
+                                                                        \
+		if (all_ > NAME##_tail)                                 \
+			all_ = NAME##_tail;                             \
+		all_ += sizeof(s_->record);                             \
+		barrier_var(all_);                                      \
+		if (all_ <= sizeof(s_->record) + NAME##_tail)           \
+			OUTPUT(NAME, &s_->record, all_, ##__VA_ARGS__); \
 	} while (0)
 
-#define record_submit(NAME, e)                                     \
-	do {                                                       \
-		struct NAME##_scratch *s_ = g_scratch_of(NAME, e); \
-		__u64 all_ = s_->used;                             \
-                                                                   \
-		if (all_ > NAME##_tail)                            \
-			all_ = NAME##_tail;                        \
-		all_ += sizeof(s_->record);                        \
-		barrier_var(all_);                                 \
-		if (all_ <= sizeof(s_->record) + NAME##_tail)      \
-			record_output(NAME, &s_->record, all_);    \
-	} while (0)
+#define record_submit(NAME, e) g_record_submit(NAME, e, record_output)
+
+/*
+ * The same, and wakes the reader at once, which costs: where the host is to look at the process
+ * before that is gone.
+ */
+#define record_submit_now(NAME, e) g_record_submit(NAME, e, g_record_output, BPF_RB_FORCE_WAKEUP)
 
 /* ---- texts of a record --------------------------------------------------------------------- */
 
@@ -497,6 +507,27 @@ static __always_inline void g_copy_words(void *to, const void *from, __u32 bytes
 			g_text_read(NAME, e, field, room,                           \
 				    (g_copy_words(to_, block, room), (long)take_)); \
 	})
+
+/*
+ * The current process's user stack into a field of type g_ustack, which takes
+ * sizeof(struct g_user_stack) of the tail; record_submit_now() then. ctx: the program's own. What
+ * was compiled without frame pointers has a short stack.
+ */
+#define text_ustack(NAME, e, field, ctx) \
+	g_text_read(NAME, e, field, sizeof(struct g_user_stack), g_stack_read(ctx, (void *)to_))
+
+static __always_inline long g_stack_read(void *ctx, struct g_user_stack *to)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	long n;
+
+	to->start_stack = BPF_CORE_READ(task, mm, start_stack);
+	to->pid = bpf_get_current_pid_tgid() >> 32;
+	to->parent = BPF_CORE_READ(task, real_parent, tgid);
+	n = bpf_get_stack(ctx, to->frames, sizeof(to->frames),
+			  BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
+	return n < 0 ? 0 : __builtin_offsetof(struct g_user_stack, frames) + n;
+}
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 

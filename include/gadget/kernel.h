@@ -79,6 +79,7 @@ enum {
 
 enum {
 	BPF_F_USER_STACK = 1 << 8,
+	BPF_F_USER_BUILD_ID = 1 << 11,
 	BPF_F_REUSE_STACKID = 1 << 10,
 };
 
@@ -238,7 +239,7 @@ struct signal_struct {
 	int group_exit_code;
 };
 struct mm_struct {
-	unsigned long arg_start, arg_end, env_start, env_end;
+	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };
 struct callback_head {

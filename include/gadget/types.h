@@ -52,8 +52,26 @@ struct g_text_place {
 	__u32 length;
 };
 #define G_TRUNCATED 0x80000000u
-typedef struct g_text_place g_text; /* bytes, not NUL-terminated */
-typedef struct g_text_place g_args; /* NUL-terminated strings, one after the other */
+typedef struct g_text_place g_text;   /* bytes, not NUL-terminated */
+typedef struct g_text_place g_args;   /* NUL-terminated strings, one after the other */
+typedef struct g_text_place g_ustack; /* struct g_user_stack; the host makes g_args of it */
+
+/*
+ * A user stack as the kernel gives it, innermost frame first. Where a file has a build id the frame
+ * is that and the place in the file, which need no look at the process, else an address.
+ */
+#define G_STACK_FRAMES 64
+struct g_user_stack {
+	__u64 start_stack; /* of its address space: another one after an exec */
+	__u32 pid;
+	__u32 parent; /* pid: it may have the same files, when the process is gone */
+	struct g_stack_frame { /* the kernel's struct bpf_stack_build_id */
+		__s32 status;  /* G_FRAME_…; 0: none */
+		__u8 build_id[20];
+		__u64 where; /* bytes from the file's start, or the address */
+	} frames[G_STACK_FRAMES];
+};
+enum { G_FRAME_BUILD_ID = 1, G_FRAME_ADDRESS = 2 };
 
 struct g_endpoint {
 	g_addr addr G_TAG("doc:IP address");

@@ -20,6 +20,10 @@
 #define MAX_OWNERS_BYTES (4u << 20)	 /* /etc/passwd, /etc/group */
 #define MAX_FILTER_BYTES 65536		 /* --filter expression */
 #define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
+#define MAX_SYMBOL_BYTES (32u << 20)	 /* a file's table of symbols, and its names */
+#define MAX_SYMBOL_CACHE_BYTES (128u << 20) /* of all files; beyond, all are read anew */
+#define MAX_MODULES 2048		 /* files with code that are known at a time */
+#define MAX_STACK_BYTES 12288		 /* a stack as texts */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
 #define MAX_UNNAMED_BYTES (32u << 20)	 /* records held until their container's name is known */
 #define MAX_UNNAMED_BYTES_EACH (4u << 20) /* of one container */

@@ -462,6 +462,11 @@ int containers_start(struct containers *cs, struct err *err)
 	return 0;
 }
 
+int containers_proc_fd(const struct containers *cs)
+{
+	return cs->proc_fd;
+}
+
 int containers_fd(const struct containers *cs)
 {
 	return reactor_fd(cs->reactor);

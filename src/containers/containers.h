@@ -109,5 +109,8 @@ void containers_map_remove(struct containers *cs, int wanted_fd, const struct co
  * exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
 
+/* A descriptor of the host's /proc, which stays the collection's. */
+int containers_proc_fd(const struct containers *cs);
+
 /* No record of this ended container will come any more: its slot may be used again. */
 void containers_forget(struct containers *cs, struct container *c);

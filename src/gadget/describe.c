@@ -124,6 +124,7 @@ static const struct meaning {
 } meanings[] = {
 	{ "g_text", KIND_TEXT, KIND_NONE, sizeof(g_text) },
 	{ "g_args", KIND_LIST, KIND_NONE, sizeof(g_args) },
+	{ "g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack) },
 	{ "g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool) },
 	{ "g_time", KIND_UINT, KIND_UINT, sizeof(g_time) },
 	{ "g_container", KIND_UINT, KIND_UINT, sizeof(g_container) },

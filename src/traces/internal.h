@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "containers/containers.h"
+#include "symbols/symbols.h"
 #include "traces/account.h"
 #include "traces/hold.h"
 #include "traces/merge.h"
@@ -28,6 +30,8 @@ struct trace_source {
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
 	int timer_fd;			   /* top: its interval; else -1 */
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
+	uint32_t *stacks;		   /* places of its fields of type g_ustack */
+	size_t n_stacks;
 };
 
 struct trace {
@@ -66,9 +70,11 @@ struct traces {
 	struct ending *endings;
 	size_t n_endings, room_endings;
 	int epoll_fd, read_timer, loss_timer;
-	uint64_t eager_until; /* boot clock; 0: the read timer has its usual pace */
-	uint64_t now;	      /* boot clock at the start of this dispatch */
-	uint64_t newest;      /* boot clock when a record newer than that was met */
+	uint64_t eager_until;	   /* boot clock; 0: the read timer has its usual pace */
+	uint64_t now;		   /* boot clock at the start of this dispatch */
+	uint64_t newest;	   /* boot clock when a record newer than that was met */
+	struct symbols *symbols;   /* NULL: no stack was met yet */
+	struct buf stacked, stack; /* a record with its stacks as texts; one stack */
 };
 
 uint64_t boot_now(void);
@@ -80,6 +86,15 @@ struct account_entry *follow_unknown(struct trace *t,
 				     uint64_t key); /* the entry of a key met for the first time */
 void follow_endings(struct traces *ts, bool all);   /* lets those go whose last record was read */
 void follow_strays(struct trace *t);		    /* the same for keys of no container */
+
+/* stacks.c */
+void stacks_find(struct trace_source *to, const struct schema *s);
+/*
+ * A record with its user stacks as texts, and its size; valid until the next call. The same record
+ * where it has none.
+ */
+const void *stacks_as_texts(struct traces *ts, const struct trace_source *s, const void *record,
+			    uint32_t *size);
 
 /* read.c */
 void read_rings(struct traces *ts);

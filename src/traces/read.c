@@ -73,8 +73,12 @@ static void merge(struct trace *t, unsigned int source, struct account_entry *e,
 static void on_stream_record(void *ctx, unsigned int source, const void *record, uint32_t size)
 {
 	struct trace *t = ctx;
-	struct account_entry *e = entry_of(t, &t->sources[source], record, size);
+	const struct trace_source *s = &t->sources[source];
+	struct account_entry *e = entry_of(t, s, record, size);
 
+	/* Now, while the process may be there; what is held or recorded has the names. */
+	if (s->n_stacks && (e->hold || e->wanted))
+		record = stacks_as_texts(t->ts, s, record, &size);
 	if (e->hold)
 		e->lost_here += !hold_push(e->hold, &(struct held_record){source, size, record},
 					   t->ts->now);

@@ -69,6 +69,8 @@ int traces_new(struct containers *cs, const struct traces_options *o, struct tra
 	ts->containers = cs;
 	ts->window_ns = o ? o->window_ns : 0;
 	ts->read_timer = ts->loss_timer = -1;
+	buf_init(&ts->stacked, 2 * MAX_RECORD_BYTES);
+	buf_init(&ts->stack, MAX_STACK_BYTES);
 	ts->now = boot_now();
 	ts->hold_room =
 		(struct hold_room){.max = MAX_UNNAMED_BYTES, .max_each = MAX_UNNAMED_BYTES_EACH};
@@ -90,9 +92,11 @@ static struct trace *trace_free(struct trace *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < t->n_sources; i++)
+	for (size_t i = 0; i < t->n_sources; i++) {
 		if (t->sources[i].timer_fd >= 0)
 			close(t->sources[i].timer_fd);
+		free(t->sources[i].stacks);
+	}
 	if (t->mapped)
 		containers_detach_map(t->ts->containers, t->wanted_fd);
 	gadget_free(t->gadget);
@@ -121,6 +125,9 @@ struct traces *traces_free(struct traces *ts)
 	if (ts->loss_timer >= 0)
 		close(ts->loss_timer);
 	close(ts->epoll_fd);
+	symbols_free(ts->symbols);
+	buf_done(&ts->stacked);
+	buf_done(&ts->stack);
 	free(ts->endings);
 	free(ts->traces);
 	free(ts);
@@ -155,6 +162,7 @@ static struct trace *trace_new(struct traces *ts, struct gadget *g, const struct
 			.container_offset = offset_of(from->schema, from->schema->container_field),
 			.timer_fd = -1,
 		};
+		stacks_find(&t->sources[i], from->schema);
 	}
 	return t;
 }

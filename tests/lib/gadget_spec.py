@@ -10,7 +10,8 @@
     ---
 
 A block is one run of the gadget. `have`: some record must hold all of this; `not`: none may. Members compare by value;
-a text that starts with ~ is a regular expression, found anywhere; a list must be equal element by element.
+a text that starts with ~ is a regular expression, found anywhere; a list must be equal element by element, or, where
+what is expected starts with "...", have each of the rest somewhere.
 {CONTAINER} in any line is the container's name.
 """
 
@@ -70,6 +71,8 @@ def parse(text, where="test"):
 def holds(value, expected):
     if isinstance(expected, dict):
         return isinstance(value, dict) and all(k in value and holds(value[k], e) for k, e in expected.items())
+    if isinstance(expected, list) and expected[:1] == ["..."]:
+        return isinstance(value, list) and all(any(holds(v, e) for v in value) for e in expected[1:])
     if isinstance(expected, list):
         return isinstance(value, list) and len(value) == len(expected) and all(map(holds, value, expected))
     if isinstance(expected, str) and expected.startswith("~"):

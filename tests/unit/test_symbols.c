@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Addresses to names: of files made up here, and of this process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "columns/types.h"
+#include "symbols/elf.h"
+#include "symbols/maps.h"
+#include "symbols/symbols.h"
+
+/* ---- a file -----------------------------------------------------------------------------------
+ */
+
+enum { CODE_OFFSET = 0x1000, CODE_SIZE = 0x1000, CODE_ADDRESS = 0x401000, SYMBOLS = 16 };
+
+struct file {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[2];
+	Elf64_Shdr sections[5];
+	struct {
+		Elf64_Nhdr head;
+		char name[4];
+		unsigned char id[20];
+	} note;
+	Elf64_Sym symbols[SYMBOLS], dynamic[2];
+	char names[256];
+	size_t n, names_used;
+};
+
+static void add_symbol(struct file *f, const char *name, uint64_t at, uint64_t size,
+		       unsigned char info)
+{
+	f->symbols[f->n++] = (Elf64_Sym){.st_name = (uint32_t)f->names_used,
+					 .st_info = info,
+					 .st_shndx = 1,
+					 .st_value = CODE_ADDRESS + at,
+					 .st_size = size};
+	strcpy(f->names + f->names_used, name);
+	f->names_used += strlen(name) + 1;
+	f->sections[1].sh_size = f->n * sizeof(Elf64_Sym);
+}
+
+static Elf64_Shdr section(uint32_t type, size_t offset, size_t size, uint32_t link, size_t each)
+{
+	return (Elf64_Shdr){.sh_type = type,
+			    .sh_offset = offset,
+			    .sh_size = size,
+			    .sh_link = link,
+			    .sh_entsize = each};
+}
+
+static void make_file(struct file *f)
+{
+	*f = (struct file){
+		.header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			   .e_phoff = offsetof(struct file, segments),
+			   .e_phentsize = sizeof(Elf64_Phdr),
+			   .e_phnum = 2,
+			   .e_shoff = offsetof(struct file, sections),
+			   .e_shentsize = sizeof(Elf64_Shdr),
+			   .e_shnum = 5},
+		.segments = {{.p_type = PT_NOTE,
+			      .p_offset = offsetof(struct file, note),
+			      .p_filesz = sizeof(f->note)},
+			     {.p_type = PT_LOAD,
+			      .p_offset = CODE_OFFSET,
+			      .p_filesz = CODE_SIZE,
+			      .p_vaddr = CODE_ADDRESS}},
+		.note = {{4, 20, NT_GNU_BUILD_ID}, "GNU", {1, 2, 3, [19] = 20}},
+		.names_used = 1,
+	};
+	f->sections[1] =
+		section(SHT_SYMTAB, offsetof(struct file, symbols), 0, 2, sizeof(Elf64_Sym));
+	f->sections[2] = section(SHT_STRTAB, offsetof(struct file, names), sizeof(f->names), 0, 0);
+	f->sections[3] = section(SHT_DYNSYM, offsetof(struct file, dynamic), sizeof(f->dynamic), 2,
+				 sizeof(Elf64_Sym));
+	add_symbol(f, "main", 0x100, 0x20, STT_FUNC | STB_GLOBAL << 4);
+	add_symbol(f, "__open", 0x200, 0x80, STT_FUNC | STB_GLOBAL << 4);
+	add_symbol(f, "open", 0x200, 0x80, STT_FUNC | STB_WEAK << 4);
+	add_symbol(f, "open_local", 0x200, 0x80, STT_FUNC);
+	add_symbol(f, "inner", 0x220, 0x10, STT_FUNC);
+	add_symbol(f, "variable", 0x300, 0x10, STT_OBJECT | STB_GLOBAL << 4);
+	add_symbol(f, "unsized", 0x400, 0, STT_FUNC);
+	f->dynamic[1] = f->symbols[2];
+}
+
+static struct elf *open_file(const struct file *f, size_t size)
+{
+	struct elf_input in = {.fd = -1, .bytes = (const unsigned char *)f, .size = size};
+	struct elf *e = NULL;
+
+	return elf_new(&in, &e) ? NULL : e;
+}
+
+static void expect_function(const struct elf *e, uint64_t offset, const char *name,
+			    uint64_t distance)
+{
+	uint64_t got;
+	const char *found = elf_function(e, offset, &got);
+
+	if (!name) {
+		assert_null(found);
+		return;
+	}
+	assert_non_null(found);
+	assert_string_equal(found, name);
+	assert_int_equal(got, distance);
+}
+
+static void functions(void **state)
+{
+	struct file f;
+	struct elf *e;
+
+	make_file(&f);
+	e = open_file(&f, sizeof(f));
+	assert_non_null(e);
+	assert_memory_equal(elf_build_id(e), f.note.id, 20);
+	expect_function(e, CODE_OFFSET + 0x100, "main", 0);
+	expect_function(e, CODE_OFFSET + 0x11f, "main", 0x1f);
+	expect_function(e, CODE_OFFSET + 0x120, NULL, 0);
+	expect_function(e, CODE_OFFSET + 0x0ff, NULL, 0);
+	expect_function(e, CODE_OFFSET + 0x210, "open", 0x10); /* of four names the plainest */
+	expect_function(e, CODE_OFFSET + 0x225, "inner", 5);
+	expect_function(e, CODE_OFFSET + 0x230, "open", 0x30); /* behind what lies within it */
+	expect_function(e, CODE_OFFSET + 0x305, NULL, 0);      /* no function */
+	expect_function(e, CODE_OFFSET + 0x500, "unsized", 0x100);
+	expect_function(e, CODE_OFFSET + CODE_SIZE, NULL, 0); /* not loaded */
+	expect_function(e, 0, NULL, 0);
+	expect_function(e, UINT64_MAX, NULL, 0);
+	elf_free(e);
+}
+
+/* Stripped: what is left is what others may call. */
+static void stripped(void **state)
+{
+	struct file f;
+	struct elf *e;
+
+	make_file(&f);
+	f.sections[1].sh_type = SHT_NULL;
+	f.segments[0].p_type = PT_NULL;
+	e = open_file(&f, sizeof(f));
+	assert_null(elf_build_id(e));
+	expect_function(e, CODE_OFFSET + 0x210, "open", 0x10);
+	expect_function(e, CODE_OFFSET + 0x110, NULL, 0);
+	elf_free(e);
+	f.header.e_shnum = 0;
+	e = open_file(&f, sizeof(f));
+	expect_function(e, CODE_OFFSET + 0x210, NULL, 0);
+	elf_free(e);
+}
+
+/* Cut anywhere, and with wild numbers at each place: read without a fault. */
+static void broken_files(void **state)
+{
+	static const uint64_t wild[] = {0, 1, 0x7fffffff, 0xffffffff, INT64_MAX, UINT64_MAX};
+	struct file f, broken;
+
+	make_file(&f);
+	for (size_t size = 0; size < sizeof(f); size++)
+		elf_free(open_file(&f, size));
+	for (size_t at = 0; at + 8 <= sizeof(f) - 16; at += 4)
+		for (size_t i = 0; i < array_size(wild); i++) {
+			uint64_t distance;
+			struct elf *e;
+
+			broken = f;
+			memcpy((char *)&broken + at, &wild[i], 8);
+			e = open_file(&broken, offsetof(struct file, n));
+			for (uint64_t offset = 0; e && offset < 0x2000; offset += 0x55)
+				elf_function(e, offset, &distance);
+			elf_free(e);
+		}
+	f.header.e_ident[EI_CLASS] = ELFCLASS32;
+	assert_null(open_file(&f, sizeof(f)));
+}
+
+/* ---- maps -------------------------------------------------------------------------------------
+ */
+
+static void maps(void **state)
+{
+	struct maps m;
+
+	maps_parse(xstrdup("1000-2000 r--p 00000000 08:01 77                 /bin/app\n"
+			   "2000-3000 r-xp 00001000 08:01 77                 /bin/app\n"
+			   "2800-2900 r-xp 00001000 08:01 78                 /over/lapping\n"
+			   "4000-5000 rwxp 00000000 00:00 0 \n"
+			   "7000-8000 r-xp 00000000 00:00 0                  [vdso]\n"
+			   "9000-9000 r-xp 00000000 00:00 0                  empty\n"
+			   "a000-b000 r-xp 00000000 00:2f 18446744073709551616 x\n"
+			   "b000-c000 r-xp 00000000 00:2f 5 /a b (deleted)\n"
+			   "11111111111111111-c r-xp 0 0:0 0 x\n"
+			   "-\n\nd000-e000\nd000-e000 r-xp\nffffffffff600000-ffffffffff601000 --xp "
+			   "00000000 00:00 0 [vsyscall]"),
+		   &m);
+	assert_int_equal(m.n, 5);
+	assert_null(maps_find(&m, 0));
+	assert_null(maps_find(&m, 0x1800));
+	assert_string_equal(maps_find(&m, 0x2000)->path, "/bin/app");
+	assert_int_equal(maps_find(&m, 0x2fff)->inode, 77);
+	assert_int_equal(maps_find(&m, 0x2fff)->offset, 0x1000);
+	assert_null(maps_find(&m, 0x3000));
+	assert_string_equal(maps_find(&m, 0x4800)->path, "");
+	assert_string_equal(maps_find(&m, 0x7abc)->path, "[vdso]");
+	assert_string_equal(maps_find(&m, 0xb000)->path, "/a b (deleted)");
+	assert_null(maps_find(&m, UINT64_MAX));
+	maps_done(&m);
+	maps_parse(xstrdup(""), &m);
+	assert_null(maps_find(&m, 1));
+	maps_done(&m);
+
+	assert_int_equal(
+		maps_start_stack("1 (a b) c) R 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 "
+				 "21 22 23 24 25 26 27 140736 29 30\n"),
+		140736);
+	assert_int_equal(maps_start_stack("1 (a) R 4 5"), 0);
+	assert_int_equal(maps_start_stack(""), 0);
+	assert_int_equal(
+		maps_start_stack("1 (a) R 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 "
+				 "23 24 25 26 27 x"),
+		0);
+}
+
+/* ---- stacks -----------------------------------------------------------------------------------
+ */
+
+static const size_t head = offsetof(struct g_user_stack, frames);
+
+/* Of this process, with one address. */
+static void make_stack(struct g_user_stack *ret, const void *address)
+{
+	_cleanup_(buf_done) struct buf stat;
+
+	buf_init(&stat, MAX_PROC_FILE_BYTES);
+	assert_int_equal(buf_read_file(&stat, AT_FDCWD, "/proc/self/stat"), 0);
+	*ret = (struct g_user_stack){.pid = (uint32_t)getpid(),
+				     .start_stack = maps_start_stack(buf_cstr(&stat))};
+	ret->frames[0].status = G_FRAME_ADDRESS;
+	ret->frames[0].where = (uintptr_t)address;
+	assert_int_not_equal(ret->start_stack, 0);
+}
+
+static void expect_stack(struct symbols *s, const struct g_user_stack *stack, size_t n,
+			 const char *text)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	assert_int_equal(symbols_stack(s, stack, head + n * sizeof(stack->frames[0]), &out), 0);
+	for (size_t i = 0; i < out.len; i++)
+		if (!out.data[i])
+			out.data[i] = '|';
+	if (strncmp(buf_cstr(&out), text, strlen(text)) || (!*text && out.len))
+		fail_msg("'%s', not '%s'", buf_cstr(&out), text);
+	buf_done(&out);
+}
+
+static struct symbols *own_symbols(int *ret_proc)
+{
+	*ret_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(*ret_proc >= 0);
+	return symbols_new(*ret_proc);
+}
+
+static void own_addresses(void **state)
+{
+	struct g_user_stack stack;
+	char hex[32];
+	int proc;
+	struct symbols *s = own_symbols(&proc);
+
+	make_stack(&stack, (const char *)functions + 3);
+	expect_stack(s, &stack, 1, "functions+0x3 (/");
+	make_stack(&stack, &stack); /* no code is there */
+	snprintf(hex, sizeof(hex), "0x%llx|", (unsigned long long)stack.frames[0].where);
+	expect_stack(s, &stack, 1, hex);
+	/* Another address space, as after an exec: nothing is known of it. */
+	make_stack(&stack, functions);
+	stack.start_stack++;
+	snprintf(hex, sizeof(hex), "0x%llx|", (unsigned long long)stack.frames[0].where);
+	expect_stack(s, &stack, 1, hex);
+	/* Callers have the address behind the call, which may be behind the function as well. */
+	make_stack(&stack, functions);
+	stack.frames[1] = stack.frames[0];
+	stack.frames[1].where = (uintptr_t)functions + 1;
+	stack.frames[2].where = 5; /* no frame: the kernel fills the rest with zeroes */
+	stack.frames[3] = stack.frames[0];
+	stack.frames[3].where = 0;
+	expect_stack(s, &stack, 3, "functions+0x0 (/");
+	stack.frames[0].status = G_FRAME_BUILD_ID;
+	stack.frames[0].where = UINT64_MAX - 5; /* of no file: left out */
+	expect_stack(s, &stack, 4, "functions+0x1 (/");
+	symbols_free(s);
+	close(proc);
+}
+
+static const unsigned char *own_build_id(struct elf **ret)
+{
+	_cleanup_(closep) int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct elf_input in = {.fd = fd};
+
+	assert_int_equal(elf_new(&in, ret), 0);
+	assert_non_null(elf_build_id(*ret)); /* Debian's gcc makes them */
+	return elf_build_id(*ret);
+}
+
+/* A child with the same file, gone when its stack is read. */
+static void build_ids(void **state)
+{
+	struct g_user_stack stack = {.frames = {{.status = G_FRAME_BUILD_ID}}};
+	struct elf *e;
+	char text[80];
+	int proc;
+	struct symbols *s = own_symbols(&proc);
+	pid_t child = fork();
+	struct maps m;
+	struct buf own;
+	const struct mapping *at;
+
+	if (!child)
+		_exit(0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	memcpy(stack.frames[0].build_id, own_build_id(&e), 20);
+	buf_init(&own, MAX_PROC_FILE_BYTES);
+	assert_int_equal(buf_read_file(&own, AT_FDCWD, "/proc/self/maps"), 0);
+	maps_parse(take(own.data), &m);
+	at = maps_find(&m, (uintptr_t)functions);
+	assert_non_null(at);
+	stack.frames[0].where = (uintptr_t)functions - at->start + at->offset;
+	stack.pid = (uint32_t)child;
+	snprintf(text, sizeof(text), "build-id:%02x%02x", stack.frames[0].build_id[0],
+		 stack.frames[0].build_id[1]);
+	expect_stack(s, &stack, 1, text);
+	stack.parent = (uint32_t)getpid();
+	expect_stack(s, &stack, 1, "functions+0x0 (/");
+	stack.parent = 0; /* it is known from now on */
+	expect_stack(s, &stack, 1, "functions+0x0 (/");
+	stack.frames[0].where = INT64_MAX; /* beyond the file */
+	expect_stack(s, &stack, 1, "");
+	elf_free(e);
+	maps_done(&m);
+	symbols_free(s);
+	close(proc);
+}
+
+/* Any bytes, and no room. */
+static void odd_stacks(void **state)
+{
+	struct g_user_stack stack;
+	struct buf out;
+	int proc;
+	struct symbols *s = own_symbols(&proc);
+
+	make_stack(&stack, functions);
+	for (size_t i = 1; i < G_STACK_FRAMES; i++)
+		stack.frames[i] = stack.frames[0];
+	buf_init(&out, 200);
+	assert_int_equal(symbols_stack(s, &stack, head - 1, &out), 0);
+	assert_int_equal(symbols_stack(s, &stack, head + 31, &out), 0);
+	assert_int_equal(out.len, 0);
+	assert_in_range(symbols_stack(s, &stack, sizeof(stack), &out), 1, G_STACK_FRAMES - 1);
+	assert_true(out.len > 0 && !out.data[out.len - 1]);
+	buf_done(&out);
+	buf_init(&out, MAX_STACK_BYTES);
+	memset(&stack, 0xff, sizeof(stack));
+	assert_int_equal(symbols_stack(s, &stack, sizeof(stack), &out), 0);
+	assert_int_equal(out.len, 0);
+	buf_done(&out);
+	symbols_free(s);
+	close(proc);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(functions),	 cmocka_unit_test(stripped),
+		cmocka_unit_test(broken_files),	 cmocka_unit_test(maps),
+		cmocka_unit_test(own_addresses), cmocka_unit_test(build_ids),
+		cmocka_unit_test(odd_stacks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
