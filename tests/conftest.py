@@ -17,11 +17,38 @@ from containerd import Containerd  # noqa: E402
 from docker import Docker  # noqa: E402
 from podman import Podman  # noqa: E402
 
+# Those of which all tests with `every_runtime` have containers. Not crun, which refuses cgroup v1 and v2 side by side.
+RUNTIMES = os.environ.get("RUNTIMES", "runc").split()
+
+# Fixtures that check-kernels' guests lack: what they want would make the guests big.
+NOT_IN_GUESTS = {"containerd", "docker", "podman", "podman_crun", "cgroup2"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--guest", action="store_true", help="run the tests marked `kernels`, but for those that want more")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "kernels: check-kernels runs it, too, in its guests")
+    config.addinivalue_line("markers", "every_runtime: once for each of RUNTIMES, of which its lab's containers are")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--guest"):
+        left = [i for i in items if not i.get_closest_marker("kernels") or NOT_IN_GUESTS & set(i.fixturenames)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [i for i in items if i not in left]
+
+
+def pytest_generate_tests(metafunc):
+    if "lab" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_runtime"):
+        metafunc.parametrize("lab", RUNTIMES, indirect=True)
+
 
 @pytest.fixture(scope="session")
 def whole_lab():
     try:
-        containers.require("runc", "busybox", "gcc", "bpftool")
+        containers.require(*RUNTIMES, "busybox", "bpftool")
         if not os.path.exists(ig.IG):
             raise containers.Missing(f"{ig.IG} is not built: make")
         lab = containers.Lab(sorted(f for p in ("tests/programs/*.c", "tests/bench/load_*.c")
@@ -33,11 +60,13 @@ def whole_lab():
 
 
 @pytest.fixture
-def lab(whole_lab):
+def lab(whole_lab, request):
     """The session's lab; containers that a test has started end with the test."""
     before = len(whole_lab.containers)
+    whole_lab.runtime = getattr(request, "param", "runc")
     yield whole_lab
     whole_lab.reap(before)
+    whole_lab.runtime = "runc"
 
 
 # Real runtimes. Each starts with the first test that asks for it, and ends with the session.

@@ -4,7 +4,7 @@
 import glob
 import json
 import os
-import subprocess
+import re
 
 import containers
 import gadget_spec
@@ -12,6 +12,9 @@ import ig
 import pytest
 
 PLACES = ("gadgets", "tests/gadgets")
+BUILT = os.environ.get("BUILT")  # where the tests' gadgets are built already: there is no compiler
+
+pytestmark = pytest.mark.kernels
 
 
 def folders():
@@ -35,8 +38,11 @@ def every_block():
 
 def gadget_argument(folder, tmp_path):
     """A gadget of the source by its name; one of the tests is built by `ig build`, as a user's would be."""
+    name = os.path.basename(folder.rstrip("/"))
     if "/tests/" not in folder:
-        return os.path.basename(folder.rstrip("/"))
+        return name
+    if BUILT:
+        return os.path.join(BUILT, name + ".bpf.o")
     ig.once("build", folder, "-o", str(tmp_path / "gadget.bpf.o"), check=0)
     return str(tmp_path / "gadget.bpf.o")
 
@@ -50,6 +56,10 @@ def report(running, block, logs, problem):
             f"-- commands\n{logs}-- records\n{running.out[-6000:]}")
 
 
+def kernel(version):
+    return [int(n) for n in re.findall(r"\d+", version)[:2]]
+
+
 def with_name(value, name):
     return json.loads(json.dumps(value).replace("{CONTAINER}", name))
 
@@ -57,6 +67,8 @@ def with_name(value, name):
 @pytest.mark.parametrize("folder, block", every_block())
 def test_gadget(folder, block, lab, tmp_path):
     assert block, f"{folder} needs a .test"
+    if block.since and kernel(os.uname().release) < kernel(block.since):
+        pytest.skip(f"needs Linux {block.since}")
     gadget = gadget_argument(folder, tmp_path)
     name = lab.name("g")
     args = [a.replace("{CONTAINER}", name) for a in block.args]
@@ -92,7 +104,7 @@ def test_gadget(folder, block, lab, tmp_path):
             records = running.records()
             return [h for h in have if not any(gadget_spec.holds(r, h) for r in records)]
         try:
-            containers.wait_for(lambda: not missing(), 5, "records")
+            containers.wait_for(lambda: not missing(), 2, "records")
         except TimeoutError:
             pass
         running.stop()

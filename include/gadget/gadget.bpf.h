@@ -718,6 +718,9 @@ static __always_inline void process_fill_task(struct g_process *p, struct task_s
 {
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
 
+	/* All 16 bytes go into keys of tables: none may be left from what lay there before. */
+	__builtin_memset(p->comm, 0, sizeof(p->comm));
+	__builtin_memset(p->parent.comm, 0, sizeof(p->parent.comm));
 	bpf_core_read_str(p->comm, sizeof(p->comm), &task->comm);
 	p->pid = BPF_CORE_READ(task, tgid);
 	p->tid = BPF_CORE_READ(task, pid);

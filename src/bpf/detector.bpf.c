@@ -105,15 +105,34 @@ static __always_inline __u64 namespace_key(__u32 inum)
 	return inum | G_NAMESPACE_KEY;
 }
 
+/*
+ * A process's name. crun and runc execute copies of themselves by descriptor, and kernels before
+ * 6.14 call such a process by the descriptor's number: then it is the name of its file, which is
+ * "crun", or "memfd:crun_cloned:…".
+ */
+static __always_inline void name_of(struct task_struct *task, char name[16])
+{
+	const char *file;
+
+	__builtin_memset(name, 0, 16);
+	bpf_core_read_str(name, 16, &task->comm);
+	if (name[0] < '0' || name[0] > '9')
+		return;
+	file = (const char *)BPF_CORE_READ(task, mm, exe_file, f_path.dentry, d_name.name);
+	bpf_probe_read_kernel_str(name, 16, file);
+	if (name[0] == 'm' && name[5] == ':')
+		bpf_probe_read_kernel_str(name, sizeof("crun"), file + sizeof("memfd:") - 1);
+}
+
 /* Is the current process an OCI runtime, by its name: runc, crun, runc-wrapper … */
 static __always_inline bool is_runtime(void)
 {
 	union {
 		char comm[16];
 		__u32 first;
-	} name = {};
+	} name;
 
-	bpf_get_current_comm(name.comm, sizeof(name.comm));
+	name_of((struct task_struct *)bpf_get_current_task(), name.comm);
 	return name.first == *(const __u32 *)"runc" || name.first == *(const __u32 *)"crun";
 }
 
@@ -319,8 +338,7 @@ static __always_inline void fill_start(struct detector_start *e, struct task_str
 	e->mntns = mntns;
 	e->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	e->ppid = BPF_CORE_READ(task, real_parent, tgid);
-	__builtin_memset(e->parent, 0, sizeof(e->parent));
-	BPF_CORE_READ_STR_INTO(&e->parent, task, real_parent, comm);
+	name_of(BPF_CORE_READ(task, real_parent), e->parent);
 	if (is_first(BPF_CORE_READ(task, thread_pid), &e->pidns))
 		e->event.flags |= DETECTOR_SURE;
 	if (shared)

@@ -8,6 +8,8 @@ import bpf
 import ig
 import pytest
 
+pytestmark = pytest.mark.kernels
+
 LOOP = "while :; do cat /etc/hosts >/dev/null; done"
 GADGETS = "trace_exec,trace_open,trace_tcp,top_tcp"
 

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ import image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+
+# A guest of check-kernels is several times slower than a machine: what is waited for may take longer, loads are smaller.
+SLOWER = float(os.environ.get("SLOWER", "1"))
 
 
 class Missing(Exception):
@@ -73,10 +77,15 @@ def keep_saying(word):
     return f"while :; do busybox echo {mark(word)} >/dev/null; busybox sleep 0.1; done"
 
 
+def fewer(count):
+    """Size of a load, for this machine."""
+    return int(count / SLOWER)
+
+
 def run(*args, check=True, timeout=60, **kwargs):
     """A program that ends by itself; its output is part of the error when it fails."""
     done = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=timeout, **kwargs)
+                          stderr=subprocess.STDOUT, timeout=timeout * SLOWER, **kwargs)
     done.text = done.stdout.decode(errors="replace")
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(args)}: exit {done.returncode}\n{done.text}")
@@ -85,7 +94,7 @@ def run(*args, check=True, timeout=60, **kwargs):
 
 def wait_for(condition, seconds=10.0, what="condition"):
     """The first true value of condition(); an error when there is none in time."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWER
     while True:
         value = condition()
         if value:
@@ -111,6 +120,10 @@ MANY_CAPABILITIES = ["CAP_" + name for name in (
 
 def privileged(config):
     """An `edit` of a container's config: it may do as much as a container can, and sees the machine's cgroups."""
+    # A runtime in it loads a BPF program for each container's devices, which before 5.11 is locked memory.
+    _, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    hard %= 1 << 64  # RLIM_INFINITY is -1 here
+    config["process"]["rlimits"] = [{"type": "RLIMIT_MEMLOCK", "soft": hard, "hard": hard}]
     config["process"]["noNewPrivileges"] = False
     config["process"]["capabilities"] = {s: MANY_CAPABILITIES for s in ("bounding", "effective", "permitted")}
     config["linux"]["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
@@ -158,7 +171,7 @@ class Container:
     """
 
     def __init__(self, lab, name, args, edit=None, root=None, view=None, runtime="runc"):
-        self.lab, self.name = lab, name
+        self.lab, self.name, self.runtime = lab, name, runtime
         self.command = [*(view.enter if view else ()), runtime, *(["--root", root] if root else [])]
         self.bundle = tempfile.mkdtemp(prefix=f"{name}-", dir=lab.dir)
         config = copy.deepcopy(lab.template)
@@ -173,7 +186,7 @@ class Container:
         # Output goes to a file: a detached container keeps runc's streams, and a pipe would wait for it.
         with open(os.path.join(self.bundle, "log"), "a+b") as log:
             done = subprocess.run([*self.command, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  timeout=timeout)
+                                  timeout=timeout * SLOWER)
         if check and done.returncode:
             raise RuntimeError(f"{' '.join([*self.command, *args])}: exit {done.returncode}\n{self.log()}")
         return done.returncode
@@ -252,17 +265,24 @@ class Started:
 
 
 class Lab:
-    """A temporary folder with a busybox root file system, and what was started from it."""
+    """A temporary folder with a busybox root file system, and what was started from it.
+
+    ROOTFS is one that was made before, where there is no compiler.
+    """
 
     def __init__(self, programs=()):
-        require("runc", "busybox", "gcc")
+        require("runc", "busybox")
         self.dir = tempfile.mkdtemp(prefix="ig-test-")
-        self.rootfs = os.path.join(self.dir, "rootfs")
+        self.rootfs = os.environ.get("ROOTFS")
+        self.runtime = "runc"
         self.prefix = f"t{os.getpid()}"
         self.numbers = itertools.count(1)
         self.containers = []
         try:
-            run(os.path.join(HERE, "rootfs"), self.rootfs, *programs)
+            if not self.rootfs:
+                require("gcc")
+                self.rootfs = os.path.join(self.dir, "rootfs")
+                run(os.path.join(HERE, "rootfs"), self.rootfs, *programs)
             with open(os.path.join(HERE, "config.json")) as f:
                 self.template = json.load(f)
         except BaseException:
@@ -303,7 +323,7 @@ class Lab:
             if edit:
                 edit(config)
 
-        c = Container(self, name or self.name(), args, change, **kwargs)
+        c = Container(self, name or self.name(), args, change, **{"runtime": self.runtime, **kwargs})
         self.containers.append(c)
         return c
 

@@ -2,6 +2,7 @@
 """Reads NAME.test files, and compares records with what they expect.
 
     # a comment
+    since 6.0                         older kernels lack what this block needs: it is left out there, and a comment says what
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
     do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
     host true                         a shell command on the host
@@ -19,19 +20,22 @@ import json
 import re
 import shlex
 
-WORDS = ("run", "do", "host", "have", "not")
+WORDS = ("since", "run", "do", "host", "have", "not")
 
 
 class Block:
     def __init__(self, line):
         self.line = line
+        self.since = None  # "6.0"
         self.args = []
         self.steps = []  # ("do" or "host", script)
         self.have = []
         self.no = []
 
     def add(self, word, rest):
-        if word == "run":
+        if word == "since":
+            self.since = rest
+        elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":
             self.steps[-1] = ("do", self.steps[-1][1] + "\n" + rest)
