@@ -135,10 +135,16 @@ static void look_at_listed(void *arg, uint32_t pid, uint64_t start_ticks)
 		look_at(a, pid, true, start_ticks);
 }
 
-static int compare_depth(const void *a, const void *b)
+/*
+ * Those that are surely first processes come first: what is only in a cgroup of such a name may be
+ * a child of one, which moved on into a cgroup below. Then by depth.
+ */
+static int compare_candidates(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
+	if (x->sure != y->sure)
+		return x->sure ? -1 : 1;
 	return x->depth != y->depth ? (x->depth < y->depth ? -1 : 1) : 0;
 }
 
@@ -247,6 +253,7 @@ static bool is_known(struct containers *cs, struct container *c, bool sure)
 		if (value != G_BY_NAMESPACE) {
 			e = slots_entry(&cs->slots, value);
 			if (!e || !sure || c->by_namespace || e->container->pid == c->pid ||
+			    e->container->pidns == c->pidns ||
 			    e->container->cgroup_id == c->cgroup_id)
 				return true;
 			container_set_outer(c, e->container);
@@ -336,7 +343,7 @@ static void add(struct containers *cs, const struct candidate *from)
 static void add_all(struct candidates *a)
 {
 	if (a->n)
-		qsort(a->items, a->n, sizeof(*a->items), compare_depth);
+		qsort(a->items, a->n, sizeof(*a->items), compare_candidates);
 	for (size_t i = 0; i < a->n; i++)
 		add(a->cs, &a->items[i]);
 }
