@@ -5,7 +5,8 @@
 #define MAX_CONTAINERS 16384		 /* containers known at a time */
 #define MAX_SLOTS (MAX_CONTAINERS + 1)	 /* of every counter map: slot 0 is the host */
 #define MAX_CGROUPS 65536		 /* cgroups followed, child cgroups included */
-#define MAX_TRACERS 64			 /* tracers that run at a time */
+#define MAX_TRACERS 256			 /* tracers that run at a time */
+#define MAX_READERS 64			 /* of one tracer */
 #define MAX_OBJECT_BYTES (16u << 20)	 /* a gadget's object file */
 #define MAX_TYPES 65536			 /* BTF types in a gadget's object */
 #define MAX_FIELDS 512			 /* leaf fields of a data source */
@@ -33,3 +34,8 @@
 #define MAX_GRPC_MESSAGE_BYTES (16u << 20) /* one message of a peer */
 #define MAX_GRPC_HELD_BYTES (64u << 20)	 /* answers of one connection that are not whole yet */
 #define MAX_GRPC_WAITING 4096		 /* frames of one connection that wait to be written */
+#define MAX_SERVED_MESSAGE_BYTES (4u << 20) /* one message of a client */
+#define MAX_SERVED_CONNECTIONS 512	 /* clients of a daemon at a time */
+#define MAX_SERVED_CALLS 128		 /* of one connection at a time */
+#define MAX_READER_BYTES (4u << 20)	 /* records that wait for one slow reader */
+#define MAX_HISTORY_RECORDS 100		 /* last records of a tracer that a new reader gets */

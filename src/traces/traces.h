@@ -66,6 +66,11 @@ struct trace_options {
 	const struct selector *selector; /* borrowed for the tracer's life; NULL: all */
 	struct gadget_load_options load; /* host, buffer_bytes, process; map fds are filled here */
 	uint64_t interval_ns;		 /* top tables; 0: 1 s */
+	/*
+	 * May use the programs of a running tracer that has the same gadget, parameters, load
+	 * options and interval, and lets others use its own.
+	 */
+	bool share;
 	struct trace_reader reader;
 };
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Data sources and rows as messages of the package `api` (api.proto), for servers and clients
+ * alike. It is what clients of the ecosystem read; what they have no word for is in annotations
+ * `ig.…`, by which our own client rebuilds schema and rows exactly, so that it prints the same bytes
+ * as on the node.
+ *
+ * A row's payload 0 is the record as it is, tail included; its fields of fixed size are members of
+ * it. Texts, lists, and whatever has a readable form other than its number (g_errno, g_addr,
+ * g_time …) have a payload of their own with the text; the number is then the member NAME_raw.
+ * Fields of the container have a payload each. A client that says so (WIRE_COMPACT) gets these
+ * readable ones of the record empty, since it makes them itself from payload 0.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "columns/format.h"
+#include "columns/schema.h"
+#include "gadget/gadget.h"
+
+struct err;
+
+/* ---- the side that has schemas --------------------------------------------------- */
+
+struct wire_source; /* how one data source's rows are packed */
+
+struct wire_source *wire_source_new(unsigned int id, const struct gadget_source *source,
+				    bool compact, const struct clock_base *clock);
+struct wire_source *wire_source_free(struct wire_source *s); /* NULL is fine; returns NULL */
+
+/*
+ * Appends a packed GadgetInfo: name, image, parameters, sources (ids 0 … n-1, in their order), text
+ * of the gadget. id: of an instance, NULL for none.
+ */
+void wire_info_pack(const struct gadget *g, const char *image, const char *id,
+		    struct wire_source *const *sources, size_t n_sources, struct buf *out);
+
+/*
+ * A row of a stream as a packed GadgetEvent of type 0 with its GadgetData. Of a table: as an element
+ * for wire_table_pack().
+ */
+void wire_row_pack(struct wire_source *s, const struct row *row, uint32_t seq, struct buf *out);
+
+/* Rows of a table, added one by one, then packed as one GadgetEvent with its GadgetDataArray. */
+void wire_table_add(struct wire_source *s, const struct row *row);
+void wire_table_pack(struct wire_source *s, uint32_t seq, struct buf *out);
+
+/* ---- the side that gets them ----------------------------------------------------- */
+
+/* A gadget as a server describes it. */
+struct wire_gadget {
+	char *name, *image, *doc, *id;
+	struct gadget_param *params; /* as of a gadget that is here */
+	size_t n_params;
+	struct gadget_source *sources; /* schemas with their container's fields */
+	size_t n_sources;
+	struct wire_decoder *decoder;
+};
+
+/* -EBADMSG: it is none. */
+int wire_gadget_unpack(const void *bytes, size_t len, struct wire_gadget **ret, struct err *err);
+struct wire_gadget *wire_gadget_free(struct wire_gadget *g); /* NULL is fine; returns NULL */
+
+/*
+ * Rows of an event's payload, given one after the other, valid during the call; of a table followed
+ * by its end. source: index into sources. late is not in the protocol. -EBADMSG, -ENOENT: no such
+ * source.
+ */
+struct wire_rows {
+	void *ctx;
+	void (*row)(void *ctx, unsigned int source, const struct row *row);
+	void (*table_end)(void *ctx, unsigned int source);
+};
+int wire_rows_unpack(struct wire_gadget *g, uint32_t data_source, const void *payload, size_t len,
+		     const struct wire_rows *rows, struct err *err);
