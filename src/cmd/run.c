@@ -124,15 +124,15 @@ static unsigned int sink_source(struct run *run, struct trace *t, unsigned int s
 	return 0;
 }
 
-static bool on_row(void *ctx, struct trace *t, unsigned int source, const struct row *row,
-		   bool late)
+static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, const struct row *row,
+			    bool late)
 {
 	struct run *run = ctx;
 	bool delivered = sink_row(&run->sink, sink_source(run, t, source), row, late);
 
 	if (sink_full(&run->sink))
 		loop_stop(&run->loop);
-	return delivered;
+	return delivered ? ROW_DELIVERED : ROW_DISCARDED;
 }
 
 static void on_table_end(void *ctx, struct trace *t, unsigned int source)

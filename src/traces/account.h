@@ -33,7 +33,7 @@ struct account_entry {
 	bool ended;		     /* no longer among the selected ones */
 	uint64_t stray_until;	     /* of no container: boot clock when its records have come */
 	uint64_t delivered, discarded;
-	uint64_t lost_here; /* taken from the ring, and not kept */
+	uint64_t lost_here; /* taken from the ring, and not kept, or not taken by the reader */
 	uint64_t lost_told; /* what the reader's lost() was told already */
 	size_t held;	    /* records waiting in the sort window */
 };

@@ -34,10 +34,12 @@ static void deliver(struct trace *t, unsigned int source, struct account_entry *
 		.container_version = e->container ? e->container->version : 0,
 	};
 
-	if (e->wanted && t->reader.row(t->reader.ctx, t, source, &row, late))
-		e->delivered++;
-	else
-		e->discarded++;
+	enum row_fate fate =
+		e->wanted ? t->reader.row(t->reader.ctx, t, source, &row, late) : ROW_DISCARDED;
+
+	e->delivered += fate == ROW_DELIVERED;
+	e->discarded += fate == ROW_DISCARDED;
+	e->lost_here += fate == ROW_LOST;
 }
 
 static bool is_merged(const struct traces *ts)

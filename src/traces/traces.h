@@ -43,13 +43,20 @@ struct totals {
 	uint64_t seen, delivered, discarded, lost;
 };
 
+/* What a reader made of a row. */
+enum row_fate {
+	ROW_DISCARDED, /* by its filter or limit */
+	ROW_DELIVERED,
+	ROW_LOST, /* it had no room for it; counted as lost, of which lost() tells */
+};
+
 struct trace_reader {
 	void *ctx;
 	/*
-	 * One row, valid during the call. True: delivered; false: discarded by the reader (filter,
-	 * limit). late: it is older than rows that were given before (sort window).
+	 * One row, valid during the call. late: it is older than rows that were given before (sort
+	 * window).
 	 */
-	bool (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row,
+	enum row_fate (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row,
 		    bool late);
 	/* All rows of a top table's interval or of a snapshot were given. May be NULL. */
 	void (*table_end)(void *ctx, struct trace *t, unsigned int source);
