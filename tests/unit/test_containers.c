@@ -21,6 +21,7 @@
 #include "base/parse.h"
 #include "columns/json.h"
 #include "columns/labels.h"
+#include "containers/containerd.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
@@ -410,6 +411,89 @@ static void test_docker(void **state)
 	assert_null(c->k8s_pod);
 }
 
+/* ---- what daemons tell ----------------------------------------------------------- */
+
+/* A task with another process is another container: tasks.v1.GetResponse{process{pid}}. */
+static void test_containerd_task(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/other/web");
+
+	assert_true(containerd_fill_task(NULL, c, "\x0a\x02\x18\x32", 4));
+	assert_false(containerd_fill_task(NULL, c, "\x0a\x02\x18\x33", 4));
+	assert_false(containerd_fill_task(NULL, c, "\x0a\x00", 2));
+	assert_false(containerd_fill_task(NULL, c, "", 0));
+	assert_false(containerd_fill_task(NULL, c, "\x0a\x09", 2));
+}
+
+static void do_nothing(struct listener *l)
+{
+}
+
+static void hear(struct listener *l, const char *namespace, const char *topic, const char *event)
+{
+	_cleanup_(freep) char *m = xasprintf("\x12%c%s\x1a%c%s\x22%c\x12%c%s", (int)strlen(namespace),
+					     namespace, (int)strlen(topic), topic,
+					     (int)strlen(event) + 2, (int)strlen(event), event);
+
+	containerd_hear(l, m, strlen(m));
+}
+
+static void test_containerd_events(void **state)
+{
+	struct daemon d = {0};
+	struct listener l;
+	const struct heard *h;
+
+	listener_begin(&l, &d, do_nothing);
+	assert_null(listener_find(NULL, "web", 50));
+	assert_null(listener_find(&l, "web", 50));
+	hear(&l, "one", "/containers/create", "\x0a\x03web\x12\x05img:1");
+	h = listener_find(&l, "web", 50); /* whose process was not told yet */
+	assert_string_equal(h->image, "img:1");
+	hear(&l, "one", "/tasks/create", "\x0a\x03web\x30\x32");
+	hear(&l, "two", "/containers/create", "\x0a\x03web\x12\x05img:2");
+	hear(&l, "two", "/tasks/start", "\x0a\x03web\x10\x33");
+	h = listener_find(&l, "web", 50);
+	assert_string_equal(h->namespace_, "one");
+	h = listener_find(&l, "web", 51);
+	assert_string_equal(h->namespace_, "two");
+	assert_string_equal(h->image, "img:2");
+	assert_null(listener_find(&l, "web", 52));
+	assert_null(listener_find(&l, NULL, 51));
+	hear(&l, "two", "/tasks/exit", "\x0a\x03web\x10\x34");
+	hear(&l, "two", "/tasks/start", "\x0a\x7fweb");
+	hear(&l, "two", "/tasks/start", "");
+	containerd_hear(&l, "\x12\x7f", 2);
+	assert_int_equal(l.n_heard, 2);
+	listener_done(&l);
+}
+
+static void test_heard_is_bounded(void **state)
+{
+	_cleanup_(freep) char *longest = xnew_n(char, MAX_HEARD_TEXT_BYTES + 2);
+	struct daemon d = {0};
+	struct listener l;
+
+	memset(longest, 'x', MAX_HEARD_TEXT_BYTES + 1);
+	listener_begin(&l, &d, do_nothing);
+	assert_null(listener_hear(&l, "", longest));
+	assert_null(listener_hear(&l, longest, "a"));
+	assert_null(listener_hear(&l, "", ""));
+	heard_set(&listener_hear(&l, "", "first")->name, longest);
+	assert_null(listener_find(&l, "first", 1)->name);
+	heard_set(&listener_hear(&l, "", "second")->name, "x");
+	listener_hear(&l, "", "first");
+	for (int i = 0; i < MAX_HEARD - 1; i++) {
+		_cleanup_(freep) char *id = xasprintf("c%d", i);
+
+		listener_hear(&l, "", id);
+	}
+	assert_int_equal(l.n_heard, MAX_HEARD);
+	assert_non_null(listener_find(&l, "first", 1));
+	assert_null(listener_find(&l, "second", 1));
+	listener_done(&l);
+}
+
 /* ---- the host's files ------------------------------------------------------------ */
 
 static void test_stays_in_root(void **state)
@@ -544,6 +628,9 @@ int main(void)
 		IN_ROOT(test_containerd_bundle),
 		IN_ROOT(test_crio),
 		IN_ROOT(test_docker),
+		cmocka_unit_test(test_containerd_task),
+		cmocka_unit_test(test_containerd_events),
+		cmocka_unit_test(test_heard_is_bounded),
 		IN_ROOT(test_stays_in_root),
 		IN_ROOT(test_pipe_in_place_of_file),
 		cmocka_unit_test(test_slots),
