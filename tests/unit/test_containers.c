@@ -86,8 +86,8 @@ static void put_runc(const char *root, const char *path, const char *id, unsigne
 /* What identify() says of c below a host's root, with these state roots besides. */
 static bool known(const char *root, const char *const *roots, struct container *c)
 {
-	struct runtime_context ctx = { root, states_new(root, roots, NULL), NULL };
-	const struct clues clues = { .pid = c->pid, .found_boot_ns = UINT64_MAX };
+	struct runtime_context ctx = {root, states_new(root, roots, NULL), NULL};
+	const struct clues clues = {.pid = c->pid, .found_boot_ns = UINT64_MAX};
 	bool yes = identify(&ctx, c, &clues);
 
 	states_free(ctx.states);
@@ -256,7 +256,7 @@ static uint32_t sum_of_listed(struct runtime_context *ctx)
 
 static void test_list(void **state)
 {
-	struct runtime_context ctx = { *state, states_new(*state, NULL, NULL), NULL };
+	struct runtime_context ctx = {*state, states_new(*state, NULL, NULL), NULL};
 	_cleanup_(freep) char *gone = xasprintf("%s/run/runc/c1/state.json", (char *)*state);
 
 	put_runc(*state, "/run/runc/c1/state.json", "c1", 50, 700, "/c1", "/b");
@@ -272,10 +272,10 @@ static void test_list(void **state)
 /* A runtime with a root of its own is followed there. */
 static void test_learned_root(void **state)
 {
-	struct runtime_context ctx = { *state, states_new(*state, NULL, NULL), NULL };
+	struct runtime_context ctx = {*state, states_new(*state, NULL, NULL), NULL};
 	static const char args[] = "/usr/sbin/runc\0--log=x\0--root\0/odd/place\0run\0c5";
 	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/x");
-	struct clues clues = { .pid = 50 };
+	struct clues clues = {.pid = 50};
 	struct cmdline line;
 
 	put_runc(*state, "/odd/place/c5/state.json", "c5", 50, 700, "/sys/fs/cgroup/c5", "/b");
@@ -291,10 +291,13 @@ static void test_learned_root(void **state)
 
 static void test_cmdline(void **state)
 {
-	static const char shim[] = "/usr/bin/containerd-shim-runc-v2\0-namespace\0k8s.io\0-id\0abc\0"
-				   "-address\0/run/c.sock";
-	static const char conmon[] = "conmon\0--api-version\0" "1\0-c\0ID\0-n\0web\0-b\0/b/ID/userdata";
-	static const char cut[] = {'r', 'u', 'n', 'c', 0, '-', '-', 'r', 'o', 'o', 't', 0, '/', 'a'};
+	static const char shim[] =
+		"/usr/bin/containerd-shim-runc-v2\0-namespace\0k8s.io\0-id\0abc\0"
+		"-address\0/run/c.sock";
+	static const char conmon[] = "conmon\0--api-version\0"
+				     "1\0-c\0ID\0-n\0web\0-b\0/b/ID/userdata";
+	static const char cut[] = {'r', 'u', 'n', 'c', 0, '-', '-',
+				   'r', 'o', 'o', 't', 0, '/', 'a'};
 	struct cmdline line;
 
 	assert_true(cmdline_parse(shim, sizeof(shim), &line));
@@ -321,7 +324,7 @@ static void test_broken_files(void **state)
 {
 	unsigned int told = 0;
 	struct trouble *t = trouble_new(count_text, &told);
-	struct runtime_context ctx = { *state, states_new(*state, NULL, t), t };
+	struct runtime_context ctx = {*state, states_new(*state, NULL, t), t};
 
 	for (unsigned int i = 0; i < 30; i++) {
 		_cleanup_(freep) char *path = xasprintf("/run/runc/bad%u/state.json", i);
@@ -362,35 +365,103 @@ static void test_containerd_bundle(void **state)
 	assert_false(c->sandbox);
 }
 
-/* CRI-O, from bundles as it writes them: pod labels stand in the sandbox's. */
-static void test_crio(void **state)
-{
-	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/kubepods/crio-" ID);
+#define CRIO "io.kubernetes.cri-o."
+#define CRIO_DIR "/run/containers/storage/overlay-containers/"
 
-	put(*state, "/run/crun/" ID "/status",
-	    "{\"pid\":50,\"process-start-time\":700,\"bundle\":"
-	    "\"/run/containers/storage/overlay-containers/" ID "/userdata\"}");
-	put(*state, "/run/containers/storage/overlay-containers/" ID "/userdata/config.json",
-	    "{\"annotations\":{\"io.container.manager\":\"cri-o\","
-	    "\"io.kubernetes.container.name\":\"app\","
-	    "\"io.kubernetes.cri-o.ContainerType\":\"container\","
-	    "\"io.kubernetes.cri-o.ImageName\":\"quay.io/app:1\","
-	    "\"io.kubernetes.cri-o.ImageRef\":\"5f1d\","
-	    "\"io.kubernetes.cri-o.SandboxID\":\"" ID2 "\","
-	    "\"io.kubernetes.pod.name\":\"p\",\"io.kubernetes.pod.namespace\":\"ns\","
-	    "\"io.kubernetes.pod.uid\":\"u\"}}");
-	put(*state, "/run/containers/storage/overlay-containers/" ID2 "/userdata/config.json",
-	    "{\"annotations\":{\"io.kubernetes.cri-o.IP.0\":\"10.0.0.7\","
-	    "\"io.kubernetes.cri-o.Labels\":\"{\\\"app\\\":\\\"web\\\","
-	    "\\\"io.kubernetes.pod.name\\\":\\\"p\\\"}\"}}");
-	assert_true(known(*state, NULL, c));
+/* Keys and shapes of values are those of `crictl inspect` and `inspectp`, as people have recorded
+ * them with CRI-O of 2020, 2022 and 2023; ids and names are ours. */
+static void put_crio(const char *root, const char *name, const char *image_ref,
+		     const char *container, const char *sandbox)
+{
+	_cleanup_(freep) char *of_container = xasprintf(
+		"{\"annotations\":{\"io.container.manager\":\"cri-o\",%s"
+		"\"" CRIO "ContainerType\":\"container\",\"" CRIO "ContainerID\":\"" ID "\","
+		"\"" CRIO "Image\":\"quay.io/app:1\",\"" CRIO "ImageName\":\"quay.io/app:1\","
+		"\"" CRIO "ImageRef\":\"%s\",\"" CRIO "IP.0\":\"10.0.0.7\","
+		"\"" CRIO "Metadata\":\"{\\\"name\\\":\\\"%s\\\"}\","
+		"\"" CRIO "Labels\":\"{\\\"tier\\\":\\\"back\\\"}\","
+		"\"" CRIO "Name\":\"k8s_%s_p_ns_u_0\",\"" CRIO "SandboxName\":\"k8s_p_ns_u_0\","
+		"\"" CRIO "SandboxID\":\"" ID2 "\",\"" CRIO "TTY\":\"false\"}}",
+		container, image_ref, name, name);
+	_cleanup_(freep) char *of_sandbox = xasprintf(
+		"{\"annotations\":{\"io.container.manager\":\"cri-o\","
+		"\"io.kubernetes.container.name\":\"POD\",\"app\":\"web\","
+		"\"" CRIO "ContainerType\":\"sandbox\",\"" CRIO "ContainerID\":\"" ID2 "\","
+		"\"" CRIO "SandboxID\":\"" ID2 "\",\"" CRIO "KubeName\":\"p\","
+		"\"" CRIO "Namespace\":\"ns\",\"" CRIO "HostNetwork\":\"false\","
+		"\"" CRIO "ContainerName\":\"k8s_POD_p_ns_u_0\","
+		"\"" CRIO "IP.0\":\"10.0.0.7\",\"" CRIO "Metadata\":\"%s\","
+		"\"" CRIO "Labels\":\"{\\\"app\\\":\\\"web\\\","
+		"\\\"io.kubernetes.container.name\\\":\\\"POD\\\"}\"}}",
+		sandbox);
+
+	put(root, "/run/crun/" ID "/status",
+	    "{\"pid\":50,\"process-start-time\":700,\"bundle\":\"" CRIO_DIR ID "/userdata\"}");
+	put(root, CRIO_DIR ID "/userdata/config.json", of_container);
+	put(root, CRIO_DIR ID2 "/userdata/config.json", of_sandbox);
+}
+
+static void expect_crio(const char *root, struct container *c)
+{
+	assert_true(known(root, NULL, c));
 	assert_string_equal(c->runtime, "cri-o");
 	assert_string_equal(c->name, "app");
+	assert_string_equal(c->k8s_container, "app");
 	assert_string_equal(c->k8s_pod, "p");
+	assert_string_equal(c->k8s_namespace, "ns");
+	assert_string_equal(c->k8s_pod_uid, "u");
 	assert_string_equal(c->k8s_pod_ip, "10.0.0.7");
 	assert_string_equal(c->image_name, "quay.io/app:1");
+	assert_int_equal(c->k8s_labels.n, 1); /* the pod's, which stand in the sandbox's */
+	assert_string_equal(labels_get(&c->k8s_labels, "app"), "web");
+	assert_false(c->sandbox);
+}
+
+static void test_crio(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c =
+		process(50, 700, "/kubepods-podu.slice/crio-" ID ".scope");
+
+	put_crio(*state, "app", "5f1d",
+		 "\"io.kubernetes.container.name\":\"app\",\"io.kubernetes.pod.name\":\"p\","
+		 "\"io.kubernetes.pod.namespace\":\"ns\",\"io.kubernetes.pod.uid\":\"u\",",
+		 "{\\\"Name\\\":\\\"p\\\",\\\"UID\\\":\\\"u\\\",\\\"Namespace\\\":\\\"ns\\\","
+		 "\\\"Attempt\\\":0}");
+	expect_crio(*state, c);
 	assert_string_equal(c->image_id, "5f1d");
-	assert_int_equal(c->k8s_labels.n, 1);
+	assert_null(c->image_digest);
+}
+
+/* Of crictl: no label has the names. */
+static void test_crio_without_kubelet(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c =
+		process(50, 700, "/pod_1.slice/crio-" ID ".scope");
+
+	put_crio(*state, "app", "docker.io/library/app@sha256:19", "",
+		 "{\\\"name\\\":\\\"p\\\",\\\"uid\\\":\\\"u\\\",\\\"namespace\\\":\\\"ns\\\","
+		 "\\\"attempt\\\":1}");
+	expect_crio(*state, c);
+	assert_null(c->image_id);
+	assert_string_equal(c->image_digest, "sha256:19");
+}
+
+static void test_crio_sandbox(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c =
+		process(60, 800, "/pod_1.slice/crio-" ID2 ".scope");
+
+	put_crio(*state, "app", "5f1d", "",
+		 "{\\\"name\\\":\\\"p\\\",\\\"uid\\\":\\\"u\\\",\\\"namespace\\\":\\\"ns\\\","
+		 "\\\"attempt\\\":1}");
+	put(*state, "/run/crun/" ID2 "/status",
+	    "{\"pid\":60,\"process-start-time\":800,\"bundle\":\"" CRIO_DIR ID2 "/userdata\"}");
+	assert_true(known(*state, NULL, c));
+	assert_true(c->sandbox);
+	assert_string_equal(c->k8s_pod, "p");
+	assert_string_equal(c->k8s_namespace, "ns");
+	assert_string_equal(c->k8s_pod_uid, "u");
+	assert_null(c->k8s_container);
 	assert_string_equal(labels_get(&c->k8s_labels, "app"), "web");
 }
 
@@ -431,9 +502,9 @@ static void do_nothing(struct listener *l)
 
 static void hear(struct listener *l, const char *namespace, const char *topic, const char *event)
 {
-	_cleanup_(freep) char *m = xasprintf("\x12%c%s\x1a%c%s\x22%c\x12%c%s", (int)strlen(namespace),
-					     namespace, (int)strlen(topic), topic,
-					     (int)strlen(event) + 2, (int)strlen(event), event);
+	_cleanup_(freep) char *m = xasprintf(
+		"\x12%c%s\x1a%c%s\x22%c\x12%c%s", (int)strlen(namespace), namespace,
+		(int)strlen(topic), topic, (int)strlen(event) + 2, (int)strlen(event), event);
 
 	containerd_hear(l, m, strlen(m));
 }
@@ -499,7 +570,7 @@ static void test_heard_is_bounded(void **state)
 static void test_stays_in_root(void **state)
 {
 	_cleanup_(freep) char *link = xasprintf("%s/etc", (char *)*state);
-	_cleanup_(buf_done) struct buf b = { .max = 100 }, big = { .max = 3 };
+	_cleanup_(buf_done) struct buf b = {.max = 100}, big = {.max = 3};
 
 	put(*state, "/inside", "host");
 	assert_int_equal(symlink("/../../../../inside", link), 0);
@@ -513,7 +584,7 @@ static void test_stays_in_root(void **state)
 static void test_pipe_in_place_of_file(void **state)
 {
 	_cleanup_(freep) char *pipe = xasprintf("%s/state.json", (char *)*state);
-	_cleanup_(buf_done) struct buf b = { .max = 100 };
+	_cleanup_(buf_done) struct buf b = {.max = 100};
 
 	assert_int_equal(mkfifo(pipe, 0600), 0);
 	assert_int_equal(host_read(*state, "/state.json", &b), -EINVAL); /* and it did not wait */
@@ -627,6 +698,8 @@ int main(void)
 		IN_ROOT(test_broken_files),
 		IN_ROOT(test_containerd_bundle),
 		IN_ROOT(test_crio),
+		IN_ROOT(test_crio_without_kubelet),
+		IN_ROOT(test_crio_sandbox),
 		IN_ROOT(test_docker),
 		cmocka_unit_test(test_containerd_task),
 		cmocka_unit_test(test_containerd_events),
