@@ -13,8 +13,6 @@
 #include "containers/containerd_events.pb-c.h"
 #include "net/grpc.h"
 
-#define MAX_EVENT_BYTES (1u << 20)
-
 struct ear {
 	struct listener listener;
 	struct grpc_channel *channel; /* NULL: there is none now */

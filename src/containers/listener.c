@@ -28,6 +28,7 @@ static void forget(struct listener *l, struct heard *h)
 	free(h->namespace_);
 	free(h->name);
 	free(h->image);
+	labels_done(&h->labels);
 	free(h);
 }
 

@@ -12,7 +12,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/reactor.h"
+#include "columns/labels.h"
 
 struct daemon;
 
@@ -23,6 +26,8 @@ struct heard {
 	char *namespace_;   /* containerd's; "": the daemon has none */
 	char *name, *image; /* NULL: not told */
 	uint32_t pid;	    /* its first process; 0: not told */
+	bool has_labels;    /* all that it has were told */
+	struct labels labels;
 };
 
 struct listener {

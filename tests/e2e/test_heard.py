@@ -87,9 +87,26 @@ def test_containerd_restarts(containerd, lab):
         running.stop()
 
 
+def test_dockers_gone_before_ig_looked(docker, lab):
+    """The same of Docker, whose events have the labels, too."""
+    name = lab.name("gone")
+    with ig.Ig("run", "trace_exec", "-o", "json", "--resolve-timeout", "10s", "-l", "tier=web", *docker.flags) as running:
+        running.ready()
+        os.kill(running.pid, signal.SIGSTOP)
+        docker.run(lab.name("other"), *say("of-the-other"), options=["--label", "tier=db"])
+        docker.run(name, *say("of-the-gone"), options=["--label", "tier=web"])
+        assert name not in docker("ps", "-a", "--format", "{{.Names}}")
+        os.kill(running.pid, signal.SIGCONT)
+        r = running.wait_record(said("of-the-gone"))
+        assert names_of(r) == (name, "docker", docker.IMAGE)
+        assert r["runtime"]["containerLabels"] == {"tier": "web"} and get(r, "runtime.resolved") is not False
+        running.stop()
+        assert not [r for r in running.records() if said("of-the-other")(r)]
+
+
 # ---- daemons that misbehave ------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kind", ("containerd",))
+@pytest.mark.parametrize("kind", ("containerd", "docker"))
 def test_no_hot_loop(lab, kind):
     """One that closes every stream at once is asked now and then."""
     path = os.path.join(lab.dir, lab.name("socket"))

@@ -22,6 +22,7 @@
 #include "columns/json.h"
 #include "columns/labels.h"
 #include "containers/containerd.h"
+#include "containers/docker.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/internal.h"
@@ -539,6 +540,41 @@ static void test_containerd_events(void **state)
 	listener_done(&l);
 }
 
+static void test_docker_events(void **state)
+{
+	static const char created[] =
+		"{\"status\":\"create\",\"id\":\"" ID "\",\"from\":\"db:3\",\"Type\":\"container\","
+		"\"Action\":\"create\",\"Actor\":{\"ID\":\"" ID "\",\"Attributes\":{\"image\":"
+		"\"db:3\",\"name\":\"db\",\"team\":\"blue\"}},\"scope\":\"local\",\"time\":1}";
+	static const char other[] =
+		"{\"Type\":\"image\",\"Actor\":{\"ID\":\"x\",\"Attributes\":{}}}";
+	_cleanup_(freep) char *big = xasprintf("{\"Type\":\"container\",\"Actor\":{\"ID\":\"big\","
+					       "\"Attributes\":{\"name\":\"b\",\"x\":\"%*s\"}}}",
+					       MAX_HEARD_LABELS_BYTES, "");
+	struct daemon d = {0};
+	struct listener l;
+	const struct heard *h;
+
+	listener_begin(&l, &d, do_nothing);
+	docker_hear(&l, created, strlen(created));
+	docker_hear(&l, created, strlen(created));
+	docker_hear(&l, other, strlen(other));
+	docker_hear(&l, "{", 1);
+	docker_hear(&l, big, strlen(big));
+	assert_int_equal(l.n_heard, 2);
+	h = listener_find(&l, ID, 50);
+	assert_string_equal(h->name, "db");
+	assert_string_equal(h->image, "db:3");
+	assert_int_equal(h->labels.n, 1);
+	assert_string_equal(labels_get(&h->labels, "team"), "blue");
+	assert_true(h->has_labels);
+	h = listener_find(&l, "big", 50);
+	assert_string_equal(h->name, "b");
+	assert_false(h->has_labels);
+	assert_int_equal(h->labels.n, 0);
+	listener_done(&l);
+}
+
 static void test_heard_is_bounded(void **state)
 {
 	_cleanup_(freep) char *longest = xnew_n(char, MAX_HEARD_TEXT_BYTES + 2);
@@ -703,6 +739,7 @@ int main(void)
 		IN_ROOT(test_docker),
 		cmocka_unit_test(test_containerd_task),
 		cmocka_unit_test(test_containerd_events),
+		cmocka_unit_test(test_docker_events),
 		cmocka_unit_test(test_heard_is_bounded),
 		IN_ROOT(test_stays_in_root),
 		IN_ROOT(test_pipe_in_place_of_file),
