@@ -15,6 +15,10 @@
 #define MAX_CONFIG_BYTES (16u << 20)	 /* a container's config.json or state.json */
 #define MAX_LABELS 1024			 /* labels or annotations of one container or pod */
 #define MAX_DAEMONS 16			 /* runtimes' sockets that are asked */
+#define MAX_HEARD 2048			 /* containers that a daemon told of by itself, kept */
+#define MAX_HEARD_TEXT_BYTES 1024	 /* an id, a name, an image of one */
+#define MAX_HEARD_LABELS_BYTES 8192	 /* labels of one */
+#define MAX_EVENT_BYTES (1u << 20)	 /* one event that a daemon tells of */
 #define MAX_STATE_ROOTS 64		 /* runtimes' state roots learned from command lines */
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */

@@ -4,7 +4,7 @@
  * STATE/io.containerd.runtime.v2.task/NAMESPACE/ID has the annotations, of Kubernetes' containers
  * with the names of pod and container; labels and images are containerd's: asked for through the
  * CRI, or through containerd's own API for what Kubernetes does not know, and where no CRI is
- * served.
+ * served. What was gone before it was asked for is known by containerd's events.
  */
 #include <string.h>
 
@@ -16,11 +16,13 @@
 #include "containers/bundle.h"
 #include "containers/containerd.h"
 #include "containers/containerd.pb-c.h"
+#include "containers/containerd_tasks.pb-c.h"
 #include "containers/cri.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
 
+#define KUBERNETES "k8s.io" /* its namespace */
 #define TASKS "/io.containerd.runtime.v2.task/"
 
 static const char *const states[] = {"/run/containerd", "/run/k3s/containerd"};
@@ -97,7 +99,7 @@ static bool follow_shim(struct container *c, const struct clues *clues, char **i
 {
 	const char *own = c->id ?: *id;
 
-	if (!own || !clues->parent.id || !str_equal(clues->parent.namespace_, "k8s.io"))
+	if (!own || !clues->parent.id || !str_equal(clues->parent.namespace_, KUBERNETES))
 		return false;
 	if (strcmp(own, clues->parent.id))
 		labels_add(&c->annotations, "io.kubernetes.cri.sandbox-id", clues->parent.id);
@@ -184,44 +186,136 @@ bool containerd_fill_from_sandbox(struct rpc *rpc, struct container *c, const vo
 	return from;
 }
 
-static void get(struct rpc *rpc, const char *namespace, const char *id, rpc_fill_fn *fill_fn)
+static const struct heard *heard_of(const struct daemon *d, const struct container *c)
+{
+	return listener_find(d->listener, c->id, c->pid);
+}
+
+/* As a new string; NULL: nobody has told. */
+static char *known_namespace(const struct daemon *d, const struct container *c)
+{
+	char *namespace = namespace_of(c->bundle);
+	const struct heard *h = namespace ? NULL : heard_of(d, c);
+
+	return h ? xstrdup(h->namespace_) : namespace;
+}
+
+static void get(struct rpc *rpc, struct container *c, const char *id, rpc_fill_fn *fill_fn)
 {
 	Containerd__Services__Containers__V1__GetContainerRequest request =
 		CONTAINERD__SERVICES__CONTAINERS__V1__GET_CONTAINER_REQUEST__INIT;
+	_cleanup_(freep) char *namespace = known_namespace(rpc_daemon(rpc), c);
 
 	request.id = (char *)id;
 	rpc_call(rpc, &(struct rpc_call){
 			      "/containerd.services.containers.v1.Containers/Get",
-			      namespace,
+			      namespace ?: KUBERNETES,
 			      &request.base,
 			      fill_fn,
 		      });
 }
 
-/* No CRI is served. */
-static void ask_containerd(struct rpc *rpc, struct container *c)
+static void get_container(struct rpc *rpc, struct container *c)
 {
-	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
 	const char *sandbox = kubernetes_sandbox_id(c);
 
-	if (!namespace)
-	namespace = xstrdup("k8s.io");
-	get(rpc, namespace, c->id, containerd_fill);
+	get(rpc, c, c->id, containerd_fill);
 	if (sandbox && !c->sandbox)
-		get(rpc, namespace, sandbox, containerd_fill_from_sandbox);
+		get(rpc, c, sandbox, containerd_fill_from_sandbox);
+}
+
+bool containerd_fill_task(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
+{
+	Containerd__Services__Tasks__V1__GetResponse *r =
+		containerd__services__tasks__v1__get_response__unpack(NULL, len, bytes);
+	bool is_same = r && r->process && r->process->pid == c->pid;
+
+	if (r)
+		containerd__services__tasks__v1__get_response__free_unpacked(r, NULL);
+	if (is_same && rpc)
+		get_container(rpc, c);
+	return is_same;
+}
+
+static void get_task(struct rpc *rpc, struct container *c)
+{
+	Containerd__Services__Tasks__V1__GetRequest request =
+		CONTAINERD__SERVICES__TASKS__V1__GET_REQUEST__INIT;
+	_cleanup_(freep) char *namespace = known_namespace(rpc_daemon(rpc), c);
+
+	request.container_id = c->id;
+	rpc_call(rpc, &(struct rpc_call){
+			      "/containerd.services.tasks.v1.Tasks/Get",
+			      namespace ?: KUBERNETES,
+			      &request.base,
+			      containerd_fill_task,
+		      });
+}
+
+/*
+ * By its own API: a container, once it is sure that it is the one whose process we saw. Ids are
+ * names, which others have in other namespaces, and had before.
+ */
+static void ask_containerd(struct rpc *rpc, struct container *c)
+{
+	const struct heard *h = heard_of(rpc_daemon(rpc), c);
+
+	if (h && h->pid)
+		get_container(rpc, c);
+	else
+		get_task(rpc, c);
+}
+
+/* Its task is gone; the container may stay. Another's answer would be taken for its own only where
+ * neither its namespace nor its id tells. */
+static bool on_no_task(struct rpc *rpc, struct container *c)
+{
+	_cleanup_(freep) char *namespace = known_namespace(rpc_daemon(rpc), c);
+
+	if (!namespace && !identify_is_full_id(c->id))
+		return false;
+	get_container(rpc, c);
+	return true;
+}
+
+/* It is forgotten. Nobody can tell its labels any more. */
+static void fill_from_heard(struct container *c, const struct heard *h)
+{
+	if (h && h->image && !c->image_name)
+		c->image_name = xstrdup(h->image);
+}
+
+static bool on_absent(struct rpc *rpc, struct container *c, rpc_fill_fn *fill_fn, bool not_found)
+{
+	const struct heard *h = heard_of(rpc_daemon(rpc), c);
+	bool is_own = fill_fn == containerd_fill || fill_fn == containerd_fill_from_sandbox ||
+		      fill_fn == containerd_fill_task;
+
+	if (fill_fn == containerd_fill_task)
+		return not_found && on_no_task(rpc, c);
+	if (fill_fn == containerd_fill)
+		fill_from_heard(c, h);
+	if (is_own || !h || !strcmp(h->namespace_, KUBERNETES))
+		return false;
+	/* The CRI does not know it: it is none of Kubernetes'. */
+	if (!rpc_has_call(rpc, containerd_fill) && !rpc_has_call(rpc, containerd_fill_task))
+		ask_containerd(rpc, c);
+	return true;
 }
 
 static void ask(struct daemon *d, struct question *q)
 {
 	struct container *c = q->container;
-	_cleanup_(freep) char *namespace = namespace_of(c->bundle);
+	_cleanup_(freep) char *of_bundle = namespace_of(c->bundle);
+	_cleanup_(freep) char *known = known_namespace(d, c);
 	struct rpc *rpc;
 
 	rpc = rpc_begin(d, q);
 	if (!rpc)
 		return;
+	rpc_if_absent(rpc, on_absent);
 	/* Where nothing was left on disk, it is most likely a pod's. */
-	if (c->k8s_pod || !namespace) {
+	if (c->k8s_pod || (!of_bundle && (!known || !strcmp(known, KUBERNETES)))) {
 		rpc_otherwise(rpc, ask_containerd);
 		cri_call(rpc, c, c->sandbox ? c->id : kubernetes_sandbox_id(c));
 	} else {
@@ -252,7 +346,8 @@ static const struct daemon_kind daemon_kind = {
 	.socket_of = socket_of,
 	.ask = ask,
 	.forget = rpc_forget,
-	.close = rpc_close,
+	.listen = containerd_listen,
+	.close = containerd_close,
 };
 static const struct runtime containerd = {"containerd", 20, resolve, NULL, &daemon_kind};
 RUNTIME(&containerd);

@@ -459,6 +459,7 @@ int containers_start(struct containers *cs, struct err *err)
 		return err_set(err, r, "adding a tracer's map: %s", strerror(-r));
 	cs->want_scan = true;
 	containers_dispatch(cs);
+	daemons_listen(cs->daemons);
 	return 0;
 }
 

@@ -34,7 +34,48 @@ static void set_labels(struct container *c, const char *json)
 	labels_done(&labels);
 }
 
-/* The labels of the sandbox whose bundle stands beside c's. */
+static void set_text(char **to, const char *text)
+{
+	if (text && *text && !*to)
+		*to = xstrdup(text);
+}
+
+/*
+ * Names are in the kubelet's labels; who makes pods without it (crictl) gives them in the CRI's
+ * metadata alone, which is JSON: {"name": …}, where CRI-O is older {"Name": …}. Of a pod
+ * these stand in its sandbox's.
+ */
+static void set_names(struct container *c, const struct container *from)
+{
+	const char *json = container_annotation(from, "io.kubernetes.cri-o.Metadata");
+	struct labels m = {0};
+
+	if (json && !oci_parse_labels(json, strlen(json), &m)) {
+		const char *name = labels_get(&m, "name") ?: labels_get(&m, "Name");
+
+		set_text(from->sandbox ? &c->k8s_pod : &c->k8s_container, name);
+		set_text(&c->k8s_namespace,
+			 labels_get(&m, "namespace") ?: labels_get(&m, "Namespace"));
+		set_text(&c->k8s_pod_uid, labels_get(&m, "uid") ?: labels_get(&m, "UID"));
+	}
+	labels_done(&m);
+	if (!c->sandbox)
+		set_text(&c->name, c->k8s_container);
+}
+
+/* "name@sha256:…" names the image's digest; newer ones give its id. */
+static void set_image(struct container *c, const char *ref)
+{
+	const char *at = ref ? strstr(ref, "@sha256:") : NULL;
+
+	if (at)
+		set_text(&c->image_digest, at + 1);
+	else
+		set_text(&c->image_id, ref);
+}
+
+/* The names and labels of the sandbox whose bundle stands beside c's, also where it has no process
+ * of its own. */
 static void read_sandbox(const struct runtime_context *ctx, struct container *c)
 {
 	_cleanup_(container_unrefp) struct container *sandbox = container_new();
@@ -46,16 +87,15 @@ static void read_sandbox(const struct runtime_context *ctx, struct container *c)
 	sandbox->bundle =
 		xasprintf("%.*s%s%s", (int)(own - c->bundle), c->bundle, id, own + strlen(c->id));
 	bundle_read(ctx, sandbox);
+	sandbox->sandbox = true;
 	set_labels(c, container_annotation(sandbox, LABELS));
-	if (!c->k8s_pod_ip)
-		c->k8s_pod_ip = xstrdup(container_annotation(sandbox, "io.kubernetes.cri-o.IP.0"));
+	set_names(c, sandbox);
+	set_text(&c->k8s_pod_ip, container_annotation(sandbox, "io.kubernetes.cri-o.IP.0"));
 }
 
 static bool resolve(const struct runtime_context *ctx, struct container *c,
 		    const struct clues *clues)
 {
-	const char *image_ref;
-
 	if (c->bundle && strstr(c->bundle, "/overlay-containers/"))
 		bundle_read(ctx, c); /* where there was no state: by conmon's word */
 	if (!is_crio(c))
@@ -63,9 +103,8 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	free(c->runtime);
 	c->runtime = xstrdup("cri-o");
 	kubernetes_fill(c, &c->annotations);
-	image_ref = container_annotation(c, "io.kubernetes.cri-o.ImageRef");
-	if (image_ref && !c->image_id)
-		c->image_id = xstrdup(image_ref);
+	set_names(c, c);
+	set_image(c, container_annotation(c, "io.kubernetes.cri-o.ImageRef"));
 	if (c->sandbox)
 		set_labels(c, container_annotation(c, LABELS));
 	else

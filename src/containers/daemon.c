@@ -110,6 +110,8 @@ static struct daemon *daemon_of(struct daemons *ds, const struct runtime *r, con
 		.socket = xstrdup(socket),
 	};
 	ds->entries[ds->n++] = e;
+	if (r->daemon->listen)
+		r->daemon->listen(&e->daemon);
 	return &e->daemon;
 }
 
@@ -216,6 +218,22 @@ bool daemons_ask(struct daemons *ds, struct container *c, const struct clues *cl
 		r->daemon->ask(d, q);
 	}
 	return all_asked;
+}
+
+void daemons_listen(struct daemons *ds)
+{
+	static const struct clues none;
+
+	for_each_registered(ig_runtimes, it) {
+		const struct runtime *r = *it;
+		const char *socket;
+
+		if (!r->daemon || !r->daemon->listen)
+			continue;
+		socket = find_socket(ds, r, &none);
+		if (socket && exists(ds, socket))
+			daemon_of(ds, r, socket);
+	}
 }
 
 void questions_drop(struct questions *qs)

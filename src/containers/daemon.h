@@ -18,6 +18,7 @@
 
 struct daemon;
 struct daemons;
+struct listener;
 struct err;
 
 struct question {
@@ -49,14 +50,21 @@ struct daemon_kind {
 	void (*ask)(struct daemon *d, struct question *q);
 	/* Nobody waits for q any more: its work ends, and no answer is given. */
 	void (*forget)(struct daemon *d, struct question *q);
-	void (*close)(struct daemon *d); /* all questions were forgotten; may be NULL */
+	/*
+	 * Its socket is known: sets d->listener, which listens to it from now on. Called once,
+	 * before it is asked anything, and must not wait. May be NULL.
+	 */
+	void (*listen)(struct daemon *d);
+	/* All questions were forgotten; ends the listener as well. May be NULL. */
+	void (*close)(struct daemon *d);
 };
 
 struct daemon {
 	const struct runtime *runtime;
 	struct reactor *reactor;
-	char *socket;  /* on the host */
-	void *session; /* the runtime's: a connection that is kept; NULL at first */
+	char *socket;		   /* on the host */
+	void *session;		   /* the runtime's: a connection that is kept; NULL at first */
+	struct listener *listener; /* likewise */
 };
 
 /* A new connection, or -errno. */
@@ -77,6 +85,10 @@ struct daemons_options {
 
 struct daemons *daemons_new(const struct daemons_options *o, struct reactor *r);
 struct daemons *daemons_free(struct daemons *ds); /* questions must be dropped before */
+
+/* Those that can be listened to are, where their sockets are there. The others are as they are met.
+ */
+void daemons_listen(struct daemons *ds);
 
 /*
  * Asks every daemon that may know more of c, and adds the questions to *to. `answered` is called

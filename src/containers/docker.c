@@ -2,7 +2,8 @@
 /*
  * Containers of Docker, run by runc below a shim of Docker's own containerd. Names, images and
  * labels are in its data folder, DATA/containers/ID/config.v2.json, or are asked for on its socket
- * where the data is not in the usual place.
+ * where the data is not in the usual place. What was gone before it was asked for is known by
+ * Docker's events.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/labels.h"
+#include "containers/docker.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
@@ -83,9 +85,29 @@ static bool wants(const struct container *c)
 	return str_equal(c->runtime, "docker") && (!c->name || !strcmp(c->name, c->id));
 }
 
+/* It is forgotten: what was heard of it is all that can be known. */
+static enum rest fill_from_heard(struct container *c, const struct heard *h)
+{
+	struct docker_container d = {0};
+
+	if (!h)
+		return REST_UNKNOWN;
+	d.name = xstrdup(h->name);
+	d.image = xstrdup(h->image);
+	for (size_t i = 0; i < h->labels.n; i++)
+		labels_add(&d.labels, h->labels.items[i].key, h->labels.items[i].value);
+	fill(c, &d);
+	docker_container_done(&d);
+	return h->has_labels ? REST_KNOWN : REST_UNKNOWN;
+}
+
 static enum rest on_container(struct question *q, const char *text, size_t len)
 {
-	return parse(q->container, text, len) ? REST_KNOWN : REST_UNKNOWN;
+	struct container *c = q->container;
+
+	if (!text)
+		return fill_from_heard(c, listener_find(q->daemon->listener, c->id, c->pid));
+	return parse(c, text, len) ? REST_KNOWN : REST_UNKNOWN;
 }
 
 static void ask(struct daemon *d, struct question *q)
@@ -101,6 +123,8 @@ static const struct daemon_kind daemon_kind = {
 	.wants = wants,
 	.ask = ask,
 	.forget = rest_forget,
+	.listen = docker_listen,
+	.close = docker_deaf,
 };
 static const struct runtime docker = {"docker", 15, resolve, NULL, &daemon_kind};
 RUNTIME(&docker);

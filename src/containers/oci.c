@@ -255,6 +255,24 @@ int oci_parse_docker(const char *text, size_t len, struct docker_container *ret)
 	return 0;
 }
 
+char *oci_parse_docker_event(const char *text, size_t len, struct docker_container *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	json_t *actor = json_object_get(root, "Actor");
+	json_t *attributes = json_object_get(actor, "Attributes");
+	const char *type = json_string_value(json_object_get(root, "Type"));
+	char *id = type && !strcmp(type, "container") ? text_of(actor, "ID") : NULL;
+
+	if (!id)
+		return NULL;
+	ret->name = text_of(attributes, "name");
+	ret->image = text_of(attributes, "image");
+	json_object_del(attributes, "name");
+	json_object_del(attributes, "image");
+	add_labels(&ret->labels, attributes);
+	return id;
+}
+
 void libpod_container_done(struct libpod_container *p)
 {
 	free(p->name);

@@ -46,6 +46,13 @@ struct docker_container {
 void docker_container_done(struct docker_container *d);
 int oci_parse_docker(const char *text, size_t len, struct docker_container *ret);
 
+/*
+ * What its API's answer to /events tells of a container, a line each: its id, as a new string, and
+ * the rest, where its labels stand beside name and image, and none has such a key. NULL: it is not
+ * of a container.
+ */
+char *oci_parse_docker_event(const char *text, size_t len, struct docker_container *ret);
+
 /* The same of libpod's API: /containers/ID/json, with the id of its pod. */
 struct libpod_container {
 	char *name, *image, *image_id, *pod_id;

@@ -118,6 +118,8 @@ static enum rest on_pod(struct question *q, const char *text, size_t len)
 	struct container *c = q->container;
 	struct labels labels = {0};
 
+	if (!text)
+		return REST_UNKNOWN;
 	set_text(&c->k8s_pod, oci_parse_libpod_pod(text, len, &labels));
 	kubernetes_set_labels(c, &labels);
 	labels_done(&labels);
@@ -130,7 +132,7 @@ static enum rest on_container(struct question *q, const char *text, size_t len)
 	struct container *c = q->container;
 	_cleanup_(freep) char *path = NULL;
 
-	if (oci_parse_libpod(text, len, &p))
+	if (!text || oci_parse_libpod(text, len, &p))
 		return REST_UNKNOWN;
 	set_text(&c->name, take(p.name));
 	set_text(&c->image_name, take(p.image));

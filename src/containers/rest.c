@@ -34,6 +34,8 @@ static void on_answer(void *ctx, const struct err *err, unsigned int status, str
 	work->get = NULL;
 	if (!err && status == 200)
 		r = work->fill(q, buf_cstr(body), body->len);
+	else if (!err && status == 404)
+		r = work->fill(q, NULL, 0);
 	if (r == REST_MORE)
 		return;
 	if (r == REST_UNKNOWN && status != 404) { /* which is an answer: it is gone */

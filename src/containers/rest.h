@@ -7,7 +7,8 @@
 
 enum rest { REST_UNKNOWN, REST_KNOWN, REST_MORE /* rest_get() was called again */ };
 
-/* Reads the body of an answer with status 200; fills q->container. */
+/* Reads the body of an answer with status 200; fills q->container. text NULL: there is no such
+ * thing (404). */
 typedef enum rest rest_fill_fn(struct question *q, const char *text, size_t len);
 
 /* Begins, or goes on with, q's work, which ends with its answer. */

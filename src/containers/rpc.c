@@ -42,6 +42,7 @@ struct rpc {
 	bool unknown; /* a call gave no answer */
 	void (*otherwise)(struct rpc *rpc, struct container *c);
 	bool other_way; /* it was called */
+	rpc_absent_fn *absent;
 };
 
 /* ---- connection ------------------------------------------------------------------ */
@@ -129,25 +130,37 @@ static void go_another_way(struct rpc *rpc)
 	rpc->otherwise(rpc, rpc->question->container);
 }
 
+/* It was told, or need not be. */
+static bool is_told(struct open_call *c, const struct grpc_reply *reply)
+{
+	struct rpc *rpc = c->rpc;
+	struct container *container = rpc->question->container;
+	bool not_found = reply->status == GRPC_NOT_FOUND;
+
+	if (reply->status == GRPC_OK && c->fill(rpc, container, reply->bytes, reply->len))
+		return true;
+	return (reply->status == GRPC_OK || not_found) && rpc->absent &&
+	       rpc->absent(rpc, container, c->fill, not_found);
+}
+
 static void on_done(void *ctx, const struct grpc_reply *reply)
 {
 	struct open_call *c = ctx;
 	struct rpc *rpc = c->rpc;
 
 	c->call = NULL;
-	if (reply->status == GRPC_NOT_FOUND && c->retries < MAX_RETRIES &&
-	    !rpc->question->container->ended) {
+	if (is_told(c, reply)) {
+		/* fine */
+	} else if (reply->status == GRPC_UNIMPLEMENTED && !c->last) {
+		go_another_way(rpc);
+	} else if (reply->status == GRPC_NOT_FOUND && c->retries < MAX_RETRIES &&
+		   !rpc->question->container->ended) {
 		c->retries++;
 		timer_start(&c->retry, rpc->daemon->reactor, RETRY_NS, on_retry, c);
 		return;
-	}
-	if (reply->status == GRPC_OK) {
-		rpc->unknown |= !c->fill(rpc, rpc->question->container, reply->bytes, reply->len);
-	} else if (reply->status == GRPC_UNIMPLEMENTED && !c->last) {
-		go_another_way(rpc);
 	} else {
 		rpc->unknown = true;
-		if (reply->status != GRPC_NOT_FOUND)
+		if (reply->status != GRPC_NOT_FOUND && reply->status != GRPC_OK)
 			daemon_failed(rpc->daemon,
 				      *reply->text ? reply->text : grpc_status_name(reply->status));
 	}
@@ -226,6 +239,16 @@ bool rpc_has_call(const struct rpc *rpc, rpc_fill_fn *fill)
 void rpc_otherwise(struct rpc *rpc, void (*otherwise)(struct rpc *rpc, struct container *c))
 {
 	rpc->otherwise = otherwise;
+}
+
+void rpc_if_absent(struct rpc *rpc, rpc_absent_fn *absent)
+{
+	rpc->absent = absent;
+}
+
+struct daemon *rpc_daemon(const struct rpc *rpc)
+{
+	return rpc->daemon;
 }
 
 void rpc_end(struct rpc *rpc)

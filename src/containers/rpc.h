@@ -35,9 +35,19 @@ struct rpc *rpc_begin(struct daemon *d, struct question *q);
 void rpc_call(struct rpc *rpc, const struct rpc_call *call);
 bool rpc_has_call(const struct rpc *rpc, rpc_fill_fn *fill); /* was a call made for this? */
 void rpc_end(struct rpc *rpc);
+struct daemon *rpc_daemon(const struct rpc *rpc);
 
 /* Called where the daemon does not have the service of the calls that follow: makes others. */
 void rpc_otherwise(struct rpc *rpc, void (*otherwise)(struct rpc *rpc, struct container *c));
+
+/*
+ * Called for each call of q that the daemon has nothing to say to: it knows no such thing
+ * (not_found), or the answer told nothing. `fill` says which. May make further calls. True: that
+ * does not matter, or another call may tell it; else the call is made again for a while, or the
+ * answer is that it is not known.
+ */
+typedef bool rpc_absent_fn(struct rpc *rpc, struct container *c, rpc_fill_fn *fill, bool not_found);
+void rpc_if_absent(struct rpc *rpc, rpc_absent_fn *absent);
 
 /* For a struct daemon_kind. */
 void rpc_forget(struct daemon *d, struct question *q);

@@ -43,6 +43,16 @@ struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t 
 			    uint64_t deadline_ns, http1_fn *fn, void *ctx);
 struct http1_get *http1_cancel(struct http1_get *g); /* NULL is fine; returns NULL */
 
+/*
+ * The same where the answer's body has no end: each part of it is given to on_part as it comes,
+ * none longer than max_part bytes, where the status is 200. A chunk longer than max_part is
+ * -EMSGSIZE. There is no deadline. fn is called when the answer ends all the same, with nothing in
+ * *body but what came with another status. on_part must not cancel it.
+ */
+typedef void http1_part_fn(void *ctx, const char *bytes, size_t n);
+struct http1_get *http1_stream(struct reactor *r, int fd, const char *path, size_t max_part,
+			       http1_part_fn *on_part, http1_fn *fn, void *ctx);
+
 /* ---- the parser of an answer ----------------------------------------------------- */
 
 struct http1 {

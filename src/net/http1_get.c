@@ -19,7 +19,8 @@ struct http1_get {
 	struct buf request;
 	size_t sent;
 	struct http1 parser;
-	struct err failed; /* before the reactor came to it */
+	struct err failed;	/* before the reactor came to it */
+	http1_part_fn *on_part; /* NULL: the answer is given as a whole */
 	http1_fn *fn;
 	void *ctx;
 };
@@ -67,6 +68,16 @@ static int send_request(struct http1_get *g, struct err *err)
 	return watch_change(&g->watch, EPOLLIN);
 }
 
+static void give_part(struct http1_get *g)
+{
+	struct buf *body = &g->parser.body;
+
+	if (!g->on_part || !body->len || g->parser.status != 200)
+		return;
+	g->on_part(g->ctx, body->data, body->len);
+	buf_clear(body);
+}
+
 /* 1: the answer is whole. */
 static int receive(struct http1_get *g, struct err *err)
 {
@@ -78,10 +89,14 @@ static int receive(struct http1_get *g, struct err *err)
 		return errno == EAGAIN || errno == EINTR
 			       ? 0
 			       : err_set(err, -errno, "reading the answer: %s", strerror(errno));
-	if (n)
-		return http1_feed(&g->parser, bytes, (size_t)n, err);
-	r = http1_end(&g->parser, err);
-	return r ? r : 1;
+	if (!n) {
+		r = http1_end(&g->parser, err);
+		return r ? r : 1;
+	}
+	r = http1_feed(&g->parser, bytes, (size_t)n, err);
+	if (r >= 0)
+		give_part(g);
+	return r;
 }
 
 static void on_ready(void *ctx, uint32_t events)
@@ -119,8 +134,8 @@ static bool is_path(const char *path)
 	return !*path;
 }
 
-struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t max_body,
-			    uint64_t deadline_ns, http1_fn *fn, void *ctx)
+static struct http1_get *start(struct reactor *r, int fd, const char *path, size_t max_body,
+			       uint64_t deadline_ns, http1_fn *fn, void *ctx)
 {
 	struct http1_get *g = xnew(struct http1_get);
 	int code = 0;
@@ -141,6 +156,22 @@ struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t 
 		code = watch_add(&g->watch, r, fd, EPOLLIN | EPOLLOUT, on_ready, g);
 	if (code && !g->failed.code)
 		err_set(&g->failed, code, "waiting for a socket: %s", strerror(-code));
-	timer_start(&g->deadline, r, code ? 0 : deadline_ns, on_deadline, g);
+	if (code || deadline_ns)
+		timer_start(&g->deadline, r, code ? 0 : deadline_ns, on_deadline, g);
+	return g;
+}
+
+struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t max_body,
+			    uint64_t deadline_ns, http1_fn *fn, void *ctx)
+{
+	return start(r, fd, path, max_body, deadline_ns, fn, ctx);
+}
+
+struct http1_get *http1_stream(struct reactor *r, int fd, const char *path, size_t max_part,
+			       http1_part_fn *on_part, http1_fn *fn, void *ctx)
+{
+	struct http1_get *g = start(r, fd, path, max_part, 0, fn, ctx);
+
+	g->on_part = on_part;
 	return g;
 }

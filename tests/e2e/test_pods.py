@@ -320,15 +320,14 @@ def test_podman_pod(podman, whole_lab):
 
 def crio(pod, kind, ident, sandbox):
     """What CRI-O writes into a container's config.json."""
-    labels = {"io.kubernetes.pod.name": pod, "io.kubernetes.pod.namespace": "prod", "io.kubernetes.pod.uid": "uid-1",
-              "io.kubernetes.container.name": "POD" if kind == "sandbox" else "main"}
-    return {
-        "io.container.manager": "cri-o", "io.kubernetes.cri-o.ContainerType": kind,
-        "io.kubernetes.cri-o.ContainerID": ident, "io.kubernetes.cri-o.SandboxID": sandbox,
-        "io.kubernetes.cri-o.KubeName": pod, "io.kubernetes.cri-o.Namespace": "prod",
-        "io.kubernetes.cri-o.ContainerName": f"k8s_main_{pod}_prod_uid-1_0",
-        "io.kubernetes.cri-o.ImageName": "localhost/b:1",
-        "io.kubernetes.cri-o.Labels": json.dumps(labels), **labels}
+    of_pod = {"io.kubernetes.pod.name": pod, "io.kubernetes.pod.namespace": "prod", "io.kubernetes.pod.uid": "uid-1"}
+    labels = {**of_pod, "io.kubernetes.container.name": "POD" if kind == "sandbox" else "main"}
+    more = {"KubeName": pod, "Namespace": "prod", "ContainerName": f"k8s_POD_{pod}_prod_uid-1_0",
+            "Metadata": json.dumps({"name": pod, "uid": "uid-1", "namespace": "prod", "attempt": 0})} if kind == "sandbox" else {
+                "Name": f"k8s_main_{pod}_prod_uid-1_0", "Metadata": json.dumps({"name": "main"}),
+                "Image": "localhost/b:1", "ImageName": "localhost/b:1", "SandboxName": f"k8s_{pod}_prod_uid-1_0"}
+    of_crio = {"ContainerType": kind, "ContainerID": ident, "SandboxID": sandbox, "Labels": json.dumps(labels), **more}
+    return {"io.container.manager": "cri-o", **{f"io.kubernetes.cri-o.{k}": v for k, v in of_crio.items()}, **labels}
 
 
 def test_crio(lab):

@@ -31,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		podman_container_done(&p);
 	if (data[0] == '5' && !oci_parse_docker(text, size - 1, &docker))
 		docker_container_done(&docker);
+	if (data[0] == '8') {
+		free(oci_parse_docker_event(text, size - 1, &docker));
+		docker_container_done(&docker);
+	}
 	if (data[0] == '6' && !oci_parse_libpod(text, size - 1, &libpod))
 		libpod_container_done(&libpod);
 	if (data[0] == '7') {

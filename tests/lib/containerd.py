@@ -165,6 +165,7 @@ class Containerd:
 
     NAME = "containerd"
     IMAGE = image.BUSYBOX
+    NAMESPACES = ("k8s.io", "default", "other")  # with the images in them
 
     def __init__(self, lab, runc="runc", view=None):
         containers.require("containerd", "ctr", "containerd-shim-runc-v2", "runc", "ip",
@@ -183,7 +184,7 @@ class Containerd:
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")
         self.cri = services.RuntimeServiceStub(self.channel)
         try:
-            for namespace in ("k8s.io", "default"):
+            for namespace in self.NAMESPACES:
                 self.ctr("image", "import", lab.images, namespace=namespace)
             # By its digest as well, as an image that was pulled.
             by_digest = f"{self.IMAGE.split(':')[0]}@{lab.image_ids[self.IMAGE][1]}"
@@ -263,9 +264,9 @@ class Containerd:
         self.ctr("run", "-d", "--runc-binary", self.runc, *options, self.IMAGE, name, *command)
         return containers.Started(self, name, name)
 
-    def run(self, name, *command, options=()):
+    def run(self, name, *command, options=(), namespace="default"):
         """A container to its end, and away; what it printed."""
-        return self.ctr("run", "--rm", "--runc-binary", self.runc, *options, self.IMAGE, name, *command)
+        return self.ctr("run", "--rm", "--runc-binary", self.runc, *options, self.IMAGE, name, *command, namespace=namespace)
 
     def exec(self, name, *command):
         return self.ctr("task", "exec", "--exec-id", uuid.uuid4().hex, name, *command)
@@ -301,8 +302,8 @@ class Containerd:
         daemon.unmount_below(self.dir)
         containers.run("ip", "link", "del", self.bridge, check=False)
         containers.remove_cgroups(self.cgroup)
-        daemon.remove_empty_cgroups("default")
+        daemon.remove_empty_cgroups(*self.NAMESPACES)
         top = "/run/containerd"
-        daemon.remove_empty(f"{top}/runc/k8s.io", f"{top}/runc/default", f"{top}/runc", f"{top}/fifo", f"{top}/s", top,
+        daemon.remove_empty(*(f"{top}/runc/{namespace}" for namespace in self.NAMESPACES), f"{top}/runc", f"{top}/fifo", f"{top}/s", top,
                             "/var/lib/cni/results", "/var/lib/cni")
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -211,6 +211,7 @@ struct get {
 	unsigned int calls, status;
 	struct err err;
 	struct buf body;
+	struct buf parts;
 	bool cancels; /* itself, from within its callback */
 };
 
@@ -307,6 +308,70 @@ static void test_get(void **state)
 	run(&g);
 	assert_int_equal(g.status, 400);
 	assert_string_equal(buf_cstr(&g.body), "no");
+	end(&g);
+}
+
+static void on_part(void *ctx, const char *bytes, size_t n)
+{
+	struct get *g = ctx;
+
+	buf_add(&g->parts, bytes, n);
+}
+
+static void begin_stream(struct get *g)
+{
+	int fds[2];
+
+	*g = (struct get){.parts = {.max = 1000}};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	g->peer = fds[1];
+	assert_int_equal(reactor_new(&g->reactor, NULL), 0);
+	g->get = http1_stream(g->reactor, fds[0], "/events", 10, on_part, on_answer, g);
+}
+
+static void test_stream(void **state)
+{
+	struct get g;
+
+	begin_stream(&g);
+	say(&g, CHUNKED "5\r\nhello\r\n");
+	reactor_dispatch(g.reactor);
+	assert_string_equal(buf_cstr(&g.parts), "hello");
+	for (int i = 0; i < 10; i++) { /* more in all than a part may have */
+		say(&g, "3\r\n, a\r\n");
+		reactor_dispatch(g.reactor);
+	}
+	assert_int_equal(g.parts.len, 35);
+	assert_int_equal(g.calls, 0);
+	say(&g, "0\r\n\r\n");
+	run(&g);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(g.body.len, 0);
+	buf_done(&g.parts);
+	end(&g);
+
+	begin_stream(&g); /* what comes with another status is no part */
+	say(&g, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
+	run(&g);
+	assert_int_equal(g.status, 404);
+	assert_string_equal(buf_cstr(&g.body), "none");
+	assert_int_equal(g.parts.len, 0);
+	end(&g);
+
+	begin_stream(&g);
+	say(&g, CHUNKED "b\r\n");
+	expect_error(&g, -EMSGSIZE);
+
+	begin_stream(&g);
+	say(&g, CHUNKED "5\r\nhel");
+	reactor_dispatch(g.reactor);
+	assert_string_equal(buf_cstr(&g.parts), "hel");
+	buf_done(&g.parts);
+	shutdown(g.peer, SHUT_RDWR);
+	expect_error(&g, -ECONNRESET);
+
+	begin_stream(&g);
+	assert_null(http1_cancel(g.get));
 	end(&g);
 }
 
@@ -415,9 +480,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers), cmocka_unit_test(test_header_limits),
-		cmocka_unit_test(test_get),	cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_slow),	cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_get),	cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_cut_off), cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_paths),	cmocka_unit_test(test_cancel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
