@@ -14,14 +14,14 @@ BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 PREFIX ?= /usr/local
 VERSION := $(shell cat VERSION)
 PKG_CONFIG ?= pkg-config
-LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c
+LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c libssl libcrypto
 
 CFLAGS ?= -O2 -g
 IG_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
 	-DIG_VERSION='"$(VERSION)"' -DIG_PREFIX='"$(PREFIX)"' -Isrc -Iinclude -ffunction-sections -fdata-sections \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 IG_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-static) -Wl,--gc-sections
-IG_LDLIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS)) 
+IG_LDLIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS)) -lresolv
 BPF_CFLAGS := -g -O2 -Wall -Werror -Wno-unused-function -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude
 
 # ---- what there is -----------------------------------------------------------------------------

@@ -13,8 +13,9 @@
 struct err;
 
 struct address {
-	char *path;	  /* of a unix socket; NULL: TCP */
-	char *host, *port; /* of TCP; an empty host: all addresses when listening */
+	char *path;	/* of a unix socket; NULL: TCP */
+	char *host;	/* of TCP, without brackets; empty: all addresses when listening */
+	uint16_t port;	/* 0: any that is free, when listening */
 };
 
 /* -EINVAL for what is none of these. */
@@ -39,3 +40,9 @@ int address_listen(const struct address *a, const struct listen_options *o, stru
  * name has), -ECONNREFUSED, -ENOENT for no such socket file. Blocks meanwhile.
  */
 int address_connect(const struct address *a, uint64_t timeout_ns, struct err *err);
+
+/*
+ * A connected socket of either side: on TCP small messages are sent at once, and a peer that has
+ * vanished is noticed by the kernel within a minute. False: it is not TCP, and nothing was to do.
+ */
+bool address_tune(int fd);

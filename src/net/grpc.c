@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/reactor.h"
+#include "net/grpc_queue.h"
 #include "net/grpc_wire.h"
 #include "net/h2.h"
 
@@ -24,6 +25,7 @@ struct grpc_channel {
 	struct calls calls;
 	size_t held; /* bytes allocated for the messages of its calls */
 	char *authority;
+	bool is_tls;
 	size_t max_message;
 	struct err broken; /* why no more calls are taken */
 	void (*on_broken)(void *ctx, const struct err *err);
@@ -36,8 +38,7 @@ struct grpc_call {
 	int32_t stream;		      /* 0: none, or closed */
 	struct timer timer;	      /* the deadline; or at once, where it `failed` */
 	uint64_t deadline_ns;
-	struct buf request; /* with its prefix */
-	size_t sent;
+	struct grpc_queue requests;
 
 	size_t header_bytes;
 	unsigned int http_status;
@@ -58,7 +59,7 @@ struct grpc_call {
 
 static void destroy(struct grpc_call *c)
 {
-	buf_done(&c->request);
+	grpc_queue_done(&c->requests);
 	buf_done(&c->text);
 	grpc_frames_done(&c->frames);
 	free(c);
@@ -164,11 +165,7 @@ static void take_http_status(struct grpc_call *c, const char *value, size_t len)
 
 static void take_content_type(struct grpc_call *c, const char *value, size_t len)
 {
-	/* application/grpc, application/grpc+proto, application/grpc;… but not …/grpc-web */
-	static const char type[] = "application/grpc";
-
-	c->is_grpc = !strncmp(value, type, strlen(type)) &&
-		     memchr("+;", value[strlen(type)], sizeof("+;"));
+	c->is_grpc = grpc_is_content_type(value, len);
 }
 
 static void take_status(struct grpc_call *c, const char *value, size_t len)
@@ -415,26 +412,9 @@ static ssize_t read_request(nghttp2_session *session, int32_t stream, uint8_t *t
 {
 	/* Not by `source`: a call may be gone before its stream is. */
 	struct grpc_call *c = nghttp2_session_get_stream_user_data(session, stream);
-	size_t n;
 
-	if (!c)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	n = c->request.len - c->sent < room ? c->request.len - c->sent : room;
-	memcpy(to, c->request.data + c->sent, n);
-	c->sent += n;
-	if (c->sent == c->request.len)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return (ssize_t)n;
-}
-
-static nghttp2_nv pair(const char *name, const char *value)
-{
-	return (nghttp2_nv){
-		.name = (uint8_t *)(uintptr_t)name,
-		.value = (uint8_t *)(uintptr_t)value,
-		.namelen = strlen(name),
-		.valuelen = strlen(value),
-	};
+	return c ? grpc_queue_read(&c->requests, to, room, flags)
+		 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static bool is_sendable(const struct grpc_metadata *m)
@@ -453,21 +433,21 @@ static int submit(struct grpc_call *c, const struct grpc_request *q)
 	size_t n = 0;
 	int32_t stream;
 
-	pairs[n++] = pair(":method", "POST");
-	pairs[n++] = pair(":scheme", "http");
-	pairs[n++] = pair(":path", q->method);
-	pairs[n++] = pair(":authority", c->channel->authority);
-	pairs[n++] = pair("te", "trailers");
+	pairs[n++] = h2_header(":method", "POST");
+	pairs[n++] = h2_header(":scheme", c->channel->is_tls ? "https" : "http");
+	pairs[n++] = h2_header(":path", q->method);
+	pairs[n++] = h2_header(":authority", c->channel->authority);
+	pairs[n++] = h2_header("te", "trailers");
 	if (q->deadline_ns) {
 		grpc_put_timeout(q->deadline_ns, timeout);
-		pairs[n++] = pair("grpc-timeout", timeout);
+		pairs[n++] = h2_header("grpc-timeout", timeout);
 	}
-	pairs[n++] = pair("content-type", "application/grpc");
-	pairs[n++] = pair("user-agent", "ig/" IG_VERSION);
+	pairs[n++] = h2_header("content-type", "application/grpc");
+	pairs[n++] = h2_header("user-agent", "ig/" IG_VERSION);
 	for (size_t i = 0; i < q->n_metadata; i++) {
 		if (!is_sendable(&q->metadata[i]))
 			return NGHTTP2_ERR_INVALID_ARGUMENT;
-		pairs[n++] = pair(q->metadata[i].name, q->metadata[i].value);
+		pairs[n++] = h2_header(q->metadata[i].name, q->metadata[i].value);
 	}
 	stream = nghttp2_submit_request(h2_session(c->channel->h2), NULL, pairs, n, &body, c);
 	if (stream < 0)
@@ -477,31 +457,14 @@ static int submit(struct grpc_call *c, const struct grpc_request *q)
 	return 0;
 }
 
-static struct grpc_call *start(struct grpc_channel *ch, const struct grpc_request *q,
-			       grpc_message_fn *on_message, grpc_done_fn *done, void *ctx)
+static void check_and_submit(struct grpc_call *c, const struct grpc_request *q)
 {
-	struct grpc_call *c = xnew(struct grpc_call);
-	uint8_t prefix[GRPC_PREFIX_BYTES];
+	struct grpc_channel *ch = c->channel;
 	int r;
 
-	c->channel = ch;
-	c->on_message = on_message;
-	c->done = done;
-	c->ctx = ctx;
-	c->deadline_ns = q->deadline_ns;
-	buf_init(&c->request, MAX_GRPC_MESSAGE_BYTES + GRPC_PREFIX_BYTES);
-	buf_init(&c->text, MAX_HTTP_HEADER_BYTES);
-	grpc_frames_init(&c->frames, ch->max_message);
-	TAILQ_INSERT_TAIL(&ch->calls, c, link);
-
-	grpc_put_prefix(prefix, (uint32_t)q->len);
-	buf_add(&c->request, prefix, sizeof(prefix));
-	buf_add(&c->request, q->bytes, q->len);
-	if (q->deadline_ns)
-		timer_start(&c->timer, ch->reactor, q->deadline_ns, on_timer, c);
 	if (ch->broken.code)
 		finish_later(c, GRPC_UNAVAILABLE, ch->broken.text);
-	else if (c->request.failed)
+	else if (q->len > MAX_GRPC_MESSAGE_BYTES)
 		finish_later(c, GRPC_RESOURCE_EXHAUSTED, "the request is too long");
 	else if (nghttp2_session_get_outbound_queue_size(h2_session(ch->h2)) > MAX_GRPC_WAITING)
 		finish_later(c, GRPC_RESOURCE_EXHAUSTED, "too many calls wait to be sent");
@@ -510,19 +473,92 @@ static struct grpc_call *start(struct grpc_channel *ch, const struct grpc_reques
 			     r == NGHTTP2_ERR_INVALID_ARGUMENT ? GRPC_INVALID_ARGUMENT
 							       : GRPC_UNAVAILABLE,
 			     nghttp2_strerror(r));
+}
+
+static struct grpc_call *start(struct grpc_channel *ch, const struct grpc_request *q,
+			       grpc_message_fn *on_message, grpc_done_fn *done, void *ctx)
+{
+	struct grpc_call *c = xnew(struct grpc_call);
+
+	c->channel = ch;
+	c->on_message = on_message;
+	c->done = done;
+	c->ctx = ctx;
+	c->deadline_ns = q->deadline_ns;
+	grpc_queue_init(&c->requests);
+	buf_init(&c->text, MAX_HTTP_HEADER_BYTES);
+	grpc_frames_init(&c->frames, ch->max_message);
+	TAILQ_INSERT_TAIL(&ch->calls, c, link);
+	if (q->deadline_ns)
+		timer_start(&c->timer, ch->reactor, q->deadline_ns, on_timer, c);
+	check_and_submit(c, q);
+	return c;
+}
+
+static struct grpc_call *start_with_message(struct grpc_channel *ch, const struct grpc_request *q,
+					    grpc_message_fn *on_message, grpc_done_fn *done,
+					    void *ctx)
+{
+	struct grpc_call *c = start(ch, q, on_message, done, ctx);
+
+	grpc_call_send(c, q->bytes, q->len);
+	grpc_call_half_close(c);
 	return c;
 }
 
 struct grpc_call *grpc_call_unary(struct grpc_channel *ch, const struct grpc_request *request,
 				  grpc_done_fn *done, void *ctx)
 {
-	return start(ch, request, NULL, done, ctx);
+	return start_with_message(ch, request, NULL, done, ctx);
 }
 
 struct grpc_call *grpc_call_stream(struct grpc_channel *ch, const struct grpc_request *request,
 				   grpc_message_fn *on_message, grpc_done_fn *done, void *ctx)
 {
-	return start(ch, request, on_message, done, ctx);
+	return start_with_message(ch, request, on_message, done, ctx);
+}
+
+struct grpc_call *grpc_call_open(struct grpc_channel *ch, const struct grpc_request *request,
+				 grpc_message_fn *on_message, grpc_done_fn *done, void *ctx)
+{
+	struct grpc_call *c = start(ch, request, on_message, done, ctx);
+
+	if (request->bytes)
+		grpc_call_send(c, request->bytes, request->len);
+	return c;
+}
+
+/* ---- what is sent in a call ------------------------------------------------------ */
+
+static void resume(struct grpc_call *c)
+{
+	grpc_queue_resume(&c->requests, h2_session(c->channel->h2), c->stream);
+	h2_wake(c->channel->h2);
+}
+
+void grpc_call_send(struct grpc_call *c, const void *bytes, size_t len)
+{
+	if (!c->stream || c->requests.closed)
+		return; /* its end is on its way */
+	if (len > MAX_GRPC_MESSAGE_BYTES) {
+		finish_later(c, GRPC_RESOURCE_EXHAUSTED, "the request is too long");
+		return;
+	}
+	grpc_queue_put(&c->requests, bytes, len);
+	resume(c);
+}
+
+size_t grpc_call_queued(const struct grpc_call *c)
+{
+	return grpc_queue_left(&c->requests);
+}
+
+void grpc_call_half_close(struct grpc_call *c)
+{
+	if (!c->stream)
+		return;
+	grpc_queue_close(&c->requests);
+	resume(c);
 }
 
 /* ---- channel --------------------------------------------------------------------- */
@@ -534,11 +570,13 @@ int grpc_channel_new(struct reactor *r, int fd, const struct grpc_channel_option
 	const struct grpc_channel_options *o = options ? options : &none;
 	struct grpc_channel *ch = xnew(struct grpc_channel);
 	nghttp2_session_callbacks *callbacks;
+	struct h2_options h2;
 	int code;
 
 	ch->reactor = r;
 	TAILQ_INIT(&ch->calls);
 	ch->authority = xstrdup(o->authority ? o->authority : "localhost");
+	ch->is_tls = o->tls;
 	ch->max_message = o->max_message ? o->max_message : MAX_GRPC_MESSAGE_BYTES;
 	ch->on_broken = o->on_broken;
 	ch->ctx = o->ctx;
@@ -549,7 +587,8 @@ int grpc_channel_new(struct reactor *r, int fd, const struct grpc_channel_option
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
-	code = h2_client_new(r, fd, callbacks, on_h2_broken, ch, &ch->h2, err);
+	h2 = (struct h2_options){o->tls, callbacks, on_h2_broken, ch};
+	code = h2_client_new(r, fd, &h2, &ch->h2, err);
 	nghttp2_session_callbacks_del(callbacks);
 	if (code) {
 		grpc_channel_free(ch);

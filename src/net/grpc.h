@@ -6,7 +6,7 @@
  * Life of a channel: grpc_channel_new(), calls, grpc_channel_free(). A connection that broke is not
  * made anew: its owner is told, and opens another channel.
  *
- * Life of a call: grpc_call_unary() or grpc_call_stream(), then either `done` is called once or
+ * Life of a call: grpc_call_unary(), grpc_call_stream() or grpc_call_open(), then either `done` is called once or
  * grpc_call_cancel() was called; the call is gone with either. Nothing is called back from within
  * the functions that start or cancel a call. Callbacks may start and cancel calls and free the
  * channel.
@@ -22,10 +22,12 @@ struct err;
 struct grpc_call;
 struct grpc_channel;
 struct reactor;
+struct tls;
 
 /* ---- channel --------------------------------------------------------------------- */
 
 struct grpc_channel_options {
+	struct tls *tls;       /* borrowed (net/tls.h); NULL: none */
 	const char *authority; /* NULL: localhost, as is usual on unix sockets */
 	size_t max_message;    /* bytes of a message of the server; 0: MAX_GRPC_MESSAGE_BYTES */
 
@@ -52,11 +54,12 @@ struct grpc_metadata {
 	const char *value;
 };
 
+/* All of it is copied. */
 struct grpc_request {
 	const char *method; /* "/runtime.v1.RuntimeService/Version" */
 	const struct grpc_metadata *metadata;
 	size_t n_metadata;
-	const void *bytes; /* the message; copied, as all the rest */
+	const void *bytes; /* the message (the first; grpc_call_open() takes NULL for none) */
 	size_t len;
 	uint64_t deadline_ns; /* from now, told to the server as well; 0: none */
 };
@@ -79,5 +82,16 @@ struct grpc_call *grpc_call_unary(struct grpc_channel *ch, const struct grpc_req
 /* The server answers by any number of messages, then `done` is called. */
 struct grpc_call *grpc_call_stream(struct grpc_channel *ch, const struct grpc_request *request,
 				   grpc_message_fn *on_message, grpc_done_fn *done, void *ctx);
+
+/*
+ * Messages both ways, from now until grpc_call_half_close(). What is sent is copied and queued
+ * without bound; nothing is called back from within, and a call that has failed already takes it in
+ * silence.
+ */
+struct grpc_call *grpc_call_open(struct grpc_channel *ch, const struct grpc_request *request,
+				 grpc_message_fn *on_message, grpc_done_fn *done, void *ctx);
+void grpc_call_send(struct grpc_call *c, const void *bytes, size_t len);
+size_t grpc_call_queued(const struct grpc_call *c); /* bytes that are not on their way yet */
+void grpc_call_half_close(struct grpc_call *c);	    /* no more messages will be sent */
 
 struct grpc_call *grpc_call_cancel(struct grpc_call *c); /* NULL is fine; returns NULL */

@@ -44,19 +44,21 @@ struct grpc_method {
 struct grpc_server_options {
 	size_t max_message;	/* bytes of a client's message; 0: MAX_SERVED_MESSAGE_BYTES */
 	size_t max_connections; /* 0: MAX_SERVED_CONNECTIONS; one more is closed at once */
-	void (*warn)(void *ctx, const char *text); /* a peer's fault; may be NULL */
+	void (*warn)(void *ctx, const char *text); /* a peer's fault, or no descriptors; may be NULL */
 	void *ctx;
 };
 
 int grpc_server_new(struct reactor *r, const struct grpc_server_options *o,
 		    struct grpc_server **ret, struct err *err);
-struct grpc_server *grpc_server_free(struct grpc_server *s); /* NULL is fine; returns NULL */
+
+/* All that is open ends at once, calls with `gone` from within. NULL is fine; returns NULL. */
+struct grpc_server *grpc_server_free(struct grpc_server *s);
 
 /* methods, constant, is borrowed as long as the server lives. Unknown ones are UNIMPLEMENTED. */
 void grpc_server_add(struct grpc_server *s, const struct grpc_method *methods, void *ctx);
 
 /*
- * Takes over fd, a listening socket (net/listen.h). tls, borrowed, is spoken to each client; NULL:
+ * Takes over fd, a listening socket (net/address.h). tls, borrowed, is spoken to each client; NULL:
  * none.
  */
 int grpc_server_listen(struct grpc_server *s, int fd, struct tls *tls, struct err *err);
@@ -72,11 +74,13 @@ size_t grpc_server_connections(const struct grpc_server *s);
 
 /* ---- a call ---------------------------------------------------------------------- */
 
+#define GRPC_DRAINED_BYTES 65536
+
 struct grpc_served_events {
 	/* A message of the client, valid during the call. */
 	void (*message)(void *ctx, struct grpc_served *call, const void *bytes, size_t len);
 	void (*half_closed)(void *ctx, struct grpc_served *call); /* no more will come; may be NULL */
-	/* What was queued has shrunk below half of what is_full asks for; may be NULL. */
+	/* What was queued has shrunk to GRPC_DRAINED_BYTES after it was more; may be NULL. */
 	void (*drained)(void *ctx, struct grpc_served *call);
 	void (*gone)(void *ctx, struct grpc_served *call); /* the call ended by itself */
 };

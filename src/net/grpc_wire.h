@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,8 +19,14 @@ void grpc_put_prefix(uint8_t ret[GRPC_PREFIX_BYTES], uint32_t len);
 /* The value of grpc-timeout: at most eight digits and a unit, rounded up ("100m" for 100 ms). */
 void grpc_put_timeout(uint64_t ns, char ret[GRPC_TIMEOUT_BYTES]);
 
+int grpc_parse_timeout(const char *s, size_t len, uint64_t *ret_ns); /* -EINVAL; at most 146 years */
+
+/* application/grpc, application/grpc+proto, application/grpc;… but not …/grpc-web */
+bool grpc_is_content_type(const char *s, size_t len);
+
 /* grpc-message is percent-encoded; what is no good escape stands for itself. */
 void grpc_percent_decode(const char *s, size_t len, struct buf *out);
+void grpc_percent_encode(const char *s, size_t len, struct buf *out);
 
 /*
  * Messages out of a stream of bytes. Life: grpc_frames_init(), grpc_frames_feed() until all bytes

@@ -11,6 +11,7 @@
 
 struct err;
 struct tls;
+struct transport;
 
 struct tls_files {
 	const char *ca;		 /* PEM: who may sign the peer's certificate */
@@ -24,3 +25,9 @@ int tls_server_new(const struct tls_files *files, struct tls **ret, struct err *
 int tls_client_new(const struct tls_files *files, const char *host, struct tls **ret,
 		   struct err *err);
 struct tls *tls_free(struct tls *t); /* NULL is fine; returns NULL */
+
+/*
+ * A session of TLS on fd, a connected socket, which is taken over, also on failure. It shakes hands
+ * when it is first used. -EKEYREJECTED: one of both does not like the other's certificate; -EPROTO.
+ */
+int tls_transport(struct tls *t, int fd, struct transport **ret, struct err *err);
