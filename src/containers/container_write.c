@@ -50,7 +50,7 @@ const struct member container_members[] = {
 
 static void add_name(struct buf *out, const char *name)
 {
-	if (out->len > 1)
+	if (out->len && out->data[out->len - 1] != '{')
 		buf_char(out, ',');
 	json_quote(out, name, strlen(name));
 	buf_char(out, ':');
