@@ -219,3 +219,18 @@ int container_add_fields(struct schema *s, struct err *err)
 {
 	return schema_add_table(s, fields, array_size(fields), err);
 }
+
+int container_extend_schema(const struct schema *plain, struct schema **ret, struct err *err)
+{
+	_cleanup_(schema_unrefp) struct schema *s =
+		schema_new(plain->gadget, plain->name, plain->record_size);
+	int r = schema_add_table(s, plain->fields, plain->n_fields, err);
+
+	if (!r)
+		r = container_add_fields(s, err);
+	if (!r)
+		r = schema_finish(s, err);
+	if (!r)
+		*ret = take(s);
+	return r;
+}

@@ -80,3 +80,6 @@ const struct field *container_schema_fields(size_t *ret_n);
 
 /* Adds them to a record's schema. */
 int container_add_fields(struct schema *s, struct err *err);
+
+/* A new schema: a record's that came from outside, with a container's fields added to it. */
+int container_extend_schema(const struct schema *plain, struct schema **ret, struct err *err);

@@ -7,9 +7,6 @@
 
 #include <stdint.h>
 
-#include "base/buf.h"
-#include "containers/container.h"
-
 #define FILE_MAGIC "\x89IGR\r\n\x1a\n" /* 8 bytes: a transfer as text would break them */
 #define FILE_VERSION 1
 #define FILE_BYTE_ORDER 0x01020304u
@@ -49,23 +46,8 @@ struct source_head {
 #define ROW_MAX_BYTES 65536u	   /* one row */
 #define FILE_MAX_SOURCES 256u
 #define FILE_MAX_CONTAINER_BYTES (64u << 20) /* JSON of all containers known at a time */
-#define CONTAINER_MAX_LABELS 4096u	     /* in each of its sets */
 
 static inline uint32_t row_padded(uint32_t size)
 {
 	return (size + 7) & ~7u;
 }
-
-/* The fields of struct container that a file holds; ends with an empty one. */
-enum member_type { MEMBER_TEXT, MEMBER_U64, MEMBER_U32, MEMBER_BOOL, MEMBER_LABELS };
-extern const struct member {
-	const char *name;
-	enum member_type type;
-	size_t offset;
-} container_members[];
-
-/* container_write.c, container_read.c. Sets of labels that do not fit out->max are left out. */
-void container_to_json(const struct container *c, struct buf *out);
-/* A new container, but without key. -EBADMSG with *ret_fault for what is not one. */
-int container_from_json(const char *text, size_t len, struct container **ret,
-			const char **ret_fault);

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "gadget/gadget.h"
+#include "containers/container_json.h"
 #include "recorder/format.h"
 
 struct known_container {
@@ -204,22 +205,6 @@ const struct clock_base *record_reader_clock(const struct record_reader *r)
 	return &r->clock;
 }
 
-/* A file's schema tells of the record only; what enriches it is this process's own. */
-static int add_container_fields(const struct schema *plain, struct schema **ret, struct err *err)
-{
-	_cleanup_(schema_unrefp) struct schema *s =
-		schema_new(plain->gadget, plain->name, plain->record_size);
-	int r = schema_add_table(s, plain->fields, plain->n_fields, err);
-
-	if (r >= 0)
-		r = container_add_fields(s, err);
-	if (r >= 0)
-		r = schema_finish(s, err);
-	if (r >= 0)
-		*ret = take(s);
-	return r;
-}
-
 static int read_source(struct record_reader *r, struct record_event *ev)
 {
 	_cleanup_(schema_unrefp) struct schema *plain = NULL;
@@ -238,7 +223,8 @@ static int read_source(struct record_reader *r, struct record_event *ev)
 			     &plain, &why) < 0)
 		return fault(r, r->chunk_start, "the schema of data source %u: %s", head.source,
 			     why.text);
-	if (add_container_fields(plain, &s, &why) < 0)
+	/* The file tells of the record only; what enriches it is this process's own. */
+	if (container_extend_schema(plain, &s, &why) < 0)
 		return fault(r, r->chunk_start, "the schema of data source %u: %s", head.source,
 			     why.text);
 	*grow(&r->sources, &r->n_sources, &r->room_sources) = s;

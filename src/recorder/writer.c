@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "containers/container_json.h"
 #include "recorder/format.h"
 
 /* The container that was written last for a slot. */
@@ -183,7 +184,7 @@ static int put_container(struct record_writer *w, const struct container *c)
 	}
 	w->known[slot] = (struct written){c->key, c->version};
 	buf_init(&json, CHUNK_MAX_BYTES - sizeof(c->key));
-	container_to_json(c, &json);
+	container_to_json(c, CONTAINER_ALL, &json);
 	r = put_other(w, CHUNK_CONTAINER, &c->key, sizeof(c->key), &json);
 	buf_done(&json);
 	return r;

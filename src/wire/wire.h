@@ -2,14 +2,17 @@
 /*
  * Data sources and rows as messages of the package `api` (api.proto), for servers and clients
  * alike. It is what clients of the ecosystem read; what they have no word for is in annotations
- * `ig.…`, by which our own client rebuilds schema and rows exactly, so that it prints the same bytes
- * as on the node.
+ * `ig.…` (wire/internal.h lists them), by which our own client rebuilds schema and rows, so that it
+ * prints the same bytes as on the node.
  *
  * A row's payload 0 is the record as it is, tail included; its fields of fixed size are members of
  * it. Texts, lists, and whatever has a readable form other than its number (g_errno, g_addr,
  * g_time …) have a payload of their own with the text; the number is then the member NAME_raw.
- * Fields of the container have a payload each. A client that says so (WIRE_COMPACT) gets these
- * readable ones of the record empty, since it makes them itself from payload 0.
+ * Fields of the container have a payload each, zero or empty where there is no container.
+ *
+ * A client that says so (igCompact of its request) gets compact rows: payload 0, and the whole
+ * container as payload 1. It makes all else itself. Names of users and groups are then those of the
+ * client's machine.
  */
 #pragma once
 
@@ -25,8 +28,12 @@ struct err;
 
 /* ---- the side that has schemas --------------------------------------------------- */
 
-struct wire_source; /* how one data source's rows are packed */
+struct wire_source; /* how one data source's rows are packed; what it last packed, to be quick */
 
+/*
+ * The source's schema is referenced, its texts are copied. Containers of rows, if the schema has
+ * fields of them, are struct container.
+ */
 struct wire_source *wire_source_new(unsigned int id, const struct gadget_source *source,
 				    bool compact, const struct clock_base *clock);
 struct wire_source *wire_source_free(struct wire_source *s); /* NULL is fine; returns NULL */
@@ -39,24 +46,29 @@ void wire_info_pack(const struct gadget *g, const char *image, const char *id,
 		    struct wire_source *const *sources, size_t n_sources, struct buf *out);
 
 /*
- * A row of a stream as a packed GadgetEvent of type 0 with its GadgetData. Of a table: as an element
- * for wire_table_pack().
+ * Appends a row of a stream as a packed GadgetEvent of type 0. False, with nothing appended, where
+ * it does not fit into out or is larger than any row may be (2 MiB): count it as lost.
  */
-void wire_row_pack(struct wire_source *s, const struct row *row, uint32_t seq, struct buf *out);
+bool wire_row_pack(struct wire_source *s, const struct row *row, uint32_t seq, struct buf *out);
 
-/* Rows of a table, added one by one, then packed as one GadgetEvent with its GadgetDataArray. */
-void wire_table_add(struct wire_source *s, const struct row *row);
-void wire_table_pack(struct wire_source *s, uint32_t seq, struct buf *out);
+/*
+ * Rows of a table, added one by one, then packed as one GadgetEvent, which begins the next table.
+ * An event is as large as other clients take (4 MiB; compact: MAX_GRPC_MESSAGE_BYTES);
+ * wire_table_add() is false for a row that does not fit: count it as lost.
+ */
+bool wire_table_add(struct wire_source *s, const struct row *row);
+bool wire_table_pack(struct wire_source *s, uint32_t seq, struct buf *out);
 
 /* ---- the side that gets them ----------------------------------------------------- */
 
-/* A gadget as a server describes it. */
+/* A gadget as a server describes it, ours or another one. Its texts have no control characters. */
 struct wire_gadget {
-	char *name, *image, *doc, *id;
-	struct gadget_param *params; /* as of a gadget that is here */
+	char *name, *image, *doc, *id; /* "" where the server does not say */
+	struct gadget_param *params;   /* as of a gadget that is here */
 	size_t n_params;
 	struct gadget_source *sources; /* schemas with their container's fields */
 	size_t n_sources;
+	struct clock_base clock; /* of the server's times; zero of other servers, which send dates */
 	struct wire_decoder *decoder;
 };
 
@@ -66,13 +78,14 @@ struct wire_gadget *wire_gadget_free(struct wire_gadget *g); /* NULL is fine; re
 
 /*
  * Rows of an event's payload, given one after the other, valid during the call; of a table followed
- * by its end. source: index into sources. late is not in the protocol. -EBADMSG, -ENOENT: no such
- * source.
+ * by its end. source: index into sources. A row's container is a struct container that may be
+ * referenced; its version is one of this wire_gadget's own. late is not in the protocol. -EBADMSG
+ * (rows before the fault were given), -ENOENT: no such source.
  */
 struct wire_rows {
 	void *ctx;
 	void (*row)(void *ctx, unsigned int source, const struct row *row);
-	void (*table_end)(void *ctx, unsigned int source);
+	void (*table_end)(void *ctx, unsigned int source); /* may be NULL */
 };
 int wire_rows_unpack(struct wire_gadget *g, uint32_t data_source, const void *payload, size_t len,
 		     const struct wire_rows *rows, struct err *err);

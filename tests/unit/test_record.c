@@ -22,6 +22,7 @@
 #include "columns/filter.h"
 #include "columns/labels.h"
 #include "columns/types.h"
+#include "containers/container_json.h"
 #include "gadget/gadget.h"
 #include "recorder/file.h"
 #include "recorder/format.h"
@@ -208,7 +209,7 @@ static void test_container_fields(void **state)
 	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
 	labels_add(&c->labels, "say \"hi\"", "\n");
 	buf_init(&json, 4096);
-	container_to_json(c, &json);
+	container_to_json(c, CONTAINER_ALL, &json);
 	assert_false(json.failed);
 	assert_int_equal(container_from_json(json.data, json.len, &back, &why), 0);
 	assert_string_equal(back->name, "we\"b\n\xef\xbf\xbd"); /* what is not UTF-8 is replaced */
@@ -321,7 +322,7 @@ static void test_container_too_big(void **state)
 	value[sizeof(value) - 1] = '\0';
 	labels_add(&c->k8s_labels, "a", value);
 	buf_init(&json, 4096);
-	container_to_json(c, &json);
+	container_to_json(c, CONTAINER_ALL, &json);
 	assert_false(json.failed);
 	assert_int_equal(container_from_json(json.data, json.len, &back, &why), 0);
 	assert_string_equal(back->id, "0123abcd");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Containers in record files: the known fields of struct container as one JSON object. */
-#include "recorder/format.h"
+/* A container as JSON. */
+#include "containers/container_json.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ const struct member container_members[] = {
 
 static void add_name(struct buf *out, const char *name)
 {
-	if (out->len > 1)
+	if (out->len && out->data[out->len - 1] != '{')
 		buf_char(out, ',');
 	json_quote(out, name, strlen(name));
 	buf_char(out, ':');
@@ -100,10 +100,11 @@ static void add_member(const struct member *m, const struct container *c, struct
 	}
 }
 
-void container_to_json(const struct container *c, struct buf *out)
+void container_to_json(const struct container *c, enum container_json what, struct buf *out)
 {
 	buf_char(out, '{');
 	for (const struct member *m = container_members; m->name; m++)
-		add_member(m, c, out);
+		if (what == CONTAINER_ALL || m->offset != offsetof(struct container, annotations))
+			add_member(m, c, out);
 	buf_char(out, '}');
 }

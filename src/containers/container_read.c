@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading a container of a record file back. The text may be hostile. */
-#include "recorder/format.h"
+/* A container out of its JSON, which may be hostile. */
+#include "containers/container_json.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -60,7 +60,7 @@ static const char *read_member(const struct member *m, json_t *value, struct con
 	return NULL;
 }
 
-/* The file tells only the name of the container around c: enough to select c by it. */
+/* The text tells only the name of the container around c: enough to select c by it. */
 static void make_outer(struct container *c)
 {
 	_cleanup_(container_unrefp) struct container *outer = container_new();
