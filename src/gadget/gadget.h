@@ -132,10 +132,19 @@ int gadget_wanted_fd(const struct gadget *g);
 
 /*
  * Readable when a ring got enough to be worth a read (64 KiB, less for small rings); read on a timer
- * as well, and again at once after a read that stopped at its `max`: gadget_read() clears the
+ * as well (but see gadget_sleep()), and again at once after a read that stopped at its `max`: gadget_read() clears the
  * readiness even where it leaves records behind.
  */
 int gadget_fd(const struct gadget *g);
+
+/*
+ * The reader would wait without a timer. True: the next record or loss makes gadget_fd() readable at
+ * once, whatever its size; after that, or when the reader does not wait any more, gadget_wake().
+ * False: a ring holds something, or this gadget cannot wake anybody: a timer is needed. Programs
+ * that the kernel skips (gadget_misses()) wake nobody.
+ */
+bool gadget_sleep(struct gadget *g);
+void gadget_wake(struct gadget *g);
 
 /*
  * One record. `record` is valid during the call. source: index for gadget_source(). A record that is shorter
