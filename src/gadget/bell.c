@@ -76,6 +76,11 @@ bool gadget_sleep(struct gadget *g)
 	return false;
 }
 
+bool gadget_sleeps(const struct gadget *g)
+{
+	return g->run && g->run->asleep && __atomic_load_n(g->run->asleep, __ATOMIC_ACQUIRE);
+}
+
 void gadget_wake(struct gadget *g)
 {
 	if (g->run && g->run->asleep)

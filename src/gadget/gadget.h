@@ -95,6 +95,9 @@ const struct gadget_param *gadget_param(const struct gadget *g, size_t i);
 /* Before load. -ENOENT (with a suggestion): no such parameter; -EINVAL: not a value of its type. '-' and '_' are the same. */
 int gadget_set(struct gadget *g, const char *param, const char *value, struct err *err);
 
+/* The same object with the same values of parameters: one's programs would do for the other. */
+bool gadget_same(const struct gadget *a, const struct gadget *b);
+
 /*
  * Process filters that every gadget has; they act in the kernel. Empty text or -1: any.
  * Set before load.
@@ -144,6 +147,7 @@ int gadget_fd(const struct gadget *g);
  * that the kernel skips (gadget_misses()) wake nobody.
  */
 bool gadget_sleep(struct gadget *g);
+bool gadget_sleeps(const struct gadget *g); /* nobody was woken since */
 void gadget_wake(struct gadget *g);
 
 /*
