@@ -281,11 +281,41 @@ static __always_inline void g_count(g_container c, bool lost)
 		__sync_fetch_and_add(&n->seen, 1);
 }
 
+/*
+ * The host sets it when it waits for this gadget without a timer: who puts something out, or loses
+ * it, rings the bell then, once. Looked at after the output, which is a barrier, so that either the
+ * host sees the record before it waits or the program sees that it waits.
+ */
+volatile __u32 g_asleep;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} g_bell SEC(".maps"); /* carries nothing but wake-ups */
+
+static __noinline int g_ring_bell(void)
+{
+	void *bell = bpf_ringbuf_reserve(&g_bell, 8, 0);
+
+	if (!bell)
+		return 0;
+	g_asleep = 0; /* before the wake-up: the host may set it again after that */
+	bpf_ringbuf_discard(bell, BPF_RB_FORCE_WAKEUP);
+	return 1;
+}
+
+static __always_inline void g_wake(void)
+{
+	if (g_asleep)
+		g_ring_bell();
+}
+
 /* Something happened in a wanted container that could not become a record. */
 static __always_inline void record_lost(g_container c)
 {
 	g_count(c, false);
 	g_count(c, true);
+	g_wake();
 }
 
 /* ---- tracers ------------------------------------------------------------------------------ */
@@ -364,9 +394,10 @@ static __always_inline void record_lost(g_container c)
 	((struct NAME##_scratch *)((char *)(e) - __builtin_offsetof(struct NAME##_scratch, record)))
 
 /*
- * Wake the reader once for so many bytes (a power of two, well below the ring's size); a timer of
- * the host's catches what is less. By the place of the writing end, not by how much waits: that
- * changes while the reader reads, and would wake it for every record around the limit.
+ * Wake the reader once for so many bytes (a power of two, well below the ring's size); while it is
+ * awake a timer of the host's catches what is less. By the place of the writing end, not by how
+ * much waits: that changes while the reader reads, and would wake it for every record around the
+ * limit.
  */
 const volatile __u32 g_wake_bytes = 64 * 1024;
 
@@ -386,6 +417,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 			g_count(c_, false);                                         \
 			if (bpf_ringbuf_output(&NAME##_ring, record_, size_, wake)) \
 				g_count(c_, true);                                  \
+			g_wake();                                                   \
 		}                                                                   \
 	} while (0)
 

@@ -6,7 +6,8 @@
 #define MAX_SLOTS (MAX_CONTAINERS + 1)	 /* of every counter map: slot 0 is the host */
 #define MAX_CGROUPS 65536		 /* cgroups followed, child cgroups included */
 #define MAX_TRACERS 256			 /* tracers that run at a time */
-#define MAX_READERS 64			 /* of one tracer */
+#define MAX_READERS 64			 /* of one tracer; and tracers of one attached gadget */
+#define MAX_WANTED_MAPS 512		 /* maps that the detector fills: attached gadgets', sets' */
 #define MAX_OBJECT_BYTES (16u << 20)	 /* a gadget's object file */
 #define MAX_TYPES 65536			 /* BTF types in a gadget's object */
 #define MAX_FIELDS 512			 /* leaf fields of a data source */

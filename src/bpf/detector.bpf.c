@@ -25,8 +25,8 @@
 #include "../containers/detector_event.h"
 
 enum {
-	MAX_TRACERS = 64,    /* as in base/limits.h; the host side compares */
 	MAX_SUBSYSTEMS = 16, /* cgroup v1 controllers looked at */
+	MAPS_AT_ONCE = 16,   /* of those that are kept filled, in one step of a walk */
 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -57,10 +57,10 @@ struct wanted_map {
 	__type(value, g_container);
 };
 
-/* Each tracer's g_wanted. */
+/* The maps that are kept filled: tracers' g_wanted, and sets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, MAX_TRACERS);
+	__uint(max_entries, DETECTOR_MAPS);
 	__type(key, __u32);
 	__array(values, struct wanted_map);
 } tracers SEC(".maps");
@@ -137,50 +137,81 @@ static __always_inline bool is_runtime(void)
 }
 
 /*
- * The three walks through the tracers' maps. The slots in use stand together at the front. Global
- * functions are verified once, and not again at each call: that is half of what loading costs.
+ * The three walks through the maps that are kept filled, of which those in use stand together at
+ * the front. Global functions are verified once, and not again at each call: so a walk in steps of
+ * a few maps each costs little when it is loaded, and one over no maps costs nothing.
  */
-__noinline int spread_insert(__u64 key, __u64 value)
+static __always_inline void *filled_map(__u32 slot)
 {
-	for (__u32 i = 0; i < MAX_TRACERS; i++) {
-		__u32 slot = i;
-		void *map = bpf_map_lookup_elem(&tracers, &slot);
+	return bpf_map_lookup_elem(&tracers, &slot);
+}
+
+/* From step to step until one finds the end. */
+#define WALK(STEP, ...)                                                  \
+	do {                                                             \
+		__u32 at_ = 0;                                           \
+                                                                         \
+		barrier_var(at_); /* not unrolled: that makes it dear */ \
+		while (at_ < DETECTOR_MAPS && STEP(at_, __VA_ARGS__))    \
+			at_ += MAPS_AT_ONCE;                             \
+	} while (0)
+
+__noinline int insert_step(__u32 first, __u64 key, __u64 value)
+{
+	for (__u32 i = 0; i < MAPS_AT_ONCE; i++) {
+		void *map = filled_map(first + i);
 
 		if (!map)
-			break;
+			return 0;
 		bpf_map_update_elem(map, &key, &value, BPF_ANY);
 	}
+	return 1;
+}
+
+__noinline int spread_insert(__u64 key, __u64 value)
+{
+	WALK(insert_step, key, value);
 	return 0;
+}
+
+__noinline int delete_step(__u32 first, __u64 key)
+{
+	for (__u32 i = 0; i < MAPS_AT_ONCE; i++) {
+		void *map = filled_map(first + i);
+
+		if (!map)
+			return 0;
+		bpf_map_delete_elem(map, &key);
+	}
+	return 1;
 }
 
 __noinline int spread_delete(__u64 key)
 {
 	bpf_map_delete_elem(&containers, &key);
-	for (__u32 i = 0; i < MAX_TRACERS; i++) {
-		__u32 slot = i;
-		void *map = bpf_map_lookup_elem(&tracers, &slot);
-
-		if (!map)
-			break;
-		bpf_map_delete_elem(map, &key);
-	}
+	WALK(delete_step, key);
 	return 0;
 }
 
-/* A child cgroup goes into those tracers' maps that have its parent. */
-__noinline int spread_child(__u64 parent, __u64 child)
+/* A child cgroup goes into those maps that have its parent. */
+__noinline int child_step(__u32 first, __u64 parent, __u64 child)
 {
-	for (__u32 i = 0; i < MAX_TRACERS; i++) {
-		__u32 slot = i;
-		void *map = bpf_map_lookup_elem(&tracers, &slot);
+	for (__u32 i = 0; i < MAPS_AT_ONCE; i++) {
+		void *map = filled_map(first + i);
 		g_container *value;
 
 		if (!map)
-			break;
+			return 0;
 		value = bpf_map_lookup_elem(map, &parent);
 		if (value)
 			bpf_map_update_elem(map, &child, value, BPF_ANY);
 	}
+	return 1;
+}
+
+__noinline int spread_child(__u64 parent, __u64 child)
+{
+	WALK(child_step, parent, child);
 	return 0;
 }
 
@@ -280,9 +311,9 @@ static __always_inline bool enter(struct detector_start *e)
 }
 
 /*
- * A process in a known container's cgroup: does it start a container within that one? It must be the
- * first of its pid namespace, other than the known one's own first process, and its cgroup must lie
- * below the known one's own.
+ * A process in a known container's cgroup: does it start a container within that one? It must be
+ * the first of its pid namespace, other than the known one's own first process, and its cgroup must
+ * lie below the known one's own.
  */
 static __noinline bool is_inner(struct task_struct *task, struct cgroup *cgroup, __u64 outer)
 {
@@ -314,8 +345,7 @@ static __always_inline bool is_new(struct task_struct *task, __u32 mntns, bool *
 	known = bpf_map_lookup_elem(&containers, &id);
 	if (known && *known != G_BY_NAMESPACE) {
 		*ret_outer = *known;
-		return cgroup != BPF_CORE_READ(parents, dfl_cgrp) &&
-		       is_inner(task, cgroup, *known);
+		return cgroup != BPF_CORE_READ(parents, dfl_cgrp) && is_inner(task, cgroup, *known);
 	}
 	*ret_shared = known || BPF_CORE_READ(cgroup, level) == 0 ||
 		      cgroup == BPF_CORE_READ(parents, dfl_cgrp);
@@ -477,7 +507,7 @@ int detect_mkdir(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	id = BPF_CORE_READ(cgroup, kn, id);
 	if (is_runtime())
-		bpf_map_update_elem(&made, &id, &(__u8){ 1 }, BPF_ANY);
+		bpf_map_update_elem(&made, &id, &(__u8){1}, BPF_ANY);
 	parent = BPF_CORE_READ(cgroup, self.parent, cgroup, kn, id);
 	value = bpf_map_lookup_elem(&containers, &parent);
 	if (!value || *value == G_BY_NAMESPACE)

@@ -334,7 +334,7 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 	cs->resolve_timeout_ns =
 		o && o->resolve_timeout_ns ? o->resolve_timeout_ns : RESOLVE_TIMEOUT_NS;
 	cs->all_fd = cs->proc_fd = cs->cgroup2_fd = -1;
-	for (size_t i = 0; i < MAX_TRACERS; i++)
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++)
 		cs->maps[i] = -1;
 	TAILQ_INIT(&cs->live);
 	TAILQ_INIT(&cs->ended);
@@ -452,7 +452,7 @@ int containers_start(struct containers *cs, struct err *err)
 	if (r)
 		return err_set(err, r, "watching the container detector: %s", strerror(-r));
 	refill_keys(cs);
-	for (uint32_t i = 0; !r && i < MAX_TRACERS; i++)
+	for (uint32_t i = 0; !r && i < MAX_WANTED_MAPS; i++)
 		if (cs->maps[i] >= 0)
 			r = detector_set_map(cs->detector, i, cs->maps[i]);
 	if (r)

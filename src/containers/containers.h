@@ -96,7 +96,7 @@ void containers_each(struct containers *cs, container_fn *fn,
 /*
  * A tracer's map of wanted containers (types.h: g_wanted). While it is attached here the kernel
  * itself adds new containers and new child cgroups of containers that are in it. -ENOSPC past
- * MAX_TRACERS.
+ * MAX_WANTED_MAPS.
  */
 int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err);
 void containers_detach_map(struct containers *cs, int wanted_fd);

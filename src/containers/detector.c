@@ -15,6 +15,8 @@
 #include "gadget/kernel_btf.h"
 #include "gadget/libbpf_log.h"
 
+_Static_assert(DETECTOR_MAPS == MAX_WANTED_MAPS, "a place for each map that is kept filled");
+
 struct detector {
 	struct detector_bpf *bpf;
 	struct ring_buffer *ring;

@@ -43,8 +43,8 @@ void detector_unwatch(struct detector *d, uint32_t pid, uint64_t key);
 bool detector_watches(const struct detector *d, uint32_t pid, uint64_t *ret_key);
 
 /*
- * Tracers' maps that the kernel side keeps filled: slot < MAX_TRACERS, without a gap before it; fd -1
- * takes it out.
+ * Tracers' maps that the kernel side keeps filled: slot < MAX_WANTED_MAPS, without a gap before it;
+ * fd -1 takes it out.
  */
 int detector_set_map(struct detector *d, uint32_t slot, int fd);
 

@@ -22,6 +22,8 @@ enum detector_flags {
 	DETECTOR_NETNS = 4,  /* its network namespace was entered under its key, too */
 };
 
+#define DETECTOR_MAPS 512 /* maps that are kept filled at a time */
+
 #define DETECTOR_NAME 128 /* bytes of a cgroup's name that are kept, with the final NUL */
 #define DETECTOR_NAMES 4  /* cgroup names kept: its own, its parent's … */
 

@@ -85,7 +85,7 @@ struct containers {
 	int proc_fd;	/* the host's /proc */
 	int cgroup2_fd; /* root of cgroup v2; -1: not mounted */
 	uint64_t host_mntns, host_netns;
-	int maps[MAX_TRACERS]; /* tracers' maps; -1 */
+	int maps[MAX_WANTED_MAPS]; /* tracers' maps; -1 */
 	struct slots slots;
 	struct entries live, ended;
 	size_t n_live;

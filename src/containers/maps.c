@@ -47,7 +47,7 @@ void maps_take_over(struct containers *cs, struct entry *e, uint64_t cgroup)
 	uint64_t value;
 
 	bpf_map_update_elem(cs->all_fd, &cgroup, &c->key, BPF_ANY);
-	for (size_t i = 0; i < MAX_TRACERS; i++)
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++)
 		if (cs->maps[i] >= 0 && !bpf_map_lookup_elem(cs->maps[i], &cgroup, &value) &&
 		    value == c->outer->key)
 			bpf_map_update_elem(cs->maps[i], &cgroup, &c->key, BPF_EXIST);
@@ -79,7 +79,7 @@ int maps_enter(struct containers *cs, struct entry *e)
 static void leave_everywhere(struct containers *cs, uint64_t id, uint64_t value)
 {
 	leave_if(cs->all_fd, id, value);
-	for (size_t i = 0; i < MAX_TRACERS; i++)
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++)
 		if (cs->maps[i] >= 0)
 			leave_if(cs->maps[i], id, value);
 }
@@ -118,7 +118,7 @@ void maps_add_child(struct containers *cs, struct entry *e, uint64_t cgroup)
 	 * The kernel side may have looked at a tracer's map just before c came into it, or went. An
 	 * inner container that has started in that cgroup meanwhile keeps it.
 	 */
-	for (size_t i = 0; i < MAX_TRACERS; i++) {
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++) {
 		if (cs->maps[i] < 0)
 			continue;
 		if (!bpf_map_lookup_elem(cs->maps[i], &c->cgroup_id, &value))
@@ -157,7 +157,7 @@ void maps_remove_child(struct entry *e, uint64_t cgroup)
 
 int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err)
 {
-	for (uint32_t i = 0; i < MAX_TRACERS; i++) {
+	for (uint32_t i = 0; i < MAX_WANTED_MAPS; i++) {
 		int r = 0;
 
 		if (cs->maps[i] >= 0)
@@ -169,7 +169,7 @@ int containers_attach_map(struct containers *cs, int wanted_fd, struct err *err)
 		cs->maps[i] = wanted_fd;
 		return 0;
 	}
-	return err_set(err, -ENOSPC, "more than %d tracers at a time", MAX_TRACERS);
+	return err_set(err, -ENOSPC, "more than %d tracers and sets at a time", MAX_WANTED_MAPS);
 }
 
 /* The last one takes its place: the kernel side stops at the first gap. Being there twice does no
@@ -178,11 +178,11 @@ void containers_detach_map(struct containers *cs, int wanted_fd)
 {
 	uint32_t slot = 0, last = 0;
 
-	while (slot < MAX_TRACERS && cs->maps[slot] != wanted_fd)
+	while (slot < MAX_WANTED_MAPS && cs->maps[slot] != wanted_fd)
 		slot++;
-	if (slot == MAX_TRACERS || wanted_fd < 0)
+	if (slot == MAX_WANTED_MAPS || wanted_fd < 0)
 		return;
-	while (last + 1 < MAX_TRACERS && cs->maps[last + 1] >= 0)
+	while (last + 1 < MAX_WANTED_MAPS && cs->maps[last + 1] >= 0)
 		last++;
 	if (cs->detector) {
 		if (last != slot)

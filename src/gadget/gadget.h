@@ -95,6 +95,9 @@ const struct gadget_param *gadget_param(const struct gadget *g, size_t i);
 /* Before load. -ENOENT (with a suggestion): no such parameter; -EINVAL: not a value of its type. '-' and '_' are the same. */
 int gadget_set(struct gadget *g, const char *param, const char *value, struct err *err);
 
+/* The same object with the same values of parameters: one's programs would do for the other. */
+bool gadget_same(const struct gadget *a, const struct gadget *b);
+
 /*
  * Process filters that every gadget has; they act in the kernel. Empty text or -1: any.
  * Set before load.
@@ -132,10 +135,20 @@ int gadget_wanted_fd(const struct gadget *g);
 
 /*
  * Readable when a ring got enough to be worth a read (64 KiB, less for small rings); read on a timer
- * as well, and again at once after a read that stopped at its `max`: gadget_read() clears the
+ * as well (but see gadget_sleep()), and again at once after a read that stopped at its `max`: gadget_read() clears the
  * readiness even where it leaves records behind.
  */
 int gadget_fd(const struct gadget *g);
+
+/*
+ * The reader would wait without a timer. True: the next record or loss makes gadget_fd() readable at
+ * once, whatever its size; after that, or when the reader does not wait any more, gadget_wake().
+ * False: a ring holds something, or this gadget cannot wake anybody: a timer is needed. Programs
+ * that the kernel skips (gadget_misses()) wake nobody.
+ */
+bool gadget_sleep(struct gadget *g);
+bool gadget_sleeps(const struct gadget *g); /* nobody was woken since */
+void gadget_wake(struct gadget *g);
 
 /*
  * One record. `record` is valid during the call. source: index for gadget_source(). A record that is shorter

@@ -32,7 +32,8 @@ struct param {
 	struct constant place;
 	enum kind kind;	 /* KIND_BOOL, KIND_UINT, KIND_INT, KIND_CHARS */
 	char *type;	 /* innermost typedef: g_duration, g_bytes, g_errno … or the C type */
-	unsigned char *value; /* place.size bytes if gadget_set() was called, else NULL */
+	unsigned char *initial; /* place.size bytes, as in the object */
+	unsigned char *value; /* the same if gadget_set() was called, else NULL */
 };
 
 struct gadget {

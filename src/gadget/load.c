@@ -144,27 +144,39 @@ static void set_pending_maps(struct gadget *g, const struct kernel_btf *types)
 /* ---- constants --------------------------------------------------------------------------- */
 
 struct rodata {
+	struct bpf_object *object;
 	struct bpf_map *map;
-	const struct btf *btf;
-	const struct btf_type *section;
 	unsigned char *bytes;
 	size_t size;
 };
 
+int64_t variable_offset(const struct bpf_object *object, const char *section, const char *name,
+			size_t size)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	int id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -1;
+	const struct btf_type *s = id < 0 ? NULL : btf__type_by_id(btf, id);
+	const struct bpf_map *map = bpf_object__find_map_by_name(object, section);
+
+	for (int i = 0; map && s && i < btf_vlen(s); i++) {
+		const struct btf_var_secinfo *v = btf_var_secinfos(s) + i;
+		const struct btf_type *t = btf__type_by_id(btf, v->type);
+
+		if (!strcmp(btf__name_by_offset(btf, t->name_off), name))
+			return v->size == size && v->offset + size <= bpf_map__value_size(map)
+				       ? (int64_t)v->offset
+				       : -1;
+	}
+	return -1;
+}
+
 /* A constant of gadget.bpf.h's own; one that the compiler found unused is not there. */
 static void put_constant(struct rodata *r, const char *name, const void *value, size_t size)
 {
-	const struct btf_var_secinfo *v = btf_var_secinfos(r->section);
+	int64_t at = variable_offset(r->object, ".rodata", name, size);
 
-	for (int i = 0; i < btf_vlen(r->section); i++) {
-		const struct btf_type *t = btf__type_by_id(r->btf, v[i].type);
-
-		if (strcmp(btf__name_by_offset(r->btf, t->name_off), name))
-			continue;
-		if (v[i].size == size && v[i].offset <= r->size && size <= r->size - v[i].offset)
-			memcpy(r->bytes + v[i].offset, value, size);
-		return;
-	}
+	if (at >= 0 && (uint64_t)at + size <= r->size)
+		memcpy(r->bytes + at, value, size);
 }
 
 static void put_own_constants(struct rodata *r, const struct gadget_load_options *o,
@@ -188,15 +200,13 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 			 uint32_t smallest_ring, struct err *err)
 {
-	struct rodata r = { .map = bpf_object__find_map_by_name(g->run->object, ".rodata"),
-			    .btf = bpf_object__btf(g->run->object) };
+	struct rodata r = { .object = g->run->object,
+			    .map = bpf_object__find_map_by_name(g->run->object, ".rodata") };
 	const void *initial = r.map ? bpf_map__initial_value(r.map, &r.size) : NULL;
-	int id = r.btf ? btf__find_by_name_kind(r.btf, ".rodata", BTF_KIND_DATASEC) : -1;
 
-	if (!initial || id < 0)
+	if (!initial)
 		return err_set(err, -EBADMSG, "%s: not made with gadget.bpf.h: no constants",
 			       g->name);
-	r.section = btf__type_by_id(r.btf, id);
 	_cleanup_(freep) unsigned char *bytes = xcalloc(1, r.size);
 	memcpy(bytes, initial, r.size);
 	r.bytes = bytes;
@@ -246,27 +256,37 @@ static void list_programs(struct gadget *g)
 	}
 }
 
+static int watch_ring(struct running *run, const struct ring *r, struct err *err)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLET };
+
+	return epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, r->fd, &e)
+		       ? err_set(err, -errno, "cannot watch a ring")
+		       : 0;
+}
+
 static int open_rings(struct gadget *g, struct err *err)
 {
 	struct running *run = g->run;
+	int rc;
 
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (run->epoll_fd < 0)
 		return err_set(err, -errno, "cannot make an epoll descriptor");
 	for (unsigned int i = 0; i < g->n_sources; i++) {
-		struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.u32 = i };
 		struct bpf_map *m = source_map(g, i, "_ring");
-		int rc;
 
 		if (g->sources[i].pub.kind != SOURCE_TRACER)
 			continue;
 		rc = ring_open(&run->rings[i], bpf_map__fd(m), bpf_map__max_entries(m), err);
 		if (rc)
 			return rc;
-		if (epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, run->rings[i].fd, &e))
-			return err_set(err, -errno, "cannot watch a ring");
+		rc = watch_ring(run, &run->rings[i], err);
+		if (rc)
+			return rc;
 	}
-	return 0;
+	rc = bell_open(run, err);
+	return rc || run->bell.fd < 0 ? rc : watch_ring(run, &run->bell, err);
 }
 
 /* ---- what went wrong --------------------------------------------------------------------- */
@@ -331,6 +351,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	if (rc)
 		return rc;
 	set_pending_maps(g, types);
+	bell_prepare(g->run);
 	return set_constants(g, o, smallest_ring, err);
 }
 
@@ -359,7 +380,7 @@ int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct er
 	if (g->run)
 		return err_set(err, -EBUSY, "%s: loaded already", g->name);
 	g->run = xnew(struct running);
-	g->run->epoll_fd = -1;
+	g->run->epoll_fd = g->run->bell.fd = -1;
 	g->run->rings = xnew_n(struct ring, g->n_sources);
 	g->run->table_now = xnew_n(uint8_t, g->n_sources);
 	for (size_t i = 0; i < g->n_sources; i++)
@@ -382,6 +403,7 @@ void gadget_unload(struct gadget *g)
 	events_close(run->programs, run->n_programs);
 	for (size_t i = 0; i < g->n_sources; i++)
 		ring_close(&run->rings[i]);
+	bell_close(run);
 	counters_close(run);
 	closep(&run->epoll_fd);
 	bpf_object__close(run->object);

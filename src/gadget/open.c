@@ -231,6 +231,7 @@ static void free_param(struct param *p)
 	free((char *)p->pub.name);
 	free((char *)p->pub.doc);
 	free((char *)p->pub.default_text);
+	free(p->initial);
 }
 
 struct gadget *gadget_free(struct gadget *g)

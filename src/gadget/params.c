@@ -189,6 +189,8 @@ int describe_param(const struct object *o, uint32_t var, struct gadget *g, struc
 	p->pub.name = flag_name(name);
 	p->pub.doc = xstrdup(doc ? doc : "");
 	p->pub.type = shown_type(p);
+	p->initial = xcalloc(1, p->place.size);
+	memcpy(p->initial, bytes, p->place.size);
 	p->pub.default_text = default_text(p, bytes);
 	if (!describe_text(p->pub.default_text, false))
 		return err_set(err, -EINVAL, "the default of parameter %s has control characters",
@@ -267,4 +269,17 @@ int gadget_set(struct gadget *g, const char *param, const char *value, struct er
 	free(p->value);
 	p->value = take(bytes);
 	return 0;
+}
+
+bool gadget_same(const struct gadget *a, const struct gadget *b)
+{
+	if (a->elf_size != b->elf_size || memcmp(a->elf, b->elf, a->elf_size))
+		return false;
+	for (size_t i = 0; i < a->n_params; i++) {
+		const struct param *p = &a->params[i], *q = &b->params[i];
+
+		if (memcmp(p->value ?: p->initial, q->value ?: q->initial, p->place.size))
+			return false;
+	}
+	return true;
 }

@@ -105,6 +105,13 @@ size_t ring_read(struct ring *r, size_t max, unsigned int source, gadget_record_
 	return n;
 }
 
+bool ring_is_empty(const struct ring *r)
+{
+	const unsigned long *consumer = r->consumer_page, *producer = r->producer_page;
+
+	return r->fd < 0 || __atomic_load_n(producer, __ATOMIC_ACQUIRE) == *consumer;
+}
+
 int gadget_fd(const struct gadget *g)
 {
 	return g->run ? g->run->epoll_fd : -1;
@@ -121,6 +128,8 @@ size_t gadget_read(struct gadget *g, size_t max, gadget_record_fn *fn, void *ctx
 	/* Takes the edges first: what comes later makes the descriptor ready again. */
 	while (epoll_wait(run->epoll_fd, edges, array_size(edges), 0) == array_size(edges))
 		;
+	if (run->bell.fd >= 0)
+		ring_read(&run->bell, 0, 0, NULL, NULL);
 	for (unsigned int i = 0; i < g->n_sources && (!max || n < max); i++) {
 		if (run->rings[i].fd >= 0)
 			n += ring_read(&run->rings[i], max ? max - n : 0, i, fn, ctx);

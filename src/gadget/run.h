@@ -36,6 +36,8 @@ struct running {
 	struct program *programs; /* those that are loaded, and their twins */
 	size_t n_programs;
 	struct ring *rings;	     /* one for each source */
+	struct ring bell;	     /* wakes the reader; its records say nothing */
+	uint32_t *asleep;	     /* the variable g_asleep, mapped; NULL: the object has none */
 	int epoll_fd;		     /* of all rings */
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
@@ -75,6 +77,12 @@ const char *program_tag(const struct bpf_object *object, const struct bpf_progra
 int ring_open(struct ring *r, int map_fd, uint32_t size, struct err *err);
 void ring_close(struct ring *r);
 size_t ring_read(struct ring *r, size_t max, unsigned int source, gadget_record_fn *fn, void *ctx);
+bool ring_is_empty(const struct ring *r); /* nothing is in it, nor being written */
+
+/* bell.c */
+void bell_prepare(struct running *run);			/* before loading */
+int bell_open(struct running *run, struct err *err);	/* no bell in the object is fine */
+void bell_close(struct running *run);
 
 /* counters.c */
 int counters_open(struct running *run, struct err *err);
@@ -89,6 +97,9 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 		struct err *err);
 
 /* load.c */
+/* Where a variable lies in a section of the object (".rodata"); -1: not there, or of another size. */
+int64_t variable_offset(const struct bpf_object *object, const char *section, const char *name,
+			size_t size);
 int load_needs_root(const char *gadget, struct err *err);
 /* A map of the source: "open" + "_ring". NULL: none. */
 struct bpf_map *source_map(const struct gadget *g, unsigned int source, const char *suffix);

@@ -2,32 +2,29 @@
 /* Counting what became of each container's records. See account.h. */
 #include "traces/account.h"
 
-#include <string.h>
-
 #include "base/mem.h"
-#include "traces/hold.h"
 
 void account_init(struct account *a, size_t max_ended)
 {
 	*a = (struct account){.max_ended = max_ended};
+	TAILQ_INIT(&a->entries);
 }
 
-static void entry_free(struct account_entry *e)
+void account_drop(struct account *a, struct account_entry *e)
 {
-	if (!e)
-		return;
+	TAILQ_REMOVE(&a->entries, e, link);
 	container_unref(e->container);
-	hold_free(e->hold);
 	free(e);
 }
 
 void account_done(struct account *a)
 {
-	for (size_t i = 0; i < a->n_slots; i++)
-		entry_free(a->by_slot[i]);
+	struct account_entry *e;
+
+	while ((e = TAILQ_FIRST(&a->entries)))
+		account_drop(a, e);
 	for (size_t i = 0; i < a->n_ended; i++)
 		container_unref(a->ended[(a->first_ended + i) % a->room_ended].container);
-	free(a->by_slot);
 	free(a->ended);
 	account_init(a, a->max_ended);
 }
@@ -40,39 +37,31 @@ void totals_add(struct totals *to, struct totals n)
 	to->lost += n.lost;
 }
 
-struct account_entry *account_at(const struct account *a, uint32_t slot)
+struct account_entry *account_add(struct account *a, struct container *c, bool wanted,
+				  struct gadget_counters base)
 {
-	return slot < a->n_slots ? a->by_slot[slot] : NULL;
-}
-
-struct account_entry *account_add(struct account *a, uint64_t key, struct container *c, bool wanted)
-{
-	uint32_t slot = container_slot(key);
 	struct account_entry *e = xnew(struct account_entry);
 
-	if (slot >= a->n_slots) {
-		size_t n = a->n_slots ? a->n_slots : 16;
-
-		while (n <= slot)
-			n *= 2;
-		a->by_slot = xrealloc(a->by_slot, n, sizeof(*a->by_slot));
-		memset(a->by_slot + a->n_slots, 0, (n - a->n_slots) * sizeof(*a->by_slot));
-		a->n_slots = n;
-	}
-	e->key = key;
 	e->container = c ? container_ref(c) : NULL;
 	e->wanted = wanted;
-	a->by_slot[slot] = e;
+	e->base = base;
+	TAILQ_INSERT_TAIL(&a->entries, e, link);
 	return e;
 }
 
-static struct totals raw_totals(const struct account_entry *e, struct gadget_counters kernel)
+/* What came after the base; programs that miscount may be behind it. */
+static uint64_t since(uint64_t now, uint64_t base)
+{
+	return now > base ? now - base : 0;
+}
+
+static struct totals raw_totals(const struct account_entry *e, struct gadget_counters now)
 {
 	return (struct totals){
-		.seen = kernel.seen,
+		.seen = since(now.seen, e->base.seen),
 		.delivered = e->delivered,
 		.discarded = e->discarded,
-		.lost = kernel.lost + e->lost_here,
+		.lost = since(now.lost, e->base.lost) + e->dropped,
 	};
 }
 
@@ -85,9 +74,9 @@ static struct totals fold_unwanted(const struct account_entry *e, struct totals 
 	return n;
 }
 
-struct totals account_totals(const struct account_entry *e, struct gadget_counters kernel)
+struct totals account_totals(const struct account_entry *e, struct gadget_counters now)
 {
-	return fold_unwanted(e, raw_totals(e, kernel));
+	return fold_unwanted(e, raw_totals(e, now));
 }
 
 /* Makes both sides equal, whichever is short. */
@@ -105,23 +94,27 @@ static uint64_t settle(struct totals *n)
 	return difference;
 }
 
-uint64_t account_new_loss(struct account_entry *e, struct gadget_counters kernel)
+static uint64_t tell_loss(struct account_entry *e, uint64_t lost)
 {
-	uint64_t lost = kernel.lost + e->lost_here, n = lost - e->lost_told;
+	uint64_t n = lost - e->lost_told;
 
-	if (e->hold) /* it is told when it is known to whom */
+	if (e->pending) /* it is told when it is known to whom */
 		return 0;
 	e->lost_told = lost;
 	return e->wanted ? n : 0;
 }
 
-uint64_t account_last_loss(struct account_entry *e, struct gadget_counters kernel)
+uint64_t account_new_loss(struct account_entry *e, struct gadget_counters now)
 {
-	struct totals n = raw_totals(e, kernel);
+	return tell_loss(e, raw_totals(e, now).lost);
+}
+
+uint64_t account_last_loss(struct account_entry *e, struct gadget_counters now)
+{
+	struct totals n = raw_totals(e, now);
 
 	settle(&n);
-	kernel.lost = n.lost - e->lost_here;
-	return account_new_loss(e, kernel);
+	return tell_loss(e, n.lost);
 }
 
 /* Room for one more name: grows up to max_ended, then lets the oldest go into `others`. */
@@ -154,9 +147,9 @@ static struct account_end *push_ended(struct account *a)
 }
 
 static struct totals finish(struct account *a, const struct account_entry *e,
-			    struct gadget_counters kernel)
+			    struct gadget_counters now)
 {
-	struct totals n = raw_totals(e, kernel);
+	struct totals n = raw_totals(e, now);
 
 	a->unaccounted += settle(&n);
 	n = fold_unwanted(e, n);
@@ -164,25 +157,20 @@ static struct totals finish(struct account *a, const struct account_entry *e,
 	return n;
 }
 
-void account_finish(struct account *a, uint32_t slot, struct gadget_counters kernel)
+void account_finish(struct account *a, struct account_entry *e, struct gadget_counters now)
 {
-	struct account_entry *e = account_at(a, slot);
-	struct totals n;
+	struct totals n = finish(a, e, now);
 
-	if (!e)
-		return;
-	n = finish(a, e, kernel);
 	if (!e->container)
 		totals_add(&a->nameless, n);
 	else if (e->wanted || n.seen)
 		*push_ended(a) = (struct account_end){take(e->container), n};
-	a->by_slot[slot] = NULL;
-	entry_free(e);
+	account_drop(a, e);
 }
 
-void account_finish_slot(struct account *a, struct gadget_counters kernel, bool wanted)
+void account_finish_slot(struct account *a, struct gadget_counters now, bool wanted)
 {
-	struct totals n = {.seen = kernel.seen};
+	struct totals n = {.seen = now.seen};
 
 	*(wanted ? &n.lost : &n.discarded) = n.seen; /* counted, and nothing came */
 	totals_add(&a->finished, n);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one tracer knows of each container: whether it wants it, what became of its records, and
- * what it had when it ended. Entries lie by slot, so that a record finds its own by one look into
- * an array and a comparison of the whole key. The kernel's counters are given to these functions by
- * the caller: nothing here knows BPF.
+ * What became of the records that one tracer was given: an entry for each container that it wants,
+ * or may want, and what it had of those that ended. The counters of the programs are given to these
+ * functions by the caller: nothing here knows BPF.
  *
- * Three kinds of entry: a container's; the host's (key 0); and that of a key which is no
- * container's (container NULL): the detector took a process of the host for a container's first and
- * was corrected. Its records are the host's; they are counted, too.
+ * Counters belong to what is attached and may have run before the tracer came: an entry keeps what
+ * they were then (`base`), and counts from there.
+ *
+ * Three kinds of entry: a container's; the host's; and that of a key which is no container's (both
+ * have container NULL): the detector took a process of the host for a container's first and was
+ * corrected. Its records are the host's; they are counted, too.
  *
  * seen = delivered + discarded + lost holds for every struct totals that leaves here about
- * something that has ended. `seen` and most of `lost` come from the kernel, the rest is counted
- * here.
+ * something that has ended. `seen` and `lost` come from the counters, the rest is counted here.
  * Where a broken program miscounts, account_finish() makes the difference part of the totals and
  * says so in `unaccounted`: 0 there is the proof that nothing went missing.
  */
@@ -20,23 +21,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "containers/container.h"
 #include "gadget/gadget.h"
 #include "traces/traces.h"
 
 struct account_entry {
-	uint64_t key;
+	TAILQ_ENTRY(account_entry) link;     /* in its account, oldest first */
+	TAILQ_ENTRY(account_entry) of_track; /* these three are the caller's */
+	struct trace *trace;
+	struct track *track;
 	struct container *container; /* a reference; NULL: the host, or not known */
 	bool wanted;		     /* its records go to the reader */
-	struct hold *hold;	     /* not NULL: whether it is wanted is not known yet */
-	bool ended;		     /* no longer among the selected ones */
-	uint64_t stray_until;	     /* of no container: boot clock when its records have come */
+	bool pending;		     /* whether it is wanted is not known yet */
+	struct gadget_counters base;
 	uint64_t delivered, discarded;
-	uint64_t lost_here; /* taken from the ring, and not kept, or not taken by the reader */
+	uint64_t dropped; /* the reader had no room for them: lost to this tracer alone */
 	uint64_t lost_told; /* what the reader's lost() was told already */
-	size_t held;	    /* records waiting in the sort window */
 };
+TAILQ_HEAD(account_entries, account_entry);
 
 struct account_end {
 	struct container *container;
@@ -44,9 +48,8 @@ struct account_end {
 };
 
 struct account {
-	struct account_entry **by_slot;
-	size_t n_slots;
-	struct account_entry stray; /* records without a usable key */
+	struct account_entries entries;
+	struct account_entry stray; /* records without a usable key; in no list */
 
 	/* A ring of those that ended: oldest at `first`. What it cannot hold is summed in `others`.
 	 */
@@ -63,42 +66,31 @@ struct account {
 void account_init(struct account *a, size_t max_ended);
 void account_done(struct account *a);
 
-/* The entry of `key`, or NULL: none, or its slot has another. */
-static inline struct account_entry *account_find(const struct account *a, uint64_t key)
-{
-	uint32_t slot = container_slot(key);
-	struct account_entry *e = slot < a->n_slots ? a->by_slot[slot] : NULL;
+/* A new entry. c (may be NULL) is referenced. */
+struct account_entry *account_add(struct account *a, struct container *c, bool wanted,
+				  struct gadget_counters base);
 
-	return e && e->key == key ? e : NULL;
-}
-
-struct account_entry *account_at(const struct account *a, uint32_t slot); /* NULL: free */
-
-/* A new entry; its slot is free and below MAX_SLOTS. c (may be NULL) is referenced. */
-struct account_entry *account_add(struct account *a, uint64_t key, struct container *c,
-				  bool wanted);
+/* The entry as if it had never been. */
+void account_drop(struct account *a, struct account_entry *e);
 
 /*
- * The entry as of now. Of a container that is not wanted, all that was not delivered counts as
- * discarded, also what was lost: nobody would have got it.
+ * The entry as of now. Of one that is not wanted, all that was not delivered counts as discarded,
+ * also what was lost: nobody would have got it.
  */
-struct totals account_totals(const struct account_entry *e, struct gadget_counters kernel);
+struct totals account_totals(const struct account_entry *e, struct gadget_counters now);
 
 /* What was lost since the last call, if the reader is to be told. */
-uint64_t account_new_loss(struct account_entry *e, struct gadget_counters kernel);
+uint64_t account_new_loss(struct account_entry *e, struct gadget_counters now);
 
 /* The same when all its records were read: what was counted and never came is lost as well. */
-uint64_t account_last_loss(struct account_entry *e, struct gadget_counters kernel);
+uint64_t account_last_loss(struct account_entry *e, struct gadget_counters now);
 
-/*
- * No record of this entry will come any more: takes its totals over and frees the entry and its
- * slot.
- */
-void account_finish(struct account *a, uint32_t slot, struct gadget_counters kernel);
+/* No record of this entry will come any more: takes its totals over and frees the entry. */
+void account_finish(struct account *a, struct account_entry *e, struct gadget_counters now);
 
 /* At the very end: what has no entry. */
 void account_finish_stray(struct account *a);
-void account_finish_slot(struct account *a, struct gadget_counters kernel, bool wanted);
+void account_finish_slot(struct account *a, struct gadget_counters now, bool wanted);
 
 /* n events that no container is known for were lost. */
 void account_lost_nameless(struct account *a, uint64_t n);

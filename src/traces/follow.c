@@ -1,185 +1,251 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Following containers: each tracer's map of wanted ones, kept current. The kernel side adds new
- * containers to the map by itself, so that nothing is missed; here the selector is asked, and what
- * it does not want is taken out again.
+ * Following containers: each attachment's map of wanted ones, kept current. The kernel side adds
+ * new containers to the map by itself, so that nothing is missed; here the selectors are asked, and
+ * what none of them wants is taken out again.
  */
 #include "traces/internal.h"
 
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-#include <string.h>
-
-#include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "columns/types.h"
 
-static void finish_entry(struct trace *t, uint32_t slot)
-{
-	account_finish(&t->account, slot, gadget_counters(t->gadget, slot));
-	gadget_counters_reset(t->gadget, slot);
-}
-
-/* Its last record was read: final counters, and no trace of it left in kernel or here. */
-static void container_gone(struct trace *t, struct container *c)
-{
-	struct account_entry *e = account_find(&t->account, c->key);
-
-	if (!e)
-		return;
-	read_held(t, e);
-	if (e->wanted)
-		containers_map_remove(t->ts->containers, t->wanted_fd, c);
-	read_loss_of(t, e, true);
-	if (e->wanted && t->reader.container)
-		t->reader.container(t->reader.ctx, t, false, c);
-	finish_entry(t, container_slot(c->key));
-}
-
-/*
- * A slot that has another container now, before the last one had its time: its records go out
- * first.
- */
-static void clear_slot(struct trace *t, uint32_t slot)
-{
-	struct account_entry *e = account_at(&t->account, slot);
-
-	if (!e)
-		return;
-	if (t->ts->merge)
-		merge_release_all(t->ts->merge);
-	if (e->container)
-		container_gone(t, e->container);
-	else
-		finish_entry(t, slot);
-}
-
-/* The entry of a container that the tracer is told of; NULL: it has no place, or its own already.
- */
-static struct account_entry *new_entry(struct trace *t, struct container *c)
-{
-	uint32_t slot = container_slot(c->key);
-	struct account_entry *e = account_find(&t->account, c->key);
-
-	if (slot >= MAX_SLOTS || (e && e->container))
-		return NULL;
-	if (e) { /* its records came before its name */
-		e->container = container_ref(c);
-		return e;
-	}
-	clear_slot(t, slot);
-	return account_add(&t->account, c->key, c, true);
-}
+static const struct gadget_counters from_the_start;
 
 static bool is_selected(const struct trace *t, const struct container *c)
 {
 	return !t->selector || selector_matches(t->selector, c);
 }
 
-/* Its names are not known yet: it is wanted until they are, and its records are held. */
-static void container_found(struct trace *t, struct container *c)
+static void tell_container(struct trace *t, bool in, struct container *c)
 {
-	struct account_entry *e = new_entry(t, c);
-
-	if (!e)
-		return;
-	e->wanted = true;
-	e->hold = hold_new(&t->ts->hold_room);
-	containers_map_add(t->ts->containers, t->wanted_fd, c);
+	if (t->reader.container)
+		t->reader.container(t->reader.ctx, t, in, c);
 }
 
-static void container_added(struct trace *t, struct container *c)
+/* Its ids are in the map while some tracer wants it. */
+static void keep_mapped(struct attachment *a, struct track *k)
 {
-	struct account_entry *e = account_find(&t->account, c->key);
+	if (!k->container)
+		return;
+	if (k->n_wanted)
+		containers_map_add(a->ts->containers, a->wanted_fd, k->container);
+	else
+		containers_map_remove(a->ts->containers, a->wanted_fd, k->container);
+}
 
-	if (!e || !e->hold)
-		e = new_entry(t, c);
-	if (!e)
+/* ---- tracks that end ------------------------------------------------------------- */
+
+/* Its last record was read: final counters, and no trace of it left in kernel or here. */
+static void container_gone(struct attachment *a, struct container *c)
+{
+	struct track *k = track_find(a, c->key);
+	struct account_entry *e;
+
+	if (!k)
 		return;
-	t->ts->naming.containers++;
-	e->wanted = is_selected(t, c);
-	if (!e->wanted) {
-		containers_map_remove(t->ts->containers, t->wanted_fd, c);
-		read_held(t, e);
-		return;
+	read_held(a, k);
+	if (k->n_wanted)
+		containers_map_remove(a->ts->containers, a->wanted_fd, c);
+	TAILQ_FOREACH(e, &k->shares, of_track) {
+		read_loss_of(e, track_counted(a, k), true);
+		if (e->wanted)
+			tell_container(e->trace, false, c);
 	}
-	containers_map_add(t->ts->containers, t->wanted_fd, c);
-	t->n_wanted++;
-	if (t->reader.container)
-		t->reader.container(t->reader.ctx, t, true, c);
-	read_held(t, e);
+	track_finish(a, k);
+}
+
+/*
+ * A slot that has another container now, before the last one had its time: its records go out
+ * first.
+ */
+static void clear_slot(struct attachment *a, uint32_t slot)
+{
+	struct track *k = track_at(a, slot);
+
+	if (!k)
+		return;
+	if (a->ts->merge)
+		merge_release_all(a->ts->merge);
+	if (k->container)
+		container_gone(a, k->container);
+	else
+		track_finish(a, k);
+}
+
+/* ---- tracks that begin ----------------------------------------------------------- */
+
+/* The track of a container that is told of; NULL: it has no place, or its own already. */
+static struct track *new_track(struct attachment *a, struct container *c)
+{
+	uint32_t slot = container_slot(c->key);
+	struct track *k = track_find(a, c->key);
+	struct account_entry *e;
+
+	if (slot >= MAX_SLOTS || (k && k->container))
+		return NULL;
+	if (!k) {
+		clear_slot(a, slot);
+		return track_add(a, c->key, c);
+	}
+	k->container = container_ref(c); /* its records came before its name */
+	a->ts->n_strays--;
+	TAILQ_FOREACH(e, &k->shares, of_track)
+		e->container = container_ref(c);
+	return k;
+}
+
+/* Its names are not known yet: it is wanted until they are, and its records are held. */
+static void container_found(struct attachment *a, struct container *c)
+{
+	struct track *k = new_track(a, c);
+
+	if (!k)
+		return;
+	k->hold = hold_new(&a->ts->hold_room);
+	for (size_t i = 0; i < a->n_tracers; i++) {
+		struct account_entry *e =
+			share_of(k, a->tracers[i])
+				?: share_add(k, a->tracers[i], true, from_the_start);
+
+		share_want(e, true);
+		e->pending = true;
+	}
+	keep_mapped(a, k);
+}
+
+bool follow_decide(struct account_entry *e)
+{
+	struct trace *t = e->trace;
+	struct track *k = e->track;
+
+	e->pending = false;
+	if (is_selected(t, k->container)) {
+		share_want(e, true);
+		t->n_wanted++;
+		tell_container(t, true, k->container);
+		return true;
+	}
+	/* What it did is no affair of this tracer's, unless something was given as the host's. */
+	if (e->delivered || e->discarded)
+		share_close(e, track_given(t->attachment, k));
+	else
+		share_drop(e);
+	return false;
+}
+
+static void container_added(struct attachment *a, struct container *c)
+{
+	struct track *k = track_find(a, c->key);
+
+	if (!k || !k->hold)
+		k = new_track(a, c);
+	if (!k)
+		return;
+	a->ts->naming.containers++;
+	for (size_t i = 0; i < a->n_tracers; i++)
+		follow_decide(share_of(k, a->tracers[i])
+				      ?: share_add(k, a->tracers[i], true, from_the_start));
+	keep_mapped(a, k);
+	read_held(a, k);
+}
+
+/* ---- tracks that change ---------------------------------------------------------- */
+
+void follow_leave(struct account_entry *e, struct gadget_counters now)
+{
+	struct track *k = e->track;
+	struct attachment *a = e->trace->attachment;
+	bool wanted = e->wanted;
+
+	read_loss_of(e, now, false);
+	share_close(e, now);
+	if (wanted && !k->n_wanted)
+		keep_mapped(a, k);
 }
 
 /* What it was wanted for, not knowing better, is known now. */
-static void container_changed(struct trace *t, struct container *c)
+static void container_changed(struct attachment *a, struct container *c)
 {
-	struct account_entry *e = account_find(&t->account, c->key);
+	struct track *k = track_find(a, c->key);
+	struct account_entry *e, *next;
 
-	if (!e || !e->wanted || is_selected(t, c))
-		return;
-	e->wanted = false;
-	t->n_wanted -= !e->ended;
-	containers_map_remove(t->ts->containers, t->wanted_fd, c);
-	if (t->reader.container)
-		t->reader.container(t->reader.ctx, t, false, c);
+	for (e = k ? TAILQ_FIRST(&k->shares) : NULL; e; e = next) {
+		struct trace *t = e->trace;
+
+		next = TAILQ_NEXT(e, of_track);
+		if (!e->wanted || e->pending || is_selected(t, c))
+			continue;
+		t->n_wanted -= !k->ended;
+		follow_leave(e, track_given(a, k));
+		tell_container(t, false, c);
+	}
 }
 
 /* It is none: what it did, the host did. */
-static void container_dropped(struct trace *t, struct container *c)
+static void container_dropped(struct attachment *a, struct container *c)
 {
-	struct account_entry *e = account_find(&t->account, c->key);
+	struct track *k = track_find(a, c->key);
+	struct account_entry *e;
 
-	if (!e)
+	if (!k)
 		return;
-	e->container = container_unref(e->container);
-	e->wanted = t->host;
-	e->stray_until = t->ts->now + END_GRACE_NS;
-	read_held(t, e);
+	k->container = container_unref(k->container);
+	k->stray_until = a->ts->now + END_GRACE_NS;
+	a->ts->n_strays++;
+	TAILQ_FOREACH(e, &k->shares, of_track) {
+		e->container = container_unref(e->container);
+		e->pending = false;
+		share_want(e, a->load.host);
+	}
+	read_held(a, k);
 }
 
-static void container_ended(struct trace *t, struct container *c)
+static void container_ended(struct attachment *a, struct container *c)
 {
-	struct account_entry *e = account_find(&t->account, c->key);
+	struct track *k = track_find(a, c->key);
+	struct account_entry *e;
 
-	if (!e || e->ended)
+	if (!k || k->ended)
 		return;
-	e->ended = true;
-	if (e->wanted)
-		t->n_wanted--;
+	k->ended = true;
+	TAILQ_FOREACH(e, &k->shares, of_track)
+		e->trace->n_wanted -= e->wanted;
 }
 
 void follow_event(void *ctx, enum container_event event, struct container *c)
 {
 	struct traces *ts = ctx;
 
-	static void (*const react[])(struct trace * t, struct container * c) = {
+	static void (*const react[])(struct attachment * a, struct container * c) = {
 		[CONTAINER_FOUND] = container_found,	 [CONTAINER_ADDED] = container_added,
 		[CONTAINER_CHANGED] = container_changed, [CONTAINER_DROPPED] = container_dropped,
 		[CONTAINER_REMOVED] = container_ended,
 	};
 
-	for (size_t i = 0; i < ts->n_traces; i++)
-		react[event](ts->traces[i], c);
+	for (size_t i = 0; i < ts->n_attachments; i++)
+		react[event](ts->attachments[i], c);
 	if (event == CONTAINER_REMOVED)
 		*grow(&ts->endings, &ts->n_endings, &ts->room_endings) = (struct ending){
 			container_ref(c), boot_now() + END_GRACE_NS + ts->window_ns};
 }
 
+/* ---- the end of containers ------------------------------------------------------- */
+
 /*
  * Rows of it may wait in the sort window for another ring's, or in a table for the end of its
  * interval.
  */
-static bool has_rows(const struct trace *t, const struct ending *end)
+static bool has_rows(const struct attachment *a, const struct ending *end)
 {
-	const struct account_entry *e = account_find(&t->account, end->container->key);
+	const struct track *k = track_find(a, end->container->key);
 
-	if (!e)
+	if (!k)
 		return false;
-	if (e->held)
+	if (k->waiting)
 		return true;
-	for (size_t i = 0; i < t->n_sources; i++)
-		if (t->sources[i].kind == SOURCE_TOP && t->sources[i].taken < end->until)
+	for (size_t i = 0; i < a->n_sources; i++)
+		if (a->sources[i].kind == SOURCE_TOP && a->sources[i].taken < end->until)
 			return true;
 	return false;
 }
@@ -188,8 +254,8 @@ static bool is_over(const struct traces *ts, const struct ending *end)
 {
 	if (ts->now < end->until)
 		return false;
-	for (size_t i = 0; i < ts->n_traces; i++)
-		if (has_rows(ts->traces[i], end))
+	for (size_t i = 0; i < ts->n_attachments; i++)
+		if (has_rows(ts->attachments[i], end))
 			return false;
 	return true;
 }
@@ -205,76 +271,116 @@ void follow_endings(struct traces *ts, bool all)
 			ts->endings[kept++] = end;
 			continue;
 		}
-		for (size_t j = 0; j < ts->n_traces; j++)
-			container_gone(ts->traces[j], end.container);
+		for (size_t j = 0; j < ts->n_attachments; j++)
+			container_gone(ts->attachments[j], end.container);
 		containers_forget(ts->containers, end.container);
 		container_unref(end.container);
 	}
 	ts->n_endings = kept;
 }
 
-void follow_strays(struct trace *t)
+void follow_strays(struct attachment *a)
 {
-	for (uint32_t slot = G_HOST + 1; slot < t->account.n_slots; slot++) {
-		const struct account_entry *e = account_at(&t->account, slot);
+	for (uint32_t slot = G_HOST + 1; a->ts->n_strays && slot < a->n_slots; slot++) {
+		struct track *k = track_at(a, slot);
 
-		if (e && !e->container && !e->held && e->stray_until < t->ts->now)
-			finish_entry(t, slot);
+		if (k && !k->container && !k->waiting && k->stray_until < a->ts->now)
+			track_finish(a, k);
 	}
 }
 
-struct account_entry *follow_unknown(struct trace *t, uint64_t key)
+/* ---- those that are met ---------------------------------------------------------- */
+
+/* A track of no container: its records are the host's. */
+static struct track *nameless(struct attachment *a, uint64_t key)
 {
-	struct account *a = &t->account;
+	struct track *k = track_add(a, key, NULL);
+
+	k->stray_until = a->ts->now + END_GRACE_NS;
+	a->ts->n_strays += key != G_HOST;
+	for (size_t i = 0; i < a->n_tracers; i++)
+		share_add(k, a->tracers[i], a->load.host, from_the_start);
+	return k;
+}
+
+/* A container that ended before anything was attached, and of which something comes. */
+static struct track *late(struct attachment *a, struct container *c)
+{
+	struct track *k = track_add(a, c->key, c);
+
+	k->ended = true;
+	for (size_t i = 0; i < a->n_tracers; i++)
+		if (is_selected(a->tracers[i], c))
+			share_add(k, a->tracers[i], true, from_the_start);
+	return k;
+}
+
+struct track *follow_unknown(struct attachment *a, uint64_t key)
+{
 	uint32_t slot = container_slot(key);
-	struct account_entry *e;
 	struct container *c;
+	struct track *k;
 
 	if (key == G_HOST)
-		return account_find(a, key) ?: account_add(a, G_HOST, NULL, t->host);
+		return nameless(a, key);
 	/*
 	 * The detector may not have been read yet; finding a container publishes it, which makes
-	 * its entry.
+	 * its track.
 	 */
-	c = containers_find(t->ts->containers, key);
-	e = account_find(a, key);
-	if (e)
-		return e;
-	if (slot == G_HOST || slot >= MAX_SLOTS || account_at(a, slot))
+	c = containers_find(a->ts->containers, key);
+	k = track_find(a, key);
+	if (k)
+		return k;
+	if (slot == G_HOST || slot >= MAX_SLOTS || track_at(a, slot))
 		return &a->stray;
-	if (c) { /* it ended before this tracer came */
-		e = account_add(a, key, c, is_selected(t, c));
-		e->ended = true;
-		return e;
-	}
-	e = account_add(a, key, NULL, t->host); /* it was taken for a container's, and is not */
-	e->stray_until = t->ts->now + END_GRACE_NS;
-	return e;
+	return c ? late(a, c) : nameless(a, key);
 }
+
+/* ---- those that are known -------------------------------------------------------- */
 
 static void add_known(void *ctx, struct container *c)
 {
-	if (c->pending)
-		container_found(ctx, c);
-	else
-		container_added(ctx, c);
+	struct attachment *a = ctx;
+	struct track *k = new_track(a, c);
+
+	if (k && c->pending)
+		k->hold = hold_new(&a->ts->hold_room);
+	a->ts->naming.containers += !c->pending;
 }
 
-int follow_start(struct trace *t, struct err *err)
+void follow_known(struct attachment *a)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
-	int r;
+	containers_each(a->ts->containers, add_known, a);
+}
 
-	t->wanted_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", sizeof(__u64),
-				      sizeof(g_container), MAX_CGROUPS, &o);
-	if (t->wanted_fd < 0)
-		return err_set(err, t->wanted_fd, "making the map of wanted containers: %s",
-			       strerror(-t->wanted_fd));
-	/* First the kernel adds what comes, then we what is there: nothing falls between. */
-	r = containers_attach_map(t->ts->containers, t->wanted_fd, err);
-	if (r < 0)
-		return r;
-	t->mapped = true;
-	containers_each(t->ts->containers, add_known, t);
-	return 0;
+static void join_container(void *ctx, struct container *c)
+{
+	struct trace *t = ctx;
+	struct attachment *a = t->attachment;
+	struct track *k = track_find(a, c->key);
+
+	if (!k || k->ended || !(k->hold || is_selected(t, c)))
+		return;
+	share_add(k, t, true, track_given(a, k));
+	if (k->n_wanted == 1)
+		keep_mapped(a, k);
+	if (k->hold)
+		return;
+	t->n_wanted++;
+	tell_container(t, true, c);
+}
+
+void follow_join(struct trace *t)
+{
+	struct attachment *a = t->attachment;
+
+	if (a->load.host && !track_at(a, G_HOST))
+		nameless(a, G_HOST);
+	for (uint32_t slot = 0; slot < a->n_slots; slot++) {
+		struct track *k = track_at(a, slot);
+
+		if (k && !k->container && !share_of(k, t))
+			share_add(k, t, a->load.host, track_given(a, k));
+	}
+	containers_each(a->ts->containers, join_container, t);
 }

@@ -106,17 +106,31 @@ uint64_t hold_since(const struct hold *h)
 	return h->since;
 }
 
+static void give_block(const struct block *b, void (*fn)(void *ctx, const struct held_record *r),
+		       void *ctx)
+{
+	for (size_t at = 0; at < b->used;) {
+		const struct entry *e = (const struct entry *)(b->bytes + at);
+
+		fn(ctx, &(struct held_record){e->source, e->size, e->record});
+		at += entry_bytes(e->size);
+	}
+}
+
+void hold_each(const struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx)
+{
+	const struct block *b;
+
+	TAILQ_FOREACH(b, &h->blocks, link)
+		give_block(b, fn, ctx);
+}
+
 void hold_release(struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx)
 {
 	struct block *b;
 
 	while ((b = TAILQ_FIRST(&h->blocks))) {
-		for (size_t at = 0; at < b->used;) {
-			const struct entry *e = (const struct entry *)(b->bytes + at);
-
-			fn(ctx, &(struct held_record){e->source, e->size, e->record});
-			at += entry_bytes(e->size);
-		}
+		give_block(b, fn, ctx);
 		drop_first(h);
 	}
 	h->since = 0;

@@ -33,5 +33,8 @@ bool hold_push(struct hold *h, const struct held_record *r, uint64_t now);
 /* Boot clock, ns, when the first record came that it holds; 0: it is empty. */
 uint64_t hold_since(const struct hold *h);
 
+/* Gives all out, the first first, and keeps it. */
+void hold_each(const struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx);
+
 /* Gives all out, the first first, and is empty then. fn must not push to h. */
 void hold_release(struct hold *h, void (*fn)(void *ctx, const struct held_record *r), void *ctx);

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of traces/ share. traces.c: life and totals; follow.c: containers that come and
- * go, and the maps of wanted ones; read.c: records, tables and loss.
+ * What the files of traces/ share.
+ *
+ *   tracer ──┐ shares: what a tracer has of a container (account.h)
+ *   tracer ──┼──── attachment: a gadget that is loaded and attached, once for all its tracers
+ *   tracer ──┘        └── tracks: what the attachment has of a container
+ *
+ * A record is read once. Its track says whether it must wait (for a name, in the sort window) and
+ * has the shares of those tracers that want it: each is given it. traces.c: life and dispatching;
+ * attachment.c: attaching, joining and leaving; tracks.c: tracks and shares; follow.c: containers
+ * that come and go, and the maps of wanted ones; read.c: records, tables and loss; pace.c: when to
+ * look; totals.c: what is told of the counts.
  */
 #pragma once
 
 #include "base/buf.h"
+#include "base/reactor.h"
 #include "containers/containers.h"
 #include "symbols/symbols.h"
 #include "traces/account.h"
@@ -18,35 +28,59 @@
  * it ended.
  */
 #define END_GRACE_NS 300000000ull
-#define READ_INTERVAL_NS 25000000ull
-/* At the start somebody waits for the first record. */
-#define EAGER_INTERVAL_NS 3000000ull
-#define EAGER_TIME_NS 250000000ull
-#define LOSS_INTERVAL_NS 1000000000ull
-#define TOP_INTERVAL_NS 1000000000ull
 
 struct trace_source {
 	enum source_kind kind;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
-	int timer_fd;			   /* top: its interval; else -1 */
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
 	uint32_t *stacks;		   /* places of its fields of type g_ustack */
 	size_t n_stacks;
 };
 
-struct trace {
+/* What an attachment has of a container, of the host (key 0), or of a key of no container. */
+struct track {
+	uint64_t key;
+	struct container *container; /* a reference; NULL: the host, or not known */
+	struct hold *hold;	     /* not NULL: its names are being looked for */
+	bool ended;		     /* no longer among the selected ones */
+	uint64_t stray_until;	     /* of no container: boot clock when its records have come */
+	uint64_t read;		     /* records that were read and kept */
+	uint64_t waiting;	     /* of these, those that nobody was given yet */
+	uint64_t lost_here;	     /* records that were read and not kept */
+	size_t n_wanted;	     /* shares that are wanted */
+	struct account_entries shares;
+};
+
+struct attachment {
 	struct traces *ts;
 	struct gadget *gadget;
-	const struct selector *selector;
-	struct trace_reader reader;
+	struct gadget_load_options load;
 	uint64_t interval_ns;
-	bool host;
+	bool shared; /* tracers may join */
 	int wanted_fd;
 	bool mapped; /* wanted_fd was given to the container collection */
 	struct trace_source *sources;
 	size_t n_sources;
-	size_t n_wanted;
+	struct trace **tracers; /* that are not finished */
+	size_t n_tracers, room_tracers;
+	size_t n_refs; /* tracers, finished ones included */
+	struct track **by_slot;
+	size_t n_slots;
+	struct track stray; /* of records without a usable key */
 	uint64_t misses;
+	struct watch ring_watch;
+	struct timer table_timer;
+	uint64_t tables_at; /* boot clock: the end of the interval */
+	bool tables_due;
+};
+
+struct trace {
+	struct attachment *attachment;
+	struct gadget *own; /* as opened by who joined; NULL: the attachment's is its own */
+	const struct selector *selector;
+	struct trace_reader reader;
+	bool finished;
+	size_t n_wanted;
 	struct account account;
 };
 
@@ -62,15 +96,25 @@ struct traces {
 	bool started, stopped;
 	struct trace **traces;
 	size_t n_traces, room_traces;
-	size_t n_streams; /* tracer sources of all traces */
+	struct attachment **attachments; /* those that run */
+	size_t n_attachments, room_attachments;
+	size_t n_streams; /* tracer sources of all attachments */
+	size_t n_strays;  /* tracks of no container in all attachments */
 	uint64_t window_ns;
 	struct merge *merge; /* NULL: no window */
 	struct hold_room hold_room;
 	struct naming naming;
-	struct ending *endings;
+	struct ending *endings; /* the first is over first */
 	size_t n_endings, room_endings;
-	int epoll_fd, read_timer, loss_timer;
-	uint64_t eager_until;	   /* boot clock; 0: the read timer has its usual pace */
+
+	struct reactor *reactor;
+	struct watch containers_watch;
+	struct timer read_timer, loss_timer;
+	bool asleep; /* the first record or loss wakes us: no read timer */
+	bool loss_due;
+	uint64_t eager_until; /* boot clock */
+	uint64_t active_at;   /* boot clock when there was something to do for the last time */
+
 	uint64_t now;		   /* boot clock at the start of this dispatch */
 	uint64_t newest;	   /* boot clock when a record newer than that was met */
 	struct symbols *symbols;   /* NULL: no stack was met yet */
@@ -79,13 +123,58 @@ struct traces {
 
 uint64_t boot_now(void);
 
+/* attachment.c */
+/* One that o's tracer may join with g; NULL: none. */
+struct attachment *attachment_find(struct traces *ts, const struct gadget *g,
+				   const struct trace_options *o);
+/* Takes g over, also when it fails. It is loaded, and among ts->attachments. */
+int attachment_new(struct traces *ts, struct gadget *g, const struct trace_options *o,
+		   struct attachment **ret, struct err *err);
+void attachment_free(struct attachment *a);		      /* all its tracers are freed */
+int attachment_attach(struct attachment *a, struct err *err); /* and reads snapshots */
+int attachment_join(struct attachment *a, struct trace *t, struct err *err);
+/* t is given what waits, and nothing after that; its totals are final. */
+void attachment_leave(struct attachment *a, struct trace *t);
+/* After the programs left and the rings were read: the last tables, the last loss. */
+void attachment_last(struct attachment *a);
+/* All its tracers' totals are final. */
+void attachment_finish(struct attachment *a);
+
+/* tracks.c */
+/* The track of `key`, or NULL: none, or its slot has another. */
+static inline struct track *track_find(const struct attachment *a, uint64_t key)
+{
+	uint32_t slot = container_slot(key);
+	struct track *k = slot < a->n_slots ? a->by_slot[slot] : NULL;
+
+	return k && k->key == key ? k : NULL;
+}
+struct track *track_at(const struct attachment *a, uint32_t slot); /* NULL: free */
+/* Its slot is free and below MAX_SLOTS. c (may be NULL) is referenced. */
+struct track *track_add(struct attachment *a, uint64_t key, struct container *c);
+/* No record of it will come any more: all its shares get their totals. */
+void track_finish(struct attachment *a, struct track *k);
+/* seen and lost: as they are counted; by what tracers were given; by what was read. */
+struct gadget_counters track_counted(const struct attachment *a, const struct track *k);
+struct gadget_counters track_given(const struct attachment *a, const struct track *k);
+struct gadget_counters track_read(const struct attachment *a, const struct track *k);
+
+struct account_entry *share_add(struct track *k, struct trace *t, bool wanted,
+				struct gadget_counters base);
+struct account_entry *share_of(const struct track *k, const struct trace *t); /* NULL: none */
+void share_want(struct account_entry *e, bool wanted);
+void share_drop(struct account_entry *e);
+void share_close(struct account_entry *e, struct gadget_counters now); /* totals are final */
+
 /* follow.c */
 container_event_fn follow_event;
-int follow_start(struct trace *t, struct err *err); /* makes and fills wanted_fd */
-struct account_entry *follow_unknown(struct trace *t,
-				     uint64_t key); /* the entry of a key met for the first time */
-void follow_endings(struct traces *ts, bool all);   /* lets those go whose last record was read */
-void follow_strays(struct trace *t);		    /* the same for keys of no container */
+void follow_known(struct attachment *a); /* makes the tracks of all containers */
+void follow_join(struct trace *t);	 /* and t's shares in them */
+void follow_leave(struct account_entry *e, struct gadget_counters now);
+bool follow_decide(struct account_entry *e); /* now, by what is known; false: it is gone */
+struct track *follow_unknown(struct attachment *a, uint64_t key); /* of a key met first */
+void follow_endings(struct traces *ts, bool all); /* lets those go whose last record was read */
+void follow_strays(struct attachment *a);	  /* the same for keys of no container */
 
 /* stacks.c */
 void stacks_find(struct trace_source *to, const struct schema *s);
@@ -97,10 +186,16 @@ const void *stacks_as_texts(struct traces *ts, const struct trace_source *s, con
 			    uint32_t *size);
 
 /* read.c */
-void read_rings(struct traces *ts);
-void read_held(struct trace *t, struct account_entry *e); /* what was held of it goes its way */
-void read_table(struct trace *t, unsigned int source);	  /* top: rows and end */
-int read_snapshot(struct trace *t, unsigned int source, struct err *err);
-void read_loss(struct trace *t, bool last); /* tells the reader what is new */
-void read_loss_of(struct trace *t, struct account_entry *e, bool last);
+size_t read_rings(struct traces *ts);		       /* returns the number of records */
+void read_held(struct attachment *a, struct track *k); /* what was held of it goes its way */
+void read_waiting(struct trace *t); /* what waits is given to this tracer, and goes on waiting */
+void read_tables(struct attachment *a);
+int read_snapshot(struct attachment *a, unsigned int source, struct err *err);
+void read_loss(struct attachment *a, bool last); /* tells the readers what is new */
+void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last);
 merge_fn read_release;
+
+/* pace.c */
+void pace_start(struct traces *ts); /* something was attached, whose first record is waited for */
+void pace(struct traces *ts, bool active); /* after each dispatch; active: there was something */
+void pace_tables(struct attachment *a);	   /* starts the timer of its interval */

@@ -139,3 +139,40 @@ void merge_release_all(struct merge *m)
 	while (m->n)
 		release_oldest(m);
 }
+
+static int by_time(const void *a, const void *b)
+{
+	return before(a, b) ? -1 : 1;
+}
+
+void merge_each(const struct merge *m, const void *owner, merge_fn *fn, void *ctx)
+{
+	struct slot *own = xnew_n(struct slot, m->n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->heap[i].held->row.owner == owner)
+			own[n++] = m->heap[i];
+	qsort(own, n, sizeof(*own), by_time);
+	for (size_t i = 0; i < n; i++)
+		fn(ctx, &own[i].held->row, false);
+	free(own);
+}
+
+void merge_drop(struct merge *m, const void *owner)
+{
+	size_t n = m->n;
+
+	m->n = 0; /* and the heap is made anew of those that stay */
+	for (size_t i = 0; i < n; i++) {
+		struct slot s = m->heap[i];
+
+		if (s.held->row.owner == owner) {
+			m->bytes -= sizeof(struct held) + s.held->row.size;
+			free(s.held);
+			continue;
+		}
+		m->heap[m->n] = s;
+		sift_up(m->heap, m->n++);
+	}
+}

@@ -34,4 +34,7 @@ struct merge *merge_free(struct merge *m); /* what is held is dropped: merge_rel
 void merge_push(struct merge *m, const struct merge_row *row, uint64_t now);
 void merge_release(struct merge *m, uint64_t now); /* all that is older than the window */
 void merge_release_all(struct merge *m);
+/* The rows of one owner, in order of time; they stay. */
+void merge_each(const struct merge *m, const void *owner, merge_fn *fn, void *ctx);
+void merge_drop(struct merge *m, const void *owner); /* they go, and nobody is given them */
 size_t merge_held(const struct merge *m);

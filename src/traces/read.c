@@ -16,107 +16,191 @@ static uint64_t number_at(const void *record, uint32_t size, int offset)
 	return n;
 }
 
-static inline struct account_entry *entry_of(struct trace *t, const struct trace_source *s,
-					     const void *record, uint32_t size)
+static inline struct track *track_of(struct attachment *a, const struct trace_source *s,
+				     const void *record, uint32_t size)
 {
 	uint64_t key = number_at(record, size, s->container_offset);
 
-	return account_find(&t->account, key) ?: follow_unknown(t, key);
+	return track_find(a, key) ?: follow_unknown(a, key);
 }
 
-static void deliver(struct trace *t, unsigned int source, struct account_entry *e,
-		    const void *record, uint32_t size, bool late)
+/* ---- to the readers -------------------------------------------------------------- */
+
+static struct row row_of(const struct track *k, const void *record, uint32_t size)
 {
-	struct row row = {
-		.part = {[PART_RECORD] = record, [PART_CONTAINER] = e->container},
-		.size = {[PART_RECORD] = size,
-			 [PART_CONTAINER] = e->container ? sizeof(*e->container) : 0},
-		.container_version = e->container ? e->container->version : 0,
+	const struct container *c = k->container;
+
+	return (struct row){
+		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
+		.size = {[PART_RECORD] = size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
+		.container_version = c ? c->version : 0,
 	};
+}
+
+static void deliver(struct account_entry *e, unsigned int source, const struct row *row, bool late)
+{
+	struct trace *t = e->trace;
 
 	enum row_fate fate =
-		e->wanted ? t->reader.row(t->reader.ctx, t, source, &row, late) : ROW_DISCARDED;
+		e->wanted ? t->reader.row(t->reader.ctx, t, source, row, late) : ROW_DISCARDED;
 
 	e->delivered += fate == ROW_DELIVERED;
 	e->discarded += fate == ROW_DISCARDED;
-	e->lost_here += fate == ROW_LOST;
+	e->dropped += fate == ROW_LOST;
 }
 
+/* To each tracer that has a share in it. */
+static void give(struct track *k, unsigned int source, const void *record, uint32_t size, bool late)
+{
+	struct row row = row_of(k, record, size);
+	struct account_entry *e;
+
+	TAILQ_FOREACH(e, &k->shares, of_track)
+		deliver(e, source, &row, late);
+}
+
+/* What is held while there were two streams is in front of the one that is left. */
 static bool is_merged(const struct traces *ts)
 {
-	return ts->merge && ts->n_streams > 1;
+	return ts->merge && (ts->n_streams > 1 || merge_held(ts->merge));
 }
 
-/* Into the sort window; what nobody wants is not held there. */
-static void merge(struct trace *t, unsigned int source, struct account_entry *e, const void *record,
+static void merge(struct attachment *a, unsigned int source, struct track *k, const void *record,
 		  uint32_t size)
 {
-	const struct trace_source *s = &t->sources[source];
+	const struct trace_source *s = &a->sources[source];
+	struct traces *ts = a->ts;
 	struct merge_row row = {
-		.owner = t,
-		.tag = e,
+		.owner = a,
+		.tag = k,
 		.source = source,
 		.size = size,
 		.record = record,
-		.time = s->time_offset < 0 ? t->ts->now : number_at(record, size, s->time_offset),
+		.time = s->time_offset < 0 ? ts->now : number_at(record, size, s->time_offset),
 	};
 
-	if (!e->wanted) {
-		e->discarded++;
-		return;
-	}
-	if (row.time > t->ts->newest)
-		t->ts->newest = boot_now(); /* it was made while we read */
-	e->held++;
-	merge_push(t->ts->merge, &row, t->ts->newest);
+	if (row.time > ts->newest)
+		ts->newest = boot_now(); /* it was made while we read */
+	k->waiting++;
+	merge_push(ts->merge, &row, ts->newest);
 }
+
+/* At once, or into the sort window; what nobody wants is not held there. */
+static void pass_on(struct attachment *a, unsigned int source, struct track *k, const void *record,
+		    uint32_t size)
+{
+	if (k->n_wanted && is_merged(a->ts))
+		merge(a, source, k, record, size);
+	else
+		give(k, source, record, size, false);
+}
+
+void read_release(void *ctx, const struct merge_row *row, bool late)
+{
+	struct track *k = row->tag;
+
+	k->waiting--;
+	give(k, row->source, row->record, row->size, late);
+}
+
+/* ---- from rings and tables ------------------------------------------------------- */
 
 /* From the ring: what nobody can name yet waits for its container's name. */
 static void on_stream_record(void *ctx, unsigned int source, const void *record, uint32_t size)
 {
-	struct trace *t = ctx;
-	const struct trace_source *s = &t->sources[source];
-	struct account_entry *e = entry_of(t, s, record, size);
+	struct attachment *a = ctx;
+	const struct trace_source *s = &a->sources[source];
+	struct track *k = track_of(a, s, record, size);
 
 	/* Now, while the process may be there; what is held or recorded has the names. */
-	if (s->n_stacks && (e->hold || e->wanted))
-		record = stacks_as_texts(t->ts, s, record, &size);
-	if (e->hold)
-		e->lost_here += !hold_push(e->hold, &(struct held_record){source, size, record},
-					   t->ts->now);
-	else if (is_merged(t->ts))
-		merge(t, source, e, record, size);
+	if (s->n_stacks && k->n_wanted)
+		record = stacks_as_texts(a->ts, s, record, &size);
+	if (k->hold &&
+	    !hold_push(k->hold, &(struct held_record){source, size, record}, a->ts->now)) {
+		k->lost_here++;
+		return;
+	}
+	k->read++;
+	if (k->hold)
+		k->waiting++;
 	else
-		deliver(t, source, e, record, size, false);
+		pass_on(a, source, k, record, size);
+}
+
+size_t read_rings(struct traces *ts)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ts->n_attachments; i++)
+		n += gadget_read(ts->attachments[i]->gadget, 0, on_stream_record,
+				 ts->attachments[i]);
+	if (ts->merge)
+		merge_release(ts->merge, ts->now);
+	return n;
 }
 
 /* From a table or a snapshot: they cannot wait, and go with what is known. */
 static void on_table_record(void *ctx, unsigned int source, const void *record, uint32_t size)
 {
-	struct trace *t = ctx;
+	struct attachment *a = ctx;
+	struct track *k = track_of(a, &a->sources[source], record, size);
 
-	deliver(t, source, entry_of(t, &t->sources[source], record, size), record, size, false);
+	k->read++;
+	give(k, source, record, size, false);
 }
 
+static void table_end(struct attachment *a, unsigned int source)
+{
+	for (size_t i = 0; i < a->n_tracers; i++) {
+		struct trace *t = a->tracers[i];
+
+		if (t->reader.table_end)
+			t->reader.table_end(t->reader.ctx, t, source);
+	}
+}
+
+void read_tables(struct attachment *a)
+{
+	for (unsigned int i = 0; i < a->n_sources; i++) {
+		if (a->sources[i].kind != SOURCE_TOP)
+			continue;
+		a->sources[i].taken = a->ts->now;
+		/* Rows that a failure leaves out were counted in the kernel: in the end they are
+		 * lost. */
+		gadget_collect(a->gadget, i, on_table_record, a, NULL);
+		table_end(a, i);
+	}
+}
+
+int read_snapshot(struct attachment *a, unsigned int source, struct err *err)
+{
+	int r = gadget_collect(a->gadget, source, on_table_record, a, err);
+
+	if (r < 0)
+		return r;
+	table_end(a, source);
+	return 0;
+}
+
+/* ---- what was held --------------------------------------------------------------- */
+
 struct release {
-	struct trace *trace;
-	struct account_entry *entry;
+	struct attachment *attachment;
+	struct track *track;
 };
 
 static void release(void *ctx, const struct held_record *r)
 {
 	const struct release *to = ctx;
 
-	if (is_merged(to->trace->ts))
-		merge(to->trace, r->source, to->entry, r->record, r->size);
-	else
-		deliver(to->trace, r->source, to->entry, r->record, r->size, false);
+	to->track->waiting--;
+	pass_on(to->attachment, r->source, to->track, r->record, r->size);
 }
 
-void read_held(struct trace *t, struct account_entry *e)
+void read_held(struct attachment *a, struct track *k)
 {
-	struct naming *naming = &t->ts->naming;
-	struct hold *h = take(e->hold);
+	struct naming *naming = &a->ts->naming;
+	struct hold *h = take(k->hold);
 	uint64_t since = h ? hold_since(h) : 0, ns = since ? boot_now() - since : 0;
 
 	if (!since) {
@@ -126,67 +210,75 @@ void read_held(struct trace *t, struct account_entry *e)
 	naming->waited_for++;
 	if (ns > naming->longest_ns)
 		naming->longest_ns = ns;
-	hold_release(h, release, &(struct release){t, e});
+	hold_release(h, release, &(struct release){a, k});
 	hold_free(h);
 }
 
-void read_release(void *ctx, const struct merge_row *row, bool late)
+static void give_row(void *ctx, const struct merge_row *r, bool late)
 {
-	struct account_entry *e = row->tag;
+	const struct track *k = r->tag;
+	struct row row = row_of(k, r->record, r->size);
+	struct account_entry *e = share_of(k, ctx);
 
-	e->held--;
-	deliver(row->owner, row->source, e, row->record, row->size, late);
+	if (e)
+		deliver(e, r->source, &row, late);
 }
 
-void read_rings(struct traces *ts)
+static void give_held(void *ctx, const struct held_record *r)
 {
-	for (size_t i = 0; i < ts->n_traces; i++)
-		gadget_read(ts->traces[i]->gadget, 0, on_stream_record, ts->traces[i]);
-	if (ts->merge)
-		merge_release(ts->merge, ts->now);
+	struct account_entry *e = ctx;
+	struct row row = row_of(e->track, r->record, r->size);
+
+	deliver(e, r->source, &row, false);
 }
 
-void read_table(struct trace *t, unsigned int source)
+void read_waiting(struct trace *t)
 {
-	t->sources[source].taken = t->ts->now;
-	/* Rows that a failure leaves out were counted in the kernel: in the end they are lost. */
-	gadget_collect(t->gadget, source, on_table_record, t, NULL);
-	if (t->reader.table_end)
-		t->reader.table_end(t->reader.ctx, t, source);
+	struct account_entry *e, *next;
+
+	if (t->attachment->ts->merge)
+		merge_each(t->attachment->ts->merge, t->attachment, give_row, t);
+	for (e = TAILQ_FIRST(&t->account.entries); e; e = next) {
+		next = TAILQ_NEXT(e, link);
+		if (e->pending && follow_decide(e))
+			hold_each(e->track->hold, give_held, e);
+	}
 }
 
-int read_snapshot(struct trace *t, unsigned int source, struct err *err)
+/* ---- loss ------------------------------------------------------------------------ */
+
+static void tell_loss(struct trace *t, struct container *c, uint64_t n)
 {
-	int r = gadget_collect(t->gadget, source, on_table_record, t, err);
-
-	if (r < 0)
-		return r;
-	if (t->reader.table_end)
-		t->reader.table_end(t->reader.ctx, t, source);
-	return 0;
-}
-
-void read_loss_of(struct trace *t, struct account_entry *e, bool last)
-{
-	struct gadget_counters kernel = gadget_counters(t->gadget, container_slot(e->key));
-	uint64_t n = last ? account_last_loss(e, kernel) : account_new_loss(e, kernel);
-
 	if (n && t->reader.lost)
-		t->reader.lost(t->reader.ctx, t, e->container, n);
+		t->reader.lost(t->reader.ctx, t, c, n);
 }
 
-void read_loss(struct trace *t, bool last)
+void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last)
 {
-	uint64_t misses = gadget_misses(t->gadget), new_misses = misses - t->misses;
+	tell_loss(e->trace, e->container,
+		  last ? account_last_loss(e, now) : account_new_loss(e, now));
+}
 
-	t->misses = misses;
-	account_lost_nameless(&t->account, new_misses);
-	if (new_misses && t->reader.lost)
-		t->reader.lost(t->reader.ctx, t, NULL, new_misses);
-	for (uint32_t slot = 0; slot < t->account.n_slots; slot++) {
-		struct account_entry *e = account_at(&t->account, slot);
+static void read_misses(struct attachment *a)
+{
+	uint64_t misses = gadget_misses(a->gadget), n = misses - a->misses;
 
-		if (e)
-			read_loss_of(t, e, last);
+	a->misses = misses;
+	for (size_t i = 0; n && i < a->n_tracers; i++) {
+		account_lost_nameless(&a->tracers[i]->account, n);
+		tell_loss(a->tracers[i], NULL, n);
+	}
+}
+
+void read_loss(struct attachment *a, bool last)
+{
+	read_misses(a);
+	for (uint32_t slot = 0; slot < a->n_slots; slot++) {
+		struct track *k = track_at(a, slot);
+		struct gadget_counters now = k ? track_counted(a, k) : (struct gadget_counters){0};
+		struct account_entry *e, *first = k ? TAILQ_FIRST(&k->shares) : NULL;
+
+		for (e = first; e; e = TAILQ_NEXT(e, of_track))
+			read_loss_of(e, now, last);
 	}
 }

@@ -16,14 +16,24 @@
  * container collection may use its slot again. One trace collection should serve all tracers of a
  * container collection, since it decides when a container is forgotten.
  *
+ * Tracers of the same gadget may share one set of programs (trace_options.share), each with its own
+ * selector and reader. They come and go while the others run, and none of them notices: a record is
+ * read once and given to each tracer that wants its container. Who comes is given what is read
+ * from then on, which may have been made a moment before (25 ms, and the sort window).
+ *
  * Names: records of a container whose names are still being looked for are held, in their order,
  * until they are known (containers.h); so the selector is asked once, about all that is known, and
  * nothing of a container is lost to a name that came late. What is held is bounded; what is not
  * kept for that is lost, and counted.
  *
  * Loss: for each tracer and container, seen = delivered + discarded + lost, exactly, once
- * traces_stop() has returned; before, `seen` may be ahead by what is still in rings. Records of
- * a container that the selector does not want (it took a moment to say so) are discarded.
+ * traces_stop() or traces_finish() has returned, also of tracers that shared; before, `seen` may be
+ * ahead by what is still in rings. What is lost of a container is lost for each tracer that wants
+ * it. Records of a container that the selector does not want (it took a moment to say so) count
+ * for nobody.
+ *
+ * Only traces_dispatch(), traces_add(), traces_finish(), traces_remove() and traces_stop() call
+ * readers, and readers must not call them.
  */
 #pragma once
 
@@ -76,6 +86,7 @@ struct trace_options {
 	/*
 	 * May use the programs of a running tracer that has the same gadget, parameters, load
 	 * options and interval, and lets others use its own.
+	 * A gadget with a snapshot always has its own. -ENOSPC where MAX_READERS share.
 	 */
 	bool share;
 	struct trace_reader reader;
@@ -92,14 +103,24 @@ struct traces *traces_free(struct traces *ts);
 /*
  * Takes g over (also when it fails): it is loaded here with its map of wanted containers, and freed
  * with the tracer. For fields of containers g is opened with gadget_open_options.enrich set to
- * container_add_fields.
+ * container_add_fields. -ENOSPC past MAX_TRACERS. A failure leaves nothing behind.
  */
 int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *o,
 	       struct trace **ret, struct err *err);
 
-struct gadget *trace_gadget(struct trace *t);
-struct totals trace_totals(struct trace *t); /* the whole tracer */
-size_t trace_n_containers(struct trace *t);  /* wanted now */
+/*
+ * t ends, while others go on: everything that was read so far is given to it, and its totals are
+ * final. The last tracer of its programs takes them off and reads what is left, as traces_stop()
+ * does.
+ */
+void traces_finish(struct traces *ts, struct trace *t);
+/* The same if it was not done yet; then t is freed, and its programs with their last tracer. */
+void traces_remove(struct traces *ts, struct trace *t);
+
+struct gadget *trace_gadget(struct trace *t);		  /* as it was given: sources, schemas */
+const struct gadget *trace_loaded(const struct trace *t); /* whose programs run for it: costs */
+struct totals trace_totals(struct trace *t);		  /* the whole tracer */
+size_t trace_n_containers(struct trace *t);		  /* wanted now */
 
 /*
  * A row that the reader has taken is discarded after all: a table's end cut it off. c as in its
@@ -124,7 +145,7 @@ uint64_t trace_unaccounted(const struct trace *t);
 
 /* How often records waited for their container's name. */
 struct naming {
-	uint64_t containers; /* that tracers were told of */
+	uint64_t containers; /* that were named for a running gadget */
 	uint64_t waited_for; /* of these, those of which records were held */
 	uint64_t longest_ns; /* that a container's first record was held */
 };
@@ -133,8 +154,10 @@ struct naming traces_naming(const struct traces *ts);
 int traces_start(struct traces *ts, struct err *err); /* attaches all and reads snapshots */
 
 /*
- * An epoll descriptor, readable when there is work: rings, the container detector, timers (reading
- * at least every 25 ms, tables at their interval, loss once a second).
+ * An epoll descriptor, readable when there is work: rings, the container detector, timers. While
+ * records come they are read every 25 ms at least, and loss is told once a second. When there were
+ * none for a while nothing ticks: the next record or loss makes the descriptor readable at once.
+ * Tables have their interval.
  */
 int traces_fd(const struct traces *ts);
 void traces_dispatch(struct traces *ts);

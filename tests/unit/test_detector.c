@@ -564,19 +564,19 @@ static void test_tracers_leave(void **state)
 	struct fixture *f = fixture_new(NULL, name);
 	uint64_t id = make_cgroup(name);
 	struct made m = { .cgroup = name, .namespaces = CLONE_NEWNS | CLONE_NEWPID };
-	int more[MAX_TRACERS];
+	int more[MAX_WANTED_MAPS];
 
-	for (size_t i = 0; i < MAX_TRACERS; i++) {
-		more[i] = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", 8, 8, MAX_CGROUPS, &o);
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++) {
+		more[i] = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", 8, 8, 64, &o);
 		assert_int_equal(containers_attach_map(f->cs, more[i], NULL),
-				 i + 1 < MAX_TRACERS ? 0 : -ENOSPC); /* the fixture has one */
+				 i + 1 < MAX_WANTED_MAPS ? 0 : -ENOSPC); /* the fixture has one */
 	}
 	containers_detach_map(f->cs, f->wanted);
-	for (size_t i = 0; i < MAX_TRACERS; i += 2)
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i += 2)
 		containers_detach_map(f->cs, more[i]);
 	start(&m);
-	for (size_t i = 0; i < MAX_TRACERS; i++) {
-		assert_int_equal(has(more[i], id), i % 2 && i + 1 < MAX_TRACERS);
+	for (size_t i = 0; i < MAX_WANTED_MAPS; i++) {
+		assert_int_equal(has(more[i], id), i % 2 && i + 1 < MAX_WANTED_MAPS);
 		containers_detach_map(f->cs, more[i]);
 		close(more[i]);
 	}

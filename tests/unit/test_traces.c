@@ -14,6 +14,8 @@
 
 #define KEY(generation, slot) ((uint64_t)(generation) << 32 | (slot))
 
+static const struct gadget_counters from_the_start;
+
 static struct container *make(uint64_t key, const char *name)
 {
 	struct container *c = container_new();
@@ -28,30 +30,6 @@ static void assert_holds(struct totals n)
 	assert_int_equal(n.seen, n.delivered + n.discarded + n.lost);
 }
 
-static void test_slots_and_keys(void **state)
-{
-	_cleanup_(container_unrefp) struct container *a = make(KEY(1, 5), "a"),
-						     *b = make(KEY(2, 5), "b");
-	struct account acc;
-
-	account_init(&acc, 10);
-	assert_null(account_find(&acc, KEY(1, 5)));
-	assert_null(account_at(&acc, 40000));
-	account_add(&acc, a->key, a, true);
-	assert_non_null(account_find(&acc, KEY(1, 5)));
-	assert_null(account_find(&acc, KEY(2, 5))); /* same slot, another container */
-	account_finish(&acc, 5, (struct gadget_counters){ 0 });
-	account_add(&acc, b->key, b, true);
-	assert_null(account_find(&acc, KEY(1, 5)));
-	assert_ptr_equal(account_find(&acc, KEY(2, 5))->container, b);
-	account_add(&acc, KEY(3, 9000), NULL, false);
-	assert_non_null(account_find(&acc, KEY(3, 9000)));
-	assert_non_null(account_find(&acc, KEY(2, 5)));
-	account_done(&acc);
-	assert_int_equal(a->refs, 1);
-	assert_int_equal(b->refs, 1);
-}
-
 static void test_finish_sound(void **state)
 {
 	_cleanup_(container_unrefp) struct container *c = make(KEY(1, 1), "c");
@@ -59,13 +37,13 @@ static void test_finish_sound(void **state)
 	struct account acc;
 
 	account_init(&acc, 10);
-	e = account_add(&acc, c->key, c, true);
+	e = account_add(&acc, c, true, from_the_start);
 	e->delivered = 70;
 	e->discarded = 20;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 95, 4 }), 4);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 96, 4 }), 0);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 100, 10 }), 6);
-	account_finish(&acc, 1, (struct gadget_counters){ 100, 10 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){95, 4}), 4);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){96, 4}), 0);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){100, 10}), 6);
+	account_finish(&acc, e, (struct gadget_counters){100, 10});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.n_ended, 1);
 	assert_int_equal(acc.ended[0].n.lost, 10);
@@ -74,9 +52,38 @@ static void test_finish_sound(void **state)
 	assert_int_equal(acc.finished.seen, 103);
 	assert_int_equal(acc.nameless.lost, 3);
 	assert_holds(acc.finished);
-	account_finish(&acc, 1, (struct gadget_counters){ 5, 5 }); /* a free slot: nothing */
-	assert_int_equal(acc.finished.seen, 103);
 	account_done(&acc);
+}
+
+/* What was counted before it came is not its own. */
+static void test_late(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = make(KEY(1, 5), "c");
+	struct account_entry *e;
+	struct account acc;
+
+	account_init(&acc, 10);
+	e = account_add(&acc, c, true, (struct gadget_counters){1000, 40});
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 40}), 0);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 43}), 3);
+	e->delivered = 90;
+	e->discarded = 7;
+	assert_int_equal(account_totals(e, (struct gadget_counters){1100, 43}).seen, 100);
+	account_finish(&acc, e, (struct gadget_counters){1100, 43});
+	assert_int_equal(acc.unaccounted, 0);
+	assert_int_equal(acc.finished.seen, 100);
+	assert_int_equal(acc.finished.lost, 3);
+	assert_holds(acc.finished);
+	e = account_add(&acc, c, true, (struct gadget_counters){1000, 0});
+	account_drop(&acc, e);
+	assert_int_equal(acc.finished.seen, 100);
+	e = account_add(&acc, c, true, (struct gadget_counters){1000, 0}); /* miscounted before */
+	e->delivered = 5;
+	account_finish(&acc, e, (struct gadget_counters){900, 0});
+	assert_int_equal(acc.unaccounted, 5);
+	assert_holds(acc.finished);
+	account_done(&acc);
+	assert_int_equal(c->refs, 1);
 }
 
 /* A program that miscounts does not make the sums untrue; it is found out. */
@@ -87,16 +94,16 @@ static void test_finish_unsound(void **state)
 	struct account acc;
 
 	account_init(&acc, 10);
-	e = account_add(&acc, c->key, c, true); /* counted, never came */
+	e = account_add(&acc, c, true, from_the_start); /* counted, never came */
 	e->delivered = 5;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 9, 1 }), 1);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){ 9, 1 }), 3);
-	account_finish(&acc, 1, (struct gadget_counters){ 9, 1 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){9, 1}), 1);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){9, 1}), 3);
+	account_finish(&acc, e, (struct gadget_counters){9, 1});
 	assert_int_equal(acc.finished.lost, 4);
 	assert_int_equal(acc.unaccounted, 3);
-	e = account_add(&acc, KEY(2, 1), NULL, true); /* came, never counted */
+	e = account_add(&acc, NULL, true, from_the_start); /* came, never counted */
 	e->delivered = 7;
-	account_finish(&acc, 1, (struct gadget_counters){ 5, 0 });
+	account_finish(&acc, e, (struct gadget_counters){5, 0});
 	assert_int_equal(acc.unaccounted, 5);
 	assert_int_equal(acc.nameless.seen, 7);
 	acc.stray.discarded = 2;
@@ -116,18 +123,19 @@ static void test_unwanted(void **state)
 	struct account acc;
 
 	account_init(&acc, 10);
-	e = account_add(&acc, c->key, c, false);
+	e = account_add(&acc, c, false, from_the_start);
 	e->discarded = 6;
-	n = account_totals(e, (struct gadget_counters){ 10, 4 });
+	n = account_totals(e, (struct gadget_counters){10, 4});
 	assert_int_equal(n.discarded, 10);
 	assert_int_equal(n.lost, 0);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){ 10, 4 }), 0);
-	account_finish(&acc, 1, (struct gadget_counters){ 10, 4 });
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){10, 4}), 0);
+	account_finish(&acc, e, (struct gadget_counters){10, 4});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.finished.discarded, 10);
 	assert_int_equal(acc.n_ended, 1);
-	account_add(&acc, c->key, c, false); /* refused, and it did nothing: not worth a line */
-	account_finish(&acc, 1, (struct gadget_counters){ 0 });
+	e = account_add(&acc, c, false,
+			from_the_start); /* refused, and it did nothing: not worth a line */
+	account_finish(&acc, e, (struct gadget_counters){0});
 	assert_int_equal(acc.n_ended, 1);
 	account_done(&acc);
 }
@@ -141,10 +149,10 @@ static void test_ended_is_bounded(void **state)
 	account_init(&acc, 100);
 	for (uint32_t i = 0; i < 1050; i++) {
 		_cleanup_(container_unrefp) struct container *c = make(KEY(i + 1, i % 7), "x");
-		struct account_entry *e = account_add(&acc, c->key, c, true);
+		struct account_entry *e = account_add(&acc, c, true, from_the_start);
 
 		e->delivered = i;
-		account_finish(&acc, i % 7, (struct gadget_counters){ i, 0 });
+		account_finish(&acc, e, (struct gadget_counters){i, 0});
 	}
 	assert_int_equal(acc.n_ended, 100);
 	assert_int_equal(acc.n_others, 950);
@@ -162,8 +170,10 @@ static void test_ended_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_slots_and_keys),	 cmocka_unit_test(test_finish_sound),
-		cmocka_unit_test(test_finish_unsound),	 cmocka_unit_test(test_unwanted),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_finish_sound),
+		cmocka_unit_test(test_finish_unsound),
+		cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_ended_is_bounded),
 	};
 
