@@ -17,6 +17,9 @@ struct definition {
 	bool is_v04;
 };
 
-/* -EINVAL: no such message. Everything in *ret is released by definition_done(). */
+/*
+ * -EINVAL: no such message. *ret stays where it is: its notice points into it. Everything in it is
+ * released by definition_done().
+ */
 int definition_read(const void *bytes, size_t len, struct definition *ret, struct err *err);
 void definition_done(struct definition *d);

@@ -53,14 +53,14 @@ static int find(struct containers *cs, const struct container_notice *n, uint32_
 		struct container **ret, struct err *err)
 {
 	struct container *c = n->pid ? scan_process(cs, n->pid, ret_parent) : by_cgroup(cs, n);
-	struct proc_stat stat;
+	uint64_t inum;
 
 	*ret = c;
 	if (c)
 		return 0;
 	if (!n->pid)
 		return err_set(err, -EINVAL, "container '%s' has neither pid nor cgroup", n->id);
-	if (proc_stat(cs->proc_fd, n->pid, &stat))
+	if (proc_namespace(cs->proc_fd, n->pid, "mnt", &inum)) /* also of a zombie */
 		return err_set(err, -ESRCH, "no process %u of container '%s'", n->pid, n->id);
 	return err_set(err, -EINVAL, "process %u of container '%s' is in its parent's cgroups",
 		       n->pid, n->id);
