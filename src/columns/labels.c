@@ -30,6 +30,12 @@ void labels_add(struct labels *l, const char *key, const char *value)
 	label->value = xstrdup(value);
 }
 
+void labels_merge(struct labels *to, const struct labels *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		labels_add(to, from->items[i].key, from->items[i].value);
+}
+
 const char *labels_get(const struct labels *l, const char *key)
 {
 	const struct label *label = find(l, key);

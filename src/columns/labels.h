@@ -14,6 +14,8 @@ void labels_add(struct labels *l, const char *key, const char *value);
 /* The value of a key, as long as the set does not change; NULL: it is not there. */
 const char *labels_get(const struct labels *l, const char *key);
 
+void labels_merge(struct labels *to, const struct labels *from); /* labels_add() of all of `from` */
+
 /* In order of keys, so that the same set is always shown the same way. */
 void labels_sort(struct labels *l);
 

@@ -178,7 +178,7 @@ bool containerd_fill_from_sandbox(struct rpc *rpc, struct container *c, const vo
 
 	for (size_t i = 0; from && i < from->n_labels && i < MAX_LABELS; i++)
 		labels_add(&l, from->labels[i]->key, from->labels[i]->value);
-	kubernetes_set_labels(c, &l);
+	kubernetes_add_labels(c, &l);
 	labels_done(&l);
 	if (r)
 		containerd__services__containers__v1__get_container_response__free_unpacked(r,

@@ -88,6 +88,39 @@ void containers_give_up(struct containers *cs);
 /* How many files of runtimes were not what they should be; the first ones were told by `warn`. */
 size_t containers_trouble(const struct containers *cs);
 
+/*
+ * A container that somebody tells of, such as a hook that its runtime runs before its first
+ * instruction. NULL or 0: not said; all is copied.
+ */
+struct container_notice {
+	const char *id;
+	uint32_t pid;		/* its first process; also one that is still the runtime's */
+	const char *oci_config; /* its config.json */
+	/* Where `pod` is said, `name` is the container's in it, and the labels are the pod's. */
+	const char *namespace_, *pod, *name;
+	const struct labels *labels;
+	/* Read where there is no pid; the path is one below the root of cgroup v2. */
+	uint64_t cgroup_id, mntns, netns;
+	const char *cgroup_path;
+};
+
+/*
+ * After containers_start(). Publishes the container, FOUND or ADDED, so that on return the map of
+ * every tracer that follows it has it. It is the same container that the detector would have
+ * found; one that was found already learns what it lacks. Its names are looked for as any other's.
+ * It ends with its first process, without pid with its cgroup.
+ *
+ * -EINVAL: no id, or neither pid nor a cgroup of its own; -EEXIST: there is one of this id;
+ * -ESRCH: no such process; -ENOSPC.
+ */
+int containers_announce(struct containers *cs, const struct container_notice *n, struct err *err);
+
+/*
+ * It ends now, as if its first process had; nothing happens where that is so. -EINVAL: no id;
+ * -ENOENT: no such container, or it is forgotten.
+ */
+int containers_retract(struct containers *cs, const char *id, struct err *err);
+
 size_t containers_count(const struct containers *cs); /* not ended ones */
 typedef void container_fn(void *ctx, struct container *c);
 void containers_each(struct containers *cs, container_fn *fn,

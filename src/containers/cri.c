@@ -36,7 +36,7 @@ bool cri_fill_pod(struct rpc *rpc, struct container *c, const void *bytes, size_
 
 	if (s) {
 		labels = labels_of(s->labels, s->n_labels);
-		kubernetes_set_labels(c, &labels);
+		kubernetes_add_labels(c, &labels);
 		labels_done(&labels);
 		if (s->metadata) {
 			set_text(&c->k8s_pod, s->metadata->name);

@@ -30,7 +30,7 @@ static void set_labels(struct container *c, const char *json)
 	struct labels labels = {0};
 
 	if (json && !oci_parse_labels(json, strlen(json), &labels))
-		kubernetes_set_labels(c, &labels);
+		kubernetes_add_labels(c, &labels);
 	labels_done(&labels);
 }
 

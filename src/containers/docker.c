@@ -36,12 +36,11 @@ static void fill(struct container *c, struct docker_container *d)
 	set_text(&c->name, &d->name);
 	set_text(&c->image_name, &d->image);
 	set_text(&c->image_id, &d->image_id);
-	labels_done(&c->labels);
-	c->labels = labels_take(&d->labels);
+	labels_merge(&c->labels, &d->labels);
 	kubernetes_fill(c, &c->labels);
 	if (c->k8s_pod) {
 		set_text(&c->k8s_pod_ip, &d->ip);
-		kubernetes_set_labels(c, &c->labels);
+		kubernetes_add_labels(c, &c->labels);
 	}
 }
 

@@ -2,7 +2,7 @@
 /*
  * What the files of the container collection share. containers.c: life, events, publishing;
  * resolve.c: from found to named; slots.c: keys; maps.c: ids in the kernel's maps; scan.c:
- * containers that run already.
+ * containers that run already; announce.c: those that somebody tells of.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ struct entry {
 	TAILQ_ENTRY(entry) of_pending; /* in `todo` or `asked`, the one found first is first */
 	bool todo;		       /* the disk was not looked at yet */
 	bool sure;		       /* it is a container, whatever the runtimes say */
+	bool announced;		       /* so said who makes it */
 	bool unknown;		       /* somebody could not tell what he was asked */
 	bool absent;		       /* a daemon that should be asked was not found */
 	bool asking;		       /* daemons are just being asked */
@@ -149,6 +150,8 @@ bool container_runs(const struct containers *cs, const struct container *c);
 /* A new entry, with its facts; nobody was told of it. The disk is looked at now, and the daemons
  * are asked. False: it is no container, and e is gone. */
 bool resolve_now(struct containers *cs, struct entry *e);
+/* More is known of an entry than before; if it has its names already, subscribers are told. */
+void resolve_more(struct containers *cs, struct entry *e);
 /* The same by and by, from resolve_some(). */
 void resolve_later(struct containers *cs, struct entry *e);
 void resolve_some(struct containers *cs);		     /* for some milliseconds */
@@ -158,6 +161,25 @@ void resolve_forget(struct containers *cs, struct entry *e); /* e goes */
 
 /* Finds containers that the detector did not see start, and those that ended unseen. */
 void scan(struct containers *cs);
+
+/*
+ * The container that a process makes with its cgroups and namespaces, without a key; *ret_parent is
+ * the process above it. NULL: it has ended, or is in its parent's cgroups.
+ */
+struct container *scan_process(struct containers *cs, uint32_t pid, uint32_t *ret_parent);
+uint64_t scan_cgroup_id(const struct containers *cs, const char *path); /* 0: there is none */
+
+/*
+ * Is c a known container's? *ret is its key then. Else c's outer container is set, if c is `sure`
+ * to be a container and lies in another's cgroup.
+ */
+bool scan_is_known(struct containers *cs, struct container *c, bool sure, uint64_t *ret);
+
+/*
+ * An entry for c, which is taken over, with its ids in the map of all and its end watched.
+ * -ENOSPC; -EEXIST: the detector was faster; -ESRCH: it has ended.
+ */
+int scan_enter(struct containers *cs, struct container *c, struct entry **ret);
 /* e's cgroup is the one that its path names now, above the one that it was known by. */
 void scan_rise(struct containers *cs, struct entry *e);
 /* Those that only a runtime's list tells of. */

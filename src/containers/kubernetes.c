@@ -63,9 +63,8 @@ static bool is_for_themselves(const char *key)
 	return str_starts(key, "io.kubernetes.") || str_starts(key, "io.cri-containerd.");
 }
 
-void kubernetes_set_labels(struct container *c, const struct labels *from)
+void kubernetes_add_labels(struct container *c, const struct labels *from)
 {
-	labels_done(&c->k8s_labels);
 	for (size_t i = 0; i < from->n; i++)
 		if (!is_for_themselves(from->items[i].key))
 			labels_add(&c->k8s_labels, from->items[i].key, from->items[i].value);

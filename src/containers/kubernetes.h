@@ -11,8 +11,8 @@
 /* Fills what c lacks: names of pod and container, uid, image, address, whether it is a sandbox. */
 void kubernetes_fill(struct container *c, const struct labels *from);
 
-/* A pod's labels, without those that the kubelet and the runtime add for themselves. */
-void kubernetes_set_labels(struct container *c, const struct labels *from);
+/* Adds a pod's labels, without those that the kubelet and the runtime add for themselves. */
+void kubernetes_add_labels(struct container *c, const struct labels *from);
 
 /* The id of the pod's sandbox, as the annotations tell; NULL: they do not. */
 const char *kubernetes_sandbox_id(const struct container *c);

@@ -162,19 +162,39 @@ int oci_parse_crun(const char *text, size_t len, struct oci_state *ret)
 	return 0;
 }
 
+static void read_annotations(struct oci_state *s, const json_t *root)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json_object_get(root, "annotations"), key, value)
+		if (json_is_string(value))
+			add_annotation(s, key, json_string_value(value));
+}
+
 int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 {
 	_cleanup_(json_decrefp) json_t *root = load(text, len);
 	struct oci_state s = {0};
-	const char *key;
-	json_t *value;
 
 	if (!json_is_object(root))
 		return -EINVAL;
-	json_object_foreach(json_object_get(root, "annotations"), key, value)
-		if (json_is_string(value))
-			add_annotation(&s, key, json_string_value(value));
+	read_annotations(&s, root);
 	s.hostname = text_of(root, "hostname");
+	*ret = s;
+	return 0;
+}
+
+int oci_parse_hook(const char *text, size_t len, struct oci_state *ret)
+{
+	_cleanup_(json_decrefp) json_t *root = load(text, len);
+	struct oci_state s = {.id = text_of(root, "id")};
+
+	if (!s.id)
+		return -EINVAL;
+	s.pid = pid_of(root, "pid");
+	s.bundle = text_of(root, "bundle");
+	read_annotations(&s, root);
 	*ret = s;
 	return 0;
 }

@@ -32,6 +32,9 @@ int oci_parse_crun(const char *text, size_t len, struct oci_state *ret); /* STAT
 int oci_parse_config(const char *text, size_t len,
 		     struct oci_state *ret); /* a bundle's config.json: annotations, hostname */
 
+/* What a hook is given: id, bundle, annotations, and the pid where there is a process. */
+int oci_parse_hook(const char *text, size_t len, struct oci_state *ret);
+
 /* A JSON object of texts; what is not text is left out. */
 int oci_parse_labels(const char *text, size_t len, struct labels *ret);
 

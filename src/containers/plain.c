@@ -31,6 +31,13 @@ static void fill(struct container *c, struct found_state *f, const struct clues 
 		c->cgroup_path[own] = '\0';
 }
 
+static void name_image(struct container *c)
+{
+	if (!c->image_name)
+		c->image_name =
+			xstrdup(container_annotation(c, "org.opencontainers.image.ref.name"));
+}
+
 static bool resolve(const struct runtime_context *ctx, struct container *c,
 		    const struct clues *clues)
 {
@@ -40,6 +47,7 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	if (!states_find(ctx->states, c, clues, &f)) {
 		if (clues->parent.bundle && !c->bundle)
 			c->bundle = xstrdup(clues->parent.bundle);
+		name_image(c);
 		return false;
 	}
 	has_annotations = f.state.annotations.n;
@@ -47,9 +55,7 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	found_state_done(&f);
 	if (!has_annotations)
 		bundle_read(ctx, c);
-	if (!c->image_name)
-		c->image_name =
-			xstrdup(container_annotation(c, "org.opencontainers.image.ref.name"));
+	name_image(c);
 	return true;
 }
 

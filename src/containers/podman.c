@@ -121,7 +121,7 @@ static enum rest on_pod(struct question *q, const char *text, size_t len)
 	if (!text)
 		return REST_UNKNOWN;
 	set_text(&c->k8s_pod, oci_parse_libpod_pod(text, len, &labels));
-	kubernetes_set_labels(c, &labels);
+	kubernetes_add_labels(c, &labels);
 	labels_done(&labels);
 	return c->k8s_pod ? REST_KNOWN : REST_UNKNOWN;
 }
@@ -137,8 +137,7 @@ static enum rest on_container(struct question *q, const char *text, size_t len)
 	set_text(&c->name, take(p.name));
 	set_text(&c->image_name, take(p.image));
 	set_text(&c->image_id, take(p.image_id));
-	labels_done(&c->labels);
-	c->labels = labels_take(&p.labels);
+	labels_merge(&c->labels, &p.labels);
 	if (p.pod_id)
 		path = xasprintf("/v4.0.0/libpod/pods/%s/json", p.pod_id);
 	libpod_container_done(&p);

@@ -72,7 +72,8 @@ static bool look_at_disk(struct containers *cs, const struct runtime_context *ct
 	 * A service with namespaces of its own, pid's included, is none: it is systemd that runs
 	 * it. What a runtime runs is a container, also when it is gone from the disk already.
 	 */
-	if (!known && ((!e->sure && !runtime_of_parent(e)) || is_service(c->cgroup_path)))
+	if (!known && !e->announced &&
+	    ((!e->sure && !runtime_of_parent(e)) || is_service(c->cgroup_path)))
 		return false;
 	/* Of its cgroup the runtime may remember a first process that has ended. */
 	if (c->pid != pid && !container_runs(cs, c)) {
@@ -94,17 +95,64 @@ static bool look_at_disk(struct containers *cs, const struct runtime_context *ct
 	return true;
 }
 
-/* What the process above it says. The texts point into *args and *cwd. */
-static void look_at_parent(struct containers *cs, const struct entry *e, struct buf *args,
-			   char **cwd, struct clues *clues)
+/* What the processes above a container say; the clues point into it. */
+struct above {
+	struct buf args[2]; /* of its parent; of whoever has started that */
+	char *cwd, *bundle;
+};
+
+static void above_done(struct above *a)
 {
-	if (e->ppid < 2 || proc_cmdline(cs->proc_fd, e->ppid, args) ||
-	    !cmdline_parse(buf_cstr(args), args->len, &clues->parent))
+	buf_done(&a->args[0]);
+	buf_done(&a->args[1]);
+	free(a->cwd);
+	free(a->bundle);
+}
+
+static bool read_cmdline(struct containers *cs, uint32_t pid, struct buf *args, struct cmdline *ret)
+{
+	buf_init(args, MAX_PROC_FILE_BYTES);
+	return pid > 1 && !proc_cmdline(cs->proc_fd, pid, args) &&
+	       cmdline_parse(buf_cstr(args), args->len, ret);
+}
+
+/* The bundle of an OCI runtime's command line, which is in its working directory where not said. */
+static char *bundle_of(struct containers *cs, uint32_t pid, const char *said)
+{
+	_cleanup_(freep) char *cwd = NULL;
+
+	if (said && *said == '/')
+		return xstrdup(said);
+	cwd = proc_cwd(cs->proc_fd, pid);
+	return cwd && said && strcmp(said, ".") ? xasprintf("%s/%s", cwd, said) : take(cwd);
+}
+
+/*
+ * Its parent is a shim or conmon; or, while it is made, the OCI runtime, whose parent they are.
+ */
+static void look_above(struct containers *cs, const struct entry *e, struct above *above,
+		       struct clues *clues)
+{
+	struct cmdline *parent = &clues->parent, maker;
+	struct proc_stat stat;
+	uint32_t pid = e->ppid;
+
+	if (!read_cmdline(cs, pid, &above->args[0], parent))
 		return;
-	if (clues->parent.root)
-		states_learn(cs->states, clues->parent.root);
-	if (clues->parent.address) /* a shim */
-		clues->parent_cwd = *cwd = proc_cwd(cs->proc_fd, e->ppid);
+	if (!parent->id) {
+		parent->bundle = above->bundle = bundle_of(cs, pid, parent->bundle);
+		if (!proc_stat(cs->proc_fd, pid, &stat) &&
+		    read_cmdline(cs, stat.ppid, &above->args[1], &maker) && maker.id) {
+			maker.root = parent->root;
+			maker.bundle = parent->bundle;
+			*parent = maker;
+			pid = stat.ppid;
+		}
+	}
+	if (parent->root)
+		states_learn(cs->states, parent->root);
+	if (parent->address) /* a shim */
+		clues->parent_cwd = above->cwd = proc_cwd(cs->proc_fd, pid);
 }
 
 /* ---- the daemons ----------------------------------------------------------------- */
@@ -224,11 +272,10 @@ static bool look(struct containers *cs, struct entry *e, struct clues *clues)
 
 static bool resolve(struct containers *cs, struct entry *e)
 {
-	_cleanup_(buf_done) struct buf args = {.max = MAX_PROC_FILE_BYTES};
+	_cleanup_(above_done) struct above above = {0};
 	struct clues clues = {.pid = e->container->pid, .found_boot_ns = e->found_boot_ns};
-	_cleanup_(freep) char *cwd = NULL;
 
-	look_at_parent(cs, e, &args, &cwd, &clues);
+	look_above(cs, e, &above, &clues);
 	if (!look(cs, e, &clues))
 		return false;
 	if (e->container->outer) /* its daemon is out of our sight */
@@ -281,6 +328,12 @@ bool resolve_now(struct containers *cs, struct entry *e)
 	}
 	wait_or_settle(cs, e, false);
 	return true;
+}
+
+void resolve_more(struct containers *cs, struct entry *e)
+{
+	if (!e->container->pending)
+		settle(cs, e);
 }
 
 static void on_todo(void *ctx)

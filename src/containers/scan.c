@@ -4,6 +4,7 @@
  * seen twice, and known by its ids in the map of all containers.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,8 +170,8 @@ static void find_candidates(struct candidates *a)
 
 /* ---- cgroups --------------------------------------------------------------------- */
 
-/* The id of a cgroup v2 is its folder's inode number. 0: it is gone. */
-static uint64_t cgroup_id(const struct containers *cs, const char *path)
+/* The id of a cgroup v2 is its folder's inode number. */
+uint64_t scan_cgroup_id(const struct containers *cs, const char *path)
 {
 	struct stat st;
 
@@ -244,14 +245,13 @@ static void walk_children(struct containers *cs, struct entry *e)
  * that lies in another's cgroup is a container in it if it is surely one, and is told apart by a
  * cgroup below the other's own.
  */
-static bool is_known(struct containers *cs, struct container *c, bool sure)
+bool scan_is_known(struct containers *cs, struct container *c, bool sure, uint64_t *ret)
 {
 	struct entry *e;
-	uint64_t value;
 
-	if (maps_lookup(cs, c->cgroup_id, &value)) {
-		if (value != G_BY_NAMESPACE) {
-			e = slots_entry(&cs->slots, value);
+	if (maps_lookup(cs, c->cgroup_id, ret)) {
+		if (*ret != G_BY_NAMESPACE) {
+			e = slots_entry(&cs->slots, *ret);
 			if (!e || !sure || c->by_namespace || e->container->pid == c->pid ||
 			    e->container->pidns == c->pidns ||
 			    e->container->cgroup_id == c->cgroup_id)
@@ -262,7 +262,7 @@ static bool is_known(struct containers *cs, struct container *c, bool sure)
 		}
 		c->by_namespace = true;
 	}
-	return c->by_namespace && maps_lookup(cs, c->mntns | G_NAMESPACE_KEY, &value);
+	return c->by_namespace && maps_lookup(cs, c->mntns | G_NAMESPACE_KEY, ret);
 }
 
 static struct container *make_container(struct containers *cs, const struct candidate *from)
@@ -272,7 +272,7 @@ static struct container *make_container(struct containers *cs, const struct cand
 	c->pid = from->pid;
 	c->mntns = from->mntns;
 	c->by_namespace = from->shared;
-	c->cgroup_id = cgroup_id(cs, from->cgroup2);
+	c->cgroup_id = scan_cgroup_id(cs, from->cgroup2);
 	c->cgroup_path = xstrdup(from->cgroup1 ?: from->cgroup2);
 	c->started_boot_ns = proc_ticks_to_ns(from->start_ticks);
 	c->started_real_ns = boot_to_real(c->started_boot_ns);
@@ -290,7 +290,7 @@ static void find_top(struct containers *cs, struct container *c)
 {
 	_cleanup_(freep) char *top =
 		c->by_namespace || c->outer ? NULL : identify_top(c->cgroup_path);
-	uint64_t id = top ? cgroup_id(cs, top) : 0;
+	uint64_t id = top ? scan_cgroup_id(cs, top) : 0;
 
 	if (!id)
 		return;
@@ -302,7 +302,7 @@ static void find_top(struct containers *cs, struct container *c)
 void scan_rise(struct containers *cs, struct entry *e)
 {
 	struct container *c = e->container;
-	uint64_t id = c->by_namespace ? 0 : cgroup_id(cs, c->cgroup_path);
+	uint64_t id = c->by_namespace ? 0 : scan_cgroup_id(cs, c->cgroup_path);
 	size_t last;
 
 	if (!id || id == c->cgroup_id || !maps_enter_child(cs, e, id))
@@ -313,30 +313,55 @@ void scan_rise(struct containers *cs, struct entry *e)
 	walk_children(cs, e);
 }
 
+int scan_enter(struct containers *cs, struct container *c, struct entry **ret)
+{
+	struct entry *e;
+	int r;
+
+	if (!take_key(cs, &c->key)) {
+		container_unref(c);
+		return -ENOSPC;
+	}
+	e = entry_new(cs, c);
+	r = maps_enter(cs, e);
+	if (!r && c->pid) {
+		detector_watch(cs->detector, c->pid, c->key);
+		r = container_runs(cs, c) ? 0 : -ESRCH; /* before it was watched */
+	}
+	if (r) {
+		entry_drop(cs, e);
+		return r == -E2BIG || r == -ENOMEM ? -ENOSPC : r;
+	}
+	walk_children(cs, e);
+	*ret = e;
+	return 0;
+}
+
 static void add(struct containers *cs, const struct candidate *from)
 {
 	_cleanup_(container_unrefp) struct container *c = make_container(cs, from);
 	struct entry *e;
+	uint64_t key;
 
-	if (!c || is_known(cs, c, from->sure))
+	if (!c || scan_is_known(cs, c, from->sure, &key))
 		return;
 	find_top(cs, c);
-	if (!take_key(cs, &c->key))
+	if (scan_enter(cs, take(c), &e))
 		return;
-	e = entry_new(cs, container_ref(c));
 	e->sure = from->sure;
 	e->ppid = from->ppid;
-	if (maps_enter(cs, e)) { /* the detector was faster */
-		entry_drop(cs, e);
-		return;
-	}
-	detector_watch(cs->detector, c->pid, c->key);
-	if (!container_runs(cs, c)) { /* it may have ended before it was watched */
-		entry_drop(cs, e);
-		return;
-	}
-	walk_children(cs, e);
 	resolve_later(cs, e);
+}
+
+struct container *scan_process(struct containers *cs, uint32_t pid, uint32_t *ret_parent)
+{
+	_cleanup_(candidates_done) struct candidates a = {.cs = cs};
+
+	look_at(&a, pid, true, 0);
+	if (!a.n)
+		return NULL;
+	*ret_parent = a.items[0].ppid;
+	return make_container(cs, &a.items[0]);
 }
 
 /* What lies in another container's cgroup is in that container: the outer ones come first. */
@@ -348,6 +373,15 @@ static void add_all(struct candidates *a)
 		add(a->cs, &a->items[i]);
 }
 
+/* Of what was announced without a process there is only the cgroup. */
+static bool runs(const struct containers *cs, const struct entry *e)
+{
+	const struct container *c = e->container;
+
+	return e->init_pid ? container_runs(cs, c)
+			   : !c->cgroup_path || scan_cgroup_id(cs, c->cgroup_path) == c->cgroup_id;
+}
+
 void scan(struct containers *cs)
 {
 	_cleanup_(candidates_done) struct candidates a = {.cs = cs};
@@ -355,7 +389,7 @@ void scan(struct containers *cs)
 
 	for (e = TAILQ_FIRST(&cs->live); e; e = next) {
 		next = TAILQ_NEXT(e, link);
-		if (container_runs(cs, e->container))
+		if (runs(cs, e))
 			walk_children(cs, e);
 		else
 			entry_end(cs, e, proc_boot_ns());

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ig hook` as runtimes call it: what it tells, and that no container ever fails or waits for it."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import containers
+import fakes
+import ig
+import pytest
+from manager import Manager
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLES = os.environ.get("EXAMPLES", os.path.join(os.path.dirname(ig.IG), "examples"))
+AWAY = 3 * containers.SLOWER  # s: the hook's one, and what a busy machine adds
+
+STAGES = ("createRuntime", "poststop")
+
+
+def hook(*args, state=None, env=None, stdin=None, **kwargs):
+    """An `ig hook` to its end, which took at most a second: (exit code, stdout, stderr)."""
+    begun = time.monotonic()
+    process = subprocess.Popen([ig.IG, "hook", *args], stdin=stdin or subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, **kwargs)
+    text = None if stdin else json.dumps(state).encode() if isinstance(state, dict) else (state or b"")
+    out, err = process.communicate(text, timeout=20)
+    assert time.monotonic() - begun < AWAY
+    return process.returncode, out.decode(), err.decode()
+
+
+def hooks(host, stages=STAGES):
+    return {stage: [{"path": ig.IG, "args": ["ig", "hook", stage, "--host", host]}] for stage in stages}
+
+
+def with_hooks(host, stages=STAGES, annotations=None):
+    """An `edit` of a container's config."""
+    def edit(config):
+        config["hooks"] = hooks(host, stages)
+        config["annotations"] = annotations or {}
+    return edit
+
+
+@pytest.fixture
+def stubs(whole_lab):
+    return os.path.join(whole_lab.dir, "stubs")
+
+
+@pytest.fixture
+def address(tmp_path):
+    return str(tmp_path / "ig.socket")
+
+
+@pytest.fixture
+def manager(address, stubs):
+    with Manager(address, stubs) as m:
+        yield m
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    (tmp_path / "config.json").write_text('{"annotations":{"a":"b"}}')
+    return str(tmp_path)
+
+
+# ---- what it tells
+
+
+POD = {"io.kubernetes.cri.sandbox-namespace": "shop", "io.kubernetes.cri.sandbox-name": "web-1",
+       "io.kubernetes.cri.container-name": "nginx"}
+
+
+def test_what_it_tells(manager, address, bundle):
+    state = {"ociVersion": "1.0.2", "id": "c1", "pid": 4711, "status": "creating", "bundle": bundle, "annotations": POD}
+    assert hook("createRuntime", "--host", f"unix://{address}", state=state) == (0, "", "")
+    added, = manager.added
+    assert (added.id, added.pid, added.namespace, added.podname, added.name) == ("c1", 4711, "shop", "web-1", "nginx")
+    assert json.loads(added.oci_config) == {"annotations": {"a": "b"}}
+    assert hook("poststop", env={"IG_HOST": f"unix://{address}"}, state={"id": "c1", "bundle": bundle}) == (0, "", "")
+    removed, = manager.removed
+    assert removed.id == "c1" and not removed.pid
+
+
+def test_long_config_stays(manager, address, bundle):
+    with open(f"{bundle}/config.json", "w") as f:
+        json.dump({"annotations": {"a": "x" * (1 << 20)}}, f)
+    assert hook("createRuntime", "--host", address, state={"id": "c1", "pid": 4711, "bundle": bundle, "annotations": POD})[0] == 0
+    added, = manager.added
+    assert (added.oci_config, added.name) == ("", "nginx")
+    with open(f"{bundle}/config.json", "w") as f:
+        json.dump({"annotations": {"a": "x" * 1000000}}, f)
+    assert hook("createRuntime", "--host", address, state={"id": "c2", "pid": 4711, "bundle": bundle})[0] == 0
+    assert len(manager.added[1].oci_config) > 1000000
+
+
+# ---- no container fails or waits
+
+
+def test_nobody_listens(address, bundle):
+    state = {"id": "c1", "pid": 4711, "bundle": bundle}
+    assert hook("createRuntime", "--host", address, state=state) == (0, "", "")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as s:
+        s.bind(address)
+        assert hook("createRuntime", "--host", address, state=state) == (0, "", "")
+    code, _, err = hook("createRuntime", "--host", address, "--log-level", "debug", state=state)
+    assert code == 0 and "Connection refused" in err
+
+
+@pytest.mark.parametrize("how", fakes.Fake.WAYS)
+def test_bad_daemon(how, address, bundle):
+    with fakes.Fake(address, how, "containerd"):
+        assert hook("createRuntime", "--host", address, state={"id": "c1", "pid": 4711, "bundle": bundle}) == (0, "", "")
+
+
+def test_daemon_that_accepts_nobody(address, bundle):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as s:
+        s.bind(address)
+        s.listen(0)
+        with contextlib.ExitStack() as full:
+            for _ in range(2):
+                c = full.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
+                c.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    c.connect(address)
+            assert hook("createRuntime", "--host", address, state={"id": "c1", "pid": 1, "bundle": bundle})[:2] == (0, "")
+
+
+@pytest.mark.parametrize("state", [b"", b"{", b"[]", b"null", b'{"id":""}', b'{"id":7}', b"\0" * 100, b"[" * 100000],
+                         ids=range(8))
+def test_bad_state(state, manager, address):
+    assert hook("createRuntime", "--host", address, state=state) == (0, "", "")
+    assert not manager.added
+
+
+def test_bad_flags(manager, address):
+    for args in (("--host", "nonsense"), ("--no-such-flag",), ("--host",), ("poststop",), ("--host", "tcp://192.0.2.1:1")):
+        assert hook("createRuntime", *args, state={"id": "c1", "pid": 1}) == (0, "", "")
+
+
+def test_stdin_that_never_ends(address, manager):
+    r, w = os.pipe()
+    try:
+        # Also where whoever has started us ignores or blocks the signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        assert hook("createRuntime", "--host", address, stdin=r) == (0, "", "")
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        os.close(r)
+        os.close(w)
+
+
+def test_out_of_memory(address, manager, bundle):
+    code, out, err = hook("createRuntime", "--host", address, state={"id": "c1", "pid": 4711, "bundle": bundle},
+                          preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_DATA, (300000, 300000)))
+    assert (code, out) == (0, "")
+
+
+# ---- in containers
+
+
+class Node:
+    """announcer.c's containers behind a Manager: what runtimes announce is known before they go on."""
+
+    def __init__(self, program, lab, address, stubs):
+        self.lab = lab
+        self.err_path = os.path.join(lab.dir, f"announcer{next(lab.numbers)}")
+        with open(self.err_path, "wb") as err:
+            self.process = subprocess.Popen([program, "trace_exec"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
+                                            text=True)
+        assert self.process.stdout.readline() == "ready\n", self.err()
+        self.answers = []
+        self.manager = Manager(address, stubs, self._add, self._remove)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.manager.__exit__()
+        self.process.stdin.close()
+        self.process.wait(20)
+
+    def err(self):
+        with open(self.err_path, errors="replace") as f:
+            return f.read()
+
+    def _ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def _add(self, definition):
+        config = os.path.join(self.lab.dir, f"config{next(self.lab.numbers)}")
+        with open(config, "w") as f:
+            f.write(definition.oci_config)
+        self._ask(f"add {definition.id} {definition.pid} {config}")
+        self.answers.append(self.process.stdout.readline().strip())
+        self.at_hook = self.list()
+
+    def _remove(self, definition):
+        self._ask(f"remove {definition.id}")
+        self.answers.append(self.process.stdout.readline().strip())
+
+    def list(self):
+        self._ask("list")
+        lines = []
+        while (line := self.process.stdout.readline().strip()):
+            lines.append(json.loads(line))
+        return lines
+
+    def records(self):
+        text = self.err()
+        return ig.records(text[:text.rfind("\n") + 1])
+
+    def records_of(self, ident, n=1):
+        def look():
+            found = [r for r in self.records() if ig.get(r, "runtime.containerId") == ident]
+            return found if len(found) >= n else None
+        return containers.wait_for(look, what=f"records of {ident}")
+
+
+@pytest.fixture(scope="module")
+def announcer(whole_lab):
+    stage = os.path.join(os.path.dirname(EXAMPLES), "stage", "usr")
+    program = os.path.join(whole_lab.dir, "announcer")
+    flags = containers.run("pkg-config", "--static", f"--define-variable=prefix={stage}", "--libs",
+                           os.path.join(stage, "lib/pkgconfig/ig.pc")).text.split()
+    containers.run("gcc", "-std=gnu17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-D_GNU_SOURCE", "-g",
+                   "-I", os.path.join(containers.TOP, "src"), "-I", os.path.join(containers.TOP, "include"),
+                   os.path.join(HERE, "announcer.c"), "-static", *flags, "-o", program)
+    return program
+
+
+@pytest.fixture
+def node(announcer, lab, address, stubs):
+    with Node(announcer, lab, address, stubs) as n:
+        yield n
+
+
+def facts(row):
+    """What is known of a container, but for what differs by when it was found."""
+    return {k: row.get(k) for k in ("runtime", "k8s")}
+
+
+def found_otherwise(name):
+    """The same container as another ig finds it, which nobody has told."""
+    return facts(ig.entry(ig.listed("--sandboxes"), name))
+
+
+@pytest.mark.every_runtime
+@pytest.mark.parametrize("stage", ["createRuntime", "prestart", "createContainer"])
+def test_runc(stage, node, lab, address):
+    """Known at the hook with all its names, once; its first exec is seen; it is gone after poststop."""
+    c = lab.container("/bin/sh", "-c", "exec /bin/busybox sleep 1000",
+                      edit=with_hooks(address, (stage, "poststop"), {"org.opencontainers.image.ref.name": "img:1"}))
+    c.runc("create", "--bundle", c.bundle, c.name)
+    assert node.answers == ["0"]
+    before = ig.entry(node.at_hook, c.name)
+    assert before["runtime"]["containerPid"] == c.pid
+    assert before["runtime"]["cgroupId"] == c.cgroup_id
+    assert before["runtime"]["containerImageName"] == "img:1"
+    c.runc("start", c.name)
+    records = [r for r in node.records_of(c.name, 2) if r["proc"]["comm"] != "runc:[2:INIT]"]
+    assert records[0]["args"][0] == "/bin/sh"
+    assert facts(records[0]) == facts(before)
+    after = ig.entry(node.list(), c.name)
+    assert facts(after) == facts(before) == found_otherwise(c.name)
+    c.delete()
+    assert node.answers == ["0", "0"]
+    assert not [r for r in node.list() if ig.container_of(r) == c.name]
+
+
+def test_never_started(node, lab, address):
+    c = lab.container("/bin/true", edit=with_hooks(address))
+    c.runc("create", "--bundle", c.bundle, c.name)
+    ig.entry(node.list(), c.name)
+    os.kill(c.pid, signal.SIGKILL)
+    containers.wait_for(lambda: not [r for r in node.list() if ig.container_of(r) == c.name], what="its end")
