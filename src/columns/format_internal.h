@@ -29,22 +29,6 @@ void group_text(FORMAT_ARGS);
 int user_parse(const struct field *f, const char *word, int64_t *ret);
 int group_parse(const struct field *f, const char *word, int64_t *ret);
 
-/* Names of ids, out of a file such as /etc/passwd: name:…:id:… in each line. */
-struct owners {
-	struct owner {
-		uint32_t id;
-		const char *name;
-	} * items; /* by id; of several names of an id the file's first */
-	size_t n, room;
-	char *text; /* owns the names */
-};
-
-/* A file that cannot be read, or passes MAX_OWNERS_BYTES, gives none. */
-void owners_read(struct owners *ret, const char *path);
-void owners_done(struct owners *o);
-const char *owners_name(const struct owners *o, uint32_t id);		/* NULL: none */
-int owners_id(const struct owners *o, const char *name, uint32_t *ret); /* -EINVAL: none */
-
 /* format_dev.c: devices, terminals, addresses */
 void dev_text(FORMAT_ARGS);
 void tty_text(FORMAT_ARGS);

@@ -20,6 +20,7 @@
 #include "base/parse.h"
 #include "columns/digits.h"
 #include "columns/format.h"
+#include "base/owners.h"
 #include "columns/format_internal.h"
 #include "columns/json.h"
 #include "columns/labels.h"
