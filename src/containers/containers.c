@@ -463,6 +463,16 @@ int containers_start(struct containers *cs, struct err *err)
 	return 0;
 }
 
+struct gadget_runtime containers_runtime(const struct containers *cs)
+{
+	return cs->detector ? detector_runtime(cs->detector) : (struct gadget_runtime){0};
+}
+
+uint64_t containers_host_mntns(const struct containers *cs)
+{
+	return cs->host_mntns;
+}
+
 int containers_proc_fd(const struct containers *cs)
 {
 	return cs->proc_fd;

@@ -22,6 +22,7 @@
 #pragma once
 
 #include "containers/container.h"
+#include "gadget/cost.h"
 
 struct containers;
 struct err;
@@ -141,6 +142,12 @@ void containers_map_remove(struct containers *cs, int wanted_fd, const struct co
 /* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. It
  * exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
+
+/* How long and how often the detector's programs ran while the kernel counted that. */
+struct gadget_runtime containers_runtime(const struct containers *cs);
+
+/* Inode number of the host's mount namespace; 0 before containers_start(). */
+uint64_t containers_host_mntns(const struct containers *cs);
 
 /* A descriptor of the host's /proc, which stays the collection's. */
 int containers_proc_fd(const struct containers *cs);

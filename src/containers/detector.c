@@ -181,22 +181,6 @@ int detector_set_map(struct detector *d, uint32_t slot, int fd)
 		       : bpf_map_delete_elem(tracers, &slot);
 }
 
-static uint64_t map_bytes(int fd)
-{
-	_cleanup_(buf_done) struct buf b = {.max = MAX_PROC_FILE_BYTES};
-	uint64_t bytes = 0;
-	const char *line;
-	char path[48];
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (buf_read_file(&b, -1, path))
-		return 0;
-	line = strstr(buf_cstr(&b), "memlock:\t");
-	for (line = line ? line + 9 : ""; *line >= '0' && *line <= '9'; line++)
-		bytes = bytes * 10 + (uint64_t)(*line - '0');
-	return bytes;
-}
-
 uint64_t detector_map_bytes(const struct detector *d)
 {
 	uint64_t bytes = 0;
@@ -205,4 +189,14 @@ uint64_t detector_map_bytes(const struct detector *d)
 	bpf_object__for_each_map(map, d->bpf->obj)
 		bytes += map_bytes(bpf_map__fd(map));
 	return bytes;
+}
+
+struct gadget_runtime detector_runtime(const struct detector *d)
+{
+	struct gadget_runtime sum = {0};
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, d->bpf->obj)
+		program_runtime_add(bpf_program__fd(p), &sum);
+	return sum;
 }

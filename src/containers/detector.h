@@ -13,6 +13,7 @@
 
 #include "columns/types.h"
 #include "containers/detector_event.h"
+#include "gadget/cost.h"
 
 struct detector;
 struct err;
@@ -49,3 +50,4 @@ bool detector_watches(const struct detector *d, uint32_t pid, uint64_t *ret_key)
 int detector_set_map(struct detector *d, uint32_t slot, int fd);
 
 uint64_t detector_map_bytes(const struct detector *d); /* kernel memory of its maps */
+struct gadget_runtime detector_runtime(const struct detector *d);

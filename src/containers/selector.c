@@ -199,27 +199,27 @@ int selector_new(const struct selector_options *o, struct selector **ret, struct
 
 /* ---- deciding ------------------------------------------------------------------------------ */
 
-static enum selection either(enum selection a, enum selection b)
+static enum selector_answer either(enum selector_answer a, enum selector_answer b)
 {
 	return a > b ? a : b;
 }
 
-static enum selection both(enum selection a, enum selection b)
+static enum selector_answer both(enum selector_answer a, enum selector_answer b)
 {
 	return a < b ? a : b;
 }
 
-static enum selection not(enum selection a) { return SELECT_YES - a; }
+static enum selector_answer not(enum selector_answer a) { return SELECT_YES - a; }
 
-static enum selection known(bool holds)
+static enum selector_answer known(bool holds)
 {
 	return holds ? SELECT_YES : SELECT_NO;
 }
 
 /* Whether what a word says is so; what nobody will tell is not so. */
-static enum selection word_holds(size_t list, const struct word *word, const struct container *c)
+static enum selector_answer word_holds(size_t list, const struct word *word, const struct container *c)
 {
-	enum selection unknown = is_final(c) ? SELECT_NO : SELECT_MAYBE;
+	enum selector_answer unknown = is_final(c) ? SELECT_NO : SELECT_MAYBE;
 	const struct labels *labels;
 	const char *text;
 
@@ -235,14 +235,14 @@ static enum selection word_holds(size_t list, const struct word *word, const str
 }
 
 /* The words of a list that ask for something: one text, or all pairs. */
-static enum selection list_holds(const struct selector *s, size_t list, const struct container *c)
+static enum selector_answer list_holds(const struct selector *s, size_t list, const struct container *c)
 {
 	const struct list *l = &s->lists[list];
-	enum selection any = SELECT_NO, all = SELECT_YES;
+	enum selector_answer any = SELECT_NO, all = SELECT_YES;
 	bool asks = false;
 
 	for (size_t i = 0; i < l->n; i++) {
-		enum selection holds;
+		enum selector_answer holds;
 
 		if (l->words[i].exclude)
 			continue;
@@ -254,9 +254,9 @@ static enum selection list_holds(const struct selector *s, size_t list, const st
 	return asks && kinds[list].text ? any : all;
 }
 
-static enum selection excluded(const struct selector *s, const struct container *c)
+static enum selector_answer excluded(const struct selector *s, const struct container *c)
 {
-	enum selection result = SELECT_NO;
+	enum selector_answer result = SELECT_NO;
 
 	for (size_t list = 0; list < N_LISTS; list++)
 		for (size_t i = 0; i < s->lists[list].n; i++)
@@ -267,21 +267,21 @@ static enum selection excluded(const struct selector *s, const struct container 
 }
 
 /* Any container may turn out to be a sandbox as long as not all is known of it. */
-static enum selection sandbox_allowed(const struct selector *s, const struct container *c)
+static enum selector_answer sandbox_allowed(const struct selector *s, const struct container *c)
 {
 	if (s->sandboxes || (is_final(c) && !c->sandbox))
 		return SELECT_YES;
 	return c->sandbox ? SELECT_NO : SELECT_MAYBE;
 }
 
-enum selection selector_decide(const struct selector *s, const struct container *c)
+enum selector_answer selector_decide(const struct selector *s, const struct container *c)
 {
-	enum selection asked = SELECT_NO, result = sandbox_allowed(s, c);
+	enum selector_answer asked = SELECT_NO, result = sandbox_allowed(s, c);
 
 	if (s->all)
 		return result;
 	for (; c; c = c->outer) {
-		enum selection all = SELECT_YES;
+		enum selector_answer all = SELECT_YES;
 
 		for (size_t list = 0; list < N_LISTS; list++)
 			all = both(all, list_holds(s, list, c));

@@ -28,12 +28,12 @@ struct selector;
 int selector_new(const struct selector_options *o, struct selector **ret, struct err *err);
 struct selector *selector_free(struct selector *s);
 
-enum selection {
+enum selector_answer {
 	SELECT_NO,
 	SELECT_MAYBE, /* it hangs on what a source may still tell (container.resolved is false) */
 	SELECT_YES,
 };
-enum selection selector_decide(const struct selector *s, const struct container *c);
+enum selector_answer selector_decide(const struct selector *s, const struct container *c);
 
 /* Yes or maybe: a container is wanted until it is known not to be. */
 bool selector_matches(const struct selector *s, const struct container *c);

@@ -10,7 +10,7 @@
 
 /* Part 0 of a row; part 1 is the container. */
 struct container_record {
-	const char *event;  /* "CREATED", "DELETED"; NULL: it is there */
+	char event[8];	    /* "CREATED", "DELETED"; "": it is there */
 	uint64_t timestamp; /* boot clock, ns */
 };
 

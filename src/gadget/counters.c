@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What was seen and lost, straight from the map's memory; what the kernel skipped; memory. */
+#include "gadget/cost.h"
 #include "gadget/run.h"
 
 #include <fcntl.h>
@@ -72,6 +73,12 @@ void gadget_counters_reset(struct gadget *g, uint32_t slot)
 	__atomic_store_n(&g->run->counters[slot].seen, 0, __ATOMIC_RELAXED);
 }
 
+/* True where the i-th program runs, and is no other name of an earlier one. */
+static bool runs(const struct gadget *g, size_t i)
+{
+	return !g->run->programs[i].twin;
+}
+
 uint64_t gadget_misses(const struct gadget *g)
 {
 	uint64_t sum = 0;
@@ -80,7 +87,7 @@ uint64_t gadget_misses(const struct gadget *g)
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
-		if (!g->run->programs[i].twin &&
+		if (runs(g, i) &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(g->run->programs[i].prog), &info,
 					    &size))
 			sum += info.recursion_misses;
@@ -88,25 +95,14 @@ uint64_t gadget_misses(const struct gadget *g)
 	return sum;
 }
 
-/* The line "memlock:<tab>BYTES" of a map's fdinfo. */
-static uint64_t map_bytes(int fd)
+struct gadget_runtime gadget_runtime(const struct gadget *g)
 {
-	static const char label[] = "memlock:\t";
-	_cleanup_(buf_done) struct buf b;
-	char path[40];
-	uint64_t bytes = 0;
+	struct gadget_runtime sum = {0};
 
-	buf_init(&b, 4096);
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (buf_read_file(&b, AT_FDCWD, path))
-		return 0;
-	buf_cstr(&b);
-	char *at = strstr(b.data, label);
-	if (!at)
-		return 0;
-	at += sizeof(label) - 1;
-	at[strcspn(at, "\n")] = '\0';
-	return parse_u64(at, &bytes) ? 0 : bytes;
+	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
+		if (runs(g, i))
+			program_runtime_add(bpf_program__fd(g->run->programs[i].prog), &sum);
+	return sum;
 }
 
 uint64_t gadget_map_bytes(const struct gadget *g)

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "columns/schema.h"
+#include "gadget/cost.h"
 
 struct gadget;
 struct err;
@@ -178,6 +179,9 @@ void gadget_counters_reset(struct gadget *g, uint32_t slot); /* when a slot gets
 
 /* Runs of this gadget's programs that the kernel skipped (recursion); no container is known for them. */
 uint64_t gadget_misses(const struct gadget *g);
+
+/* What its programs took (gadget/cost.h). */
+struct gadget_runtime gadget_runtime(const struct gadget *g);
 
 /* Bytes of kernel memory that the gadget's maps take (memlock of fdinfo). */
 uint64_t gadget_map_bytes(const struct gadget *g);

@@ -47,9 +47,9 @@ static const struct container labelled = {
 	.labels = {.items = own_labels, .n = array_size(own_labels)},
 };
 
-static enum selection decide(struct selector_options o, const struct container *c)
+static enum selector_answer decide(struct selector_options o, const struct container *c)
 {
-	enum selection decision;
+	enum selector_answer decision;
 	struct selector *s;
 
 	assert_int_equal(selector_new(&o, &s, NULL), 0);
@@ -62,7 +62,7 @@ static enum selection decide(struct selector_options o, const struct container *
 /* Of containers of which all is known. */
 static bool matches(struct selector_options o, const struct container *c)
 {
-	enum selection decision = decide(o, c);
+	enum selector_answer decision = decide(o, c);
 
 	assert_int_not_equal(decision, SELECT_MAYBE);
 	return decision == SELECT_YES;
