@@ -187,24 +187,34 @@ static void pack(const Api__GadgetInfo *info, struct buf *out)
 		out->len += api__gadget_info__pack(info, (uint8_t *)out->data + out->len);
 }
 
-void wire_info_pack(const struct gadget *g, const char *image, const char *id,
-		    struct wire_source *const *sources, size_t n_sources, struct buf *out)
+/* What a gadget says of itself. */
+static void describe_gadget(const struct gadget *g, struct arena *a, struct notes *notes,
+			    Api__GadgetInfo *info)
+{
+	info->name = (char *)gadget_name(g);
+	wire_params_pack(g, a, info);
+	describe_yaml(g, a, info);
+	note(notes, NOTE_DOC, gadget_doc(g));
+}
+
+void wire_info_pack(const struct wire_about *about, struct wire_source *const *sources,
+		    size_t n_sources, struct buf *out)
 {
 	Api__GadgetInfo info = API__GADGET_INFO__INIT;
 	_cleanup_(arena_done) struct arena a = {0};
 	struct notes notes = notes_new(&a);
 
-	info.name = (char *)gadget_name(g);
-	info.imagename = (char *)image;
-	if (id)
-		info.id = (char *)id;
+	if (about->gadget)
+		describe_gadget(about->gadget, &a, &notes, &info);
+	else
+		info.name = (char *)about->name;
+	info.imagename = (char *)about->image;
+	if (about->id)
+		info.id = (char *)about->id;
 	info.n_datasources = n_sources;
 	info.datasources = arena_alloc(&a, n_sources * sizeof(*info.datasources));
 	for (size_t i = 0; i < n_sources; i++)
 		info.datasources[i] = describe_source(sources[i], &a);
-	wire_params_pack(g, &a, &info);
-	describe_yaml(g, &a, &info);
-	note(&notes, NOTE_DOC, gadget_doc(g));
 	if (n_sources)
 		note_number(&notes, NOTE_CLOCK, sources[0]->clock.boot_to_real_ns);
 	info.annotations = notes.items;

@@ -140,3 +140,8 @@ void wire_layout(struct wire_source *s)
 			s->n_container_payloads = s->n_payloads;
 	}
 }
+
+bool wire_source_is_table(const struct wire_source *s)
+{
+	return s->kind != SOURCE_TRACER;
+}

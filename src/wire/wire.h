@@ -38,12 +38,22 @@ struct wire_source *wire_source_new(unsigned int id, const struct gadget_source 
 				    bool compact, const struct clock_base *clock);
 struct wire_source *wire_source_free(struct wire_source *s); /* NULL is fine; returns NULL */
 
+bool wire_source_is_table(const struct wire_source *s);
+
+/* What is told of a gadget beside its sources. */
+struct wire_about {
+	const struct gadget *gadget; /* NULL: the sources are no gadget's; then name says whose */
+	const char *name;
+	const char *image;
+	const char *id; /* of an instance or a run; NULL: none */
+};
+
 /*
  * Appends a packed GadgetInfo: name, image, parameters, sources (ids 0 … n-1, in their order), text
- * of the gadget. id: of an instance, NULL for none.
+ * of the gadget.
  */
-void wire_info_pack(const struct gadget *g, const char *image, const char *id,
-		    struct wire_source *const *sources, size_t n_sources, struct buf *out);
+void wire_info_pack(const struct wire_about *about, struct wire_source *const *sources,
+		    size_t n_sources, struct buf *out);
 
 /*
  * Appends a row of a stream as a packed GadgetEvent of type 0. False, with nothing appended, where

@@ -100,7 +100,8 @@ static void begin(struct trip *t)
 	for (size_t i = 0; i < gadget_n_sources(t->g); i++)
 		sources[i] = wire_source_new((unsigned int)i, gadget_source(t->g, i), t->compact,
 					     &base);
-	wire_info_pack(t->g, "registry/gadget:latest", NULL, sources, gadget_n_sources(t->g), &info);
+	wire_info_pack(&(struct wire_about){.gadget = t->g, .image = "registry/gadget:latest"},
+		       sources, gadget_n_sources(t->g), &info);
 	if (wire_gadget_unpack(info.data, info.len, &t->client, &err))
 		fail_msg("%s", err.text);
 	t->packer = sources[t->source];
