@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cmd/view_flags.h"
 #include "containers/container.h"
+#include "traces/note.h"
 
 int sink_init(struct sink *s, const struct view_options *o, const char *record, struct err *err)
 {
@@ -128,12 +129,7 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 
 	buf_init(&json, 65536);
 	buf_init(&text, 65536);
-	buf_str(&json, "\"event\":\"lost\",\"gadget\":");
-	json_quote(&json, gadget, strlen(gadget));
-	buf_str(&json, ",\"container\":");
-	json_quote(&json, name, strlen(name));
-	buf_str(&json, ",\"count\":");
-	buf_u64(&json, count);
+	note_lost(&json, gadget, c, count);
 	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count,
 		   c ? " of container " : "", name);
 	view_note(s->view, buf_cstr(&json), buf_cstr(&text));
