@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/* grpc.health.v1.Health: a daemon that answers is well. */
+#include <string.h>
+
+#include "api/health.pb-c.h"
+#include "api/service.h"
+#include "base/err.h"
+
+/* "" asks about the server as a whole. */
+static bool is_service(const char *name)
+{
+	return !*name || !strcmp(name, "gadgettracermanager.GadgetTracerManager") ||
+	       !strcmp(name, "api.GadgetManager");
+}
+
+static int read_request(const void *bytes, size_t len, bool *ret_known, struct err *err)
+{
+	Grpc__Health__V1__HealthCheckRequest *m =
+		grpc__health__v1__health_check_request__unpack(NULL, len, bytes);
+
+	if (!m)
+		return api_malformed(err);
+	*ret_known = is_service(m->service);
+	grpc__health__v1__health_check_request__free_unpacked(m, NULL);
+	return 0;
+}
+
+static Grpc__Health__V1__HealthCheckResponse response(bool known)
+{
+	Grpc__Health__V1__HealthCheckResponse m = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+
+	m.status = known ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+			 : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
+	return m;
+}
+
+static int check(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
+{
+	Grpc__Health__V1__HealthCheckResponse m;
+	bool known;
+	int r = read_request(bytes, len, &known, err);
+
+	if (r)
+		return r;
+	if (!known)
+		return err_set(err, -ENOENT, "no such service");
+	m = response(true);
+	api_append(&m.base, reply);
+	return 0;
+}
+
+/* The state does not change until the server goes, and the stream with it. */
+static void on_watch_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)
+{
+	Grpc__Health__V1__HealthCheckResponse m;
+	struct err err = {0};
+	bool known;
+	int r = read_request(bytes, len, &known, &err);
+
+	if (r) {
+		api_finish(call, r, &err);
+		return;
+	}
+	m = response(known);
+	api_send(call, &m.base);
+}
+
+static void on_watch_gone(void *ctx, struct grpc_served *call)
+{
+}
+
+static void watch(void *ctx, struct grpc_served *call)
+{
+	static const struct grpc_served_events events = {.message = on_watch_message,
+							 .gone = on_watch_gone};
+
+	grpc_served_start(call, &events, NULL);
+}
+
+static const struct grpc_method methods[] = {
+	{"/grpc.health.v1.Health/Check", check, NULL},
+	{"/grpc.health.v1.Health/Watch", NULL, watch},
+	{0},
+};
+static const struct api_service health = {methods};
+API_SERVICE(&health);

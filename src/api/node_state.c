@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ig.v1.Node/DumpState and Cost: what the daemon has, and what it takes. */
+#include "wire/node.pb-c.h"
+#include "api/service.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "manager/cost.h"
+
+static int dump_state(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
+{
+	const struct api *api = ctx;
+	Ig__V1__DumpStateResponse m = IG__V1__DUMP_STATE_RESPONSE__INIT;
+	_cleanup_(buf_done) struct buf text = {.max = MAX_SERVED_MESSAGE_BYTES};
+
+	manager_dump(api->manager, &text);
+	if (text.failed)
+		return err_set(err, -ENOSPC, "the state is longer than a message may be");
+	m.json = (char *)buf_cstr(&text);
+	api_append(&m.base, reply);
+	return 0;
+}
+
+static int cost(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
+{
+	const struct api *api = ctx;
+	Ig__V1__CostResponse m = IG__V1__COST_RESPONSE__INIT;
+	struct manager_cost c;
+	Ig__V1__GadgetCost *gadgets, **list;
+
+	manager_cost(api->manager, &c);
+	gadgets = xnew_n(Ig__V1__GadgetCost, c.n + 1);
+	list = xnew_n(Ig__V1__GadgetCost *, c.n + 1);
+	for (size_t i = 0; i < c.n; i++) {
+		const struct gadget_cost *from = &c.gadgets[i];
+
+		ig__v1__gadget_cost__init(&gadgets[i]);
+		gadgets[i].gadget = from->name;
+		gadgets[i].tracers = from->tracers;
+		gadgets[i].bpf_ns = from->programs.ns;
+		gadgets[i].bpf_runs = from->programs.runs;
+		gadgets[i].seen = from->totals.seen;
+		gadgets[i].lost = from->totals.lost;
+		gadgets[i].map_bytes = from->map_bytes;
+		list[i] = &gadgets[i];
+	}
+	m.n_gadgets = c.n;
+	m.gadgets = list;
+	m.resident_bytes = c.resident_bytes;
+	m.cpu_ns = c.cpu_ns;
+	m.boot_ns = c.boot_ns;
+	m.bpf_statistics = c.bpf_statistics;
+	m.detector_ns = c.detector.ns;
+	m.detector_runs = c.detector.runs;
+	api_append(&m.base, reply);
+	manager_cost_done(&c);
+	free(gadgets);
+	free(list);
+	return 0;
+}
+
+static const struct grpc_method methods[] = {
+	{"/ig.v1.Node/DumpState", dump_state, NULL},
+	{"/ig.v1.Node/Cost", cost, NULL},
+	{0},
+};
+static const struct api_service node_state = {methods};
+API_SERVICE(&node_state);

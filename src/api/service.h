@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The services of a daemon. Each is one file with a table of its methods, and registers itself;
+ * their context is a struct api.
+ */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/registry.h"
+#include "manager/manager.h"
+#include "net/grpc_server.h"
+
+struct api {
+	struct manager *manager;
+};
+
+struct api_service {
+	const struct grpc_method *methods;
+};
+
+#define API_SERVICE(s) REGISTER(ig_services, struct api_service, s)
+
+/* All services; api is borrowed as long as the server lives. */
+void api_add_services(struct grpc_server *server, struct api *api);
+
+/* ---- for the services ------------------------------------------------------------ */
+
+void api_append(const ProtobufCMessage *m, struct buf *out);
+void api_send(struct grpc_served *call, const ProtobufCMessage *m);
+void api_finish(struct grpc_served *call, int r, const struct err *err); /* r: 0 or -errno */
+int api_malformed(struct err *err); /* -EINVAL: the message is none of the method's */
