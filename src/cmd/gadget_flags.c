@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "containers/container.h"
 
 /* One gadget's parameters as flags. */
 struct gadget_flag_table {
@@ -36,12 +35,12 @@ static int set_param(const struct flag *f, const char *value, struct err *err)
 	bool set = false;
 
 	for (size_t i = 0; i < all->n; i++) {
-		for (size_t p = 0; p < gadget_n_params(all->gadgets[i]); p++) {
+		for (size_t p = 0; p < offer_n_params(all->offers[i]); p++) {
 			int r;
 
-			if (strcmp(gadget_param(all->gadgets[i], p)->name, f->name))
+			if (strcmp(offer_param(all->offers[i], p)->name, f->name))
 				continue;
-			r = gadget_set(all->gadgets[i], f->name, value ?: "true", err);
+			r = offer_set(all->offers[i], f->name, value ?: "true", err);
 			if (r)
 				return r;
 			set = true;
@@ -56,15 +55,15 @@ static const char *argument_name(const char *type)
 	return (*type == 'i' || *type == 'u') && type[1] >= '0' && type[1] <= '9' ? "N" : type;
 }
 
-static struct gadget_flag_table *table_new(struct gadget_flags *all, const struct gadget *g)
+static struct gadget_flag_table *table_new(struct gadget_flags *all, const struct offer *g)
 {
 	struct gadget_flag_table *t = xnew(struct gadget_flag_table);
 
-	t->n = gadget_n_params(g);
+	t->n = offer_n_params(g);
 	t->flags = xnew_n(struct flag, t->n + 1);
 	t->helps = xnew_n(char *, t->n + 1);
 	for (size_t i = 0; i < t->n; i++) {
-		const struct gadget_param *p = gadget_param(g, i);
+		const struct gadget_param *p = offer_param(g, i);
 		bool is_switch = !strcmp(p->type, "bool") && !strcmp(p->default_text, "false");
 
 		t->helps[i] = xasprintf("%s%s%s%s", p->doc ?: "",
@@ -79,7 +78,7 @@ static struct gadget_flag_table *table_new(struct gadget_flags *all, const struc
 			.to = all,
 		};
 	}
-	t->title = xasprintf("Flags of %s", gadget_name(g));
+	t->title = xasprintf("Flags of %s", offer_name(g));
 	t->table = (struct flag_table){t->title, t->flags};
 	return t;
 }
@@ -93,10 +92,10 @@ static bool has_flag(const struct flag_table *t, const char *name)
 }
 
 /* A parameter that nobody could set is refused, not hidden. */
-static int check_names(const struct gadget_flags *all, const struct gadget *g, struct err *err)
+static int check_names(const struct gadget_flags *all, const struct offer *g, struct err *err)
 {
-	for (size_t i = 0; i < gadget_n_params(g); i++) {
-		const char *name = gadget_param(g, i)->name;
+	for (size_t i = 0; i < offer_n_params(g); i++) {
+		const char *name = offer_param(g, i)->name;
 		bool taken = has_flag(&global_flags, name);
 
 		for (const struct flag_table *const *t = all->flags->command->tables; *t; t++)
@@ -104,23 +103,22 @@ static int check_names(const struct gadget_flags *all, const struct gadget *g, s
 		if (taken)
 			return err_set(err, -ENOEXEC,
 				       "%s: parameter '%s' has the name of ig's own flag '--%s'",
-				       gadget_name(g), name, name);
+				       offer_name(g), name, name);
 	}
 	return 0;
 }
 
 static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 {
-	const struct gadget_open_options o = {.enrich = container_add_fields};
-	struct gadget *g = NULL;
+	struct offer *g = NULL;
 	int r;
 
 	if (all->n == MAX_TRACERS)
 		return err_set(err, -EINVAL, "more than %d gadgets at once", MAX_TRACERS);
-	r = gadget_open(name, &o, &g, err);
+	r = offer_open(all->remote, name, &g, err);
 	if (r)
 		return r;
-	*grow(&all->gadgets, &all->n, &all->room) = g;
+	*grow(&all->offers, &all->n, &all->room) = g;
 	r = check_names(all, g, err);
 	if (r)
 		return r;
@@ -147,19 +145,19 @@ static void about(void *ctx)
 	const struct gadget_flags *all = ctx;
 
 	for (size_t i = 0; i < all->n; i++) {
-		const struct gadget *g = all->gadgets[i];
-		const char *doc = gadget_doc(g);
+		const struct offer *g = all->offers[i];
+		const char *doc = offer_doc(g);
 		size_t first = strcspn(doc, "\n");
 
-		printf("\n%s: %.*s.%s\n", gadget_name(g), (int)first, doc, doc + first);
+		printf("\n%s: %.*s.%s\n", offer_name(g), (int)first, doc, doc + first);
 	}
 	if (all->n)
 		printf("\n`ig docs GADGET` tells the fields.\n");
 }
 
-void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
+void gadget_flags_init(struct gadget_flags *g, struct flags *flags, struct remote *remote)
 {
-	*g = (struct gadget_flags){.flags = flags};
+	*g = (struct gadget_flags){.flags = flags, .remote = remote};
 	flags->word = add_word;
 	flags->about = about;
 	flags->ctx = g;
@@ -168,10 +166,10 @@ void gadget_flags_init(struct gadget_flags *g, struct flags *flags)
 void gadget_flags_done(struct gadget_flags *g)
 {
 	for (size_t i = 0; i < g->n; i++)
-		gadget_free(g->gadgets[i]);
+		offer_free(g->offers[i]);
 	for (size_t i = 0; i < g->n_tables; i++)
 		table_free(g->tables[i]);
-	free(g->gadgets);
+	free(g->offers);
 	free(g->tables);
 }
 

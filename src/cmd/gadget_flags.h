@@ -7,17 +7,18 @@
 #pragma once
 
 #include "cmd/flags.h"
-#include "gadget/gadget.h"
+#include "cmd/offer.h"
 
 struct gadget_flags {
 	struct flags *flags;
-	struct gadget **gadgets;
+	struct remote *remote; /* whose gadgets they are; NULL: those that are here */
+	struct offer **offers;
 	struct gadget_flag_table **tables;
 	size_t n, room, n_tables, room_tables;
 };
 
-/* Makes words of the command line gadgets: `a b` or `a,b`. */
-void gadget_flags_init(struct gadget_flags *g, struct flags *flags);
+/* Makes words of the command line gadgets: `a b` or `a,b`. remote is borrowed. */
+void gadget_flags_init(struct gadget_flags *g, struct flags *flags, struct remote *remote);
 void gadget_flags_done(struct gadget_flags *g);
 
 void gadget_flags_complete(int argc, char **argv);

@@ -34,6 +34,11 @@ int selector_flags_new(struct selector **ret, struct err *err)
 	return selector_new(&opt, ret, err);
 }
 
+const struct selector_options *selector_flags_options(void)
+{
+	return &opt;
+}
+
 bool selector_flags_pods(void)
 {
 	return opt.namespace_ || opt.pod || opt.labels;

@@ -8,6 +8,7 @@
 extern const struct flag_table selector_flags;
 
 int selector_flags_new(struct selector **ret, struct err *err);
+const struct selector_options *selector_flags_options(void); /* valid as long as the process */
 
 bool selector_flags_pods(void); /* were pods asked for? */
 

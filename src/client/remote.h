@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A daemon, from the other side: one connection to it, over which calls are made and gadgets run
+ * (remote_run.h). Everything comes by a reactor; only the functions that say so wait.
+ */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "net/tls.h"
+
+struct err;
+struct grpc_channel;
+struct reactor;
+struct remote;
+
+#define REMOTE_DEFAULT "unix:///var/run/ig/ig.socket"
+
+struct remote_options {
+	const char *address;  /* "unix:///…", "tcp://…" */
+	struct tls_files tls; /* for TCP; without a CA it is spoken to without TLS */
+	uint64_t timeout_ns;  /* of connecting, and of each call; 0: 10 s */
+};
+
+/* Connects, and waits for that. -errno of address_connect(), tls_client_new(). */
+int remote_open(const struct remote_options *o, struct remote **ret, struct err *err);
+struct remote *remote_close(struct remote *r); /* NULL is fine; returns NULL */
+
+struct reactor *remote_reactor(struct remote *r);
+struct grpc_channel *remote_channel(struct remote *r);
+
+/* Waits for the answer of a unary call, appended to reply. -errno by status_errno(). */
+int remote_call(struct remote *r, const char *method, const ProtobufCMessage *request,
+		struct buf *reply, struct err *err);
+
+/* Lets things happen until `until` says so, or an error stands in the way of that: its value. */
+int remote_wait(struct remote *r, int (*until)(void *ctx), void *ctx);
+
+/* A message's bytes, appended. */
+void remote_pack(const ProtobufCMessage *m, struct buf *out);

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/remote_run.h"
+
+#include <string.h>
+
+#include "wire/node.pb-c.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "net/grpc.h"
+#include "wire/api.pb-c.h"
+
+enum { API_VERSION = 1, EVENT_DATA = 0, EVENT_INFO = 4, EVENT_LOG = 1 << 16 };
+
+struct remote_run {
+	struct remote *remote;
+	struct remote_reader reader;
+	bool attached;
+	struct grpc_call *rows, *account; /* NULL: it has ended, or was never begun */
+	struct wire_gadget *gadget;	  /* NULL: not told yet */
+	uint32_t seq;			  /* of the last event */
+	uint64_t missed;
+	struct err failure; /* code 0: none */
+	bool ended;
+	Ig__V1__AccountEvent *totals; /* the last event, with an account; NULL: not told */
+};
+
+/* ---- the end --------------------------------------------------------------------- */
+
+/* When both streams have ended: totals come by the second. */
+static void end_if_done(struct remote_run *run)
+{
+	if (run->ended || run->rows || run->account)
+		return;
+	run->ended = true;
+	run->reader.ended(run->reader.ctx, run->failure.code ? &run->failure : NULL);
+}
+
+static void fail(struct remote_run *run, const struct err *why)
+{
+	if (!run->failure.code)
+		run->failure = *why;
+}
+
+static void on_rows_done(void *ctx, const struct grpc_reply *reply)
+{
+	struct remote_run *run = ctx;
+	struct err err;
+
+	run->rows = NULL;
+	if (reply->status != GRPC_OK) {
+		err_set(&err, status_errno(reply->status), "%s",
+			*reply->text ? reply->text : grpc_status_name(reply->status));
+		fail(run, &err);
+		run->account = grpc_call_cancel(run->account);
+	}
+	end_if_done(run);
+}
+
+/* ---- account --------------------------------------------------------------------- */
+
+static void say_lost(struct remote_run *run, const Ig__V1__Loss *loss)
+{
+	_cleanup_(container_unrefp) struct container *c = NULL;
+
+	if (*loss->container) {
+		c = container_new();
+		c->key = loss->key;
+		c->name = xstrdup(loss->container);
+	}
+	run->reader.lost(run->reader.ctx, c, loss->count);
+}
+
+static void on_account(void *ctx, const void *bytes, size_t len)
+{
+	struct remote_run *run = ctx;
+	Ig__V1__AccountEvent *event = ig__v1__account_event__unpack(NULL, len, bytes);
+
+	if (event && event->loss)
+		say_lost(run, event->loss);
+	if (event && event->account && event->account->totals && !run->totals)
+		run->totals = take(event);
+	if (event)
+		ig__v1__account_event__free_unpacked(event, NULL);
+}
+
+/* A daemon that does not know how to tell is as good. */
+static void on_account_done(void *ctx, const struct grpc_reply *reply)
+{
+	struct remote_run *run = ctx;
+
+	run->account = NULL;
+	end_if_done(run);
+}
+
+static void follow_account(struct remote_run *run)
+{
+	_cleanup_(buf_done) struct buf bytes = {.max = 4096};
+	Ig__V1__AccountRequest m = IG__V1__ACCOUNT_REQUEST__INIT;
+	struct grpc_request request = {.method = "/ig.v1.Node/Account"};
+
+	m.id = run->gadget->id;
+	remote_pack(&m.base, &bytes);
+	request.bytes = buf_cstr(&bytes);
+	request.len = bytes.len;
+	run->account = grpc_call_stream(remote_channel(run->remote), &request, on_account,
+					on_account_done, run);
+}
+
+/* ---- rows ------------------------------------------------------------------------ */
+
+static void broken(struct remote_run *run, const struct err *why)
+{
+	fail(run, why);
+	run->rows = grpc_call_cancel(run->rows);
+	run->account = grpc_call_cancel(run->account);
+	end_if_done(run);
+}
+
+static void on_info(struct remote_run *run, const Api__GadgetEvent *event)
+{
+	struct err err = {0};
+
+	if (run->gadget)
+		return;
+	if (wire_gadget_unpack(event->payload.data, event->payload.len, &run->gadget, &err)) {
+		broken(run, &err);
+		return;
+	}
+	if (*run->gadget->id && !run->attached)
+		follow_account(run);
+	if (run->reader.started)
+		run->reader.started(run->reader.ctx, run->gadget);
+}
+
+/* Numbers rise by one an event; those that are left out were lost on the way to this reader. */
+static void check_seq(struct remote_run *run, uint32_t seq)
+{
+	uint32_t gap = seq - run->seq - 1;
+
+	if (run->seq && gap && gap < UINT32_MAX / 2) {
+		run->missed += gap;
+		/* Else the daemon's account tells of them, by container. */
+		if (!run->account)
+			run->reader.lost(run->reader.ctx, NULL, gap);
+	}
+	run->seq = seq;
+}
+
+static void on_data(struct remote_run *run, const Api__GadgetEvent *event)
+{
+	const struct wire_rows rows = {run->reader.ctx, run->reader.row, run->reader.table_end};
+	struct err err = {0};
+	int r;
+
+	if (!run->gadget) {
+		err_set(&err, -EBADMSG, "rows came before what they mean");
+		broken(run, &err);
+		return;
+	}
+	check_seq(run, event->seq);
+	r = wire_rows_unpack(run->gadget, event->datasourceid, event->payload.data,
+			     event->payload.len, &rows, &err);
+	if (r == -EBADMSG)
+		broken(run, &err);
+}
+
+static void on_log(struct remote_run *run, const Api__GadgetEvent *event)
+{
+	_cleanup_(freep) char *text =
+		xstrndup((const char *)event->payload.data, event->payload.len);
+
+	if (run->reader.log)
+		run->reader.log(run->reader.ctx, event->type >> 16, text);
+}
+
+static void on_event(void *ctx, const void *bytes, size_t len)
+{
+	struct remote_run *run = ctx;
+	Api__GadgetEvent *event = api__gadget_event__unpack(NULL, len, bytes);
+	struct err err = {0};
+
+	if (!event) {
+		err_set(&err, -EBADMSG, "the daemon's message is malformed");
+		broken(run, &err);
+		return;
+	}
+	if (event->type == EVENT_DATA)
+		on_data(run, event);
+	else if (event->type == EVENT_INFO)
+		on_info(run, event);
+	else if (event->type >= EVENT_LOG)
+		on_log(run, event);
+	api__gadget_event__free_unpacked(event, NULL);
+}
+
+/* ---- requests -------------------------------------------------------------------- */
+
+static void send_request(struct remote_run *run, const Api__GadgetControlRequest *m)
+{
+	_cleanup_(buf_done) struct buf bytes = {.max = MAX_SERVED_MESSAGE_BYTES};
+
+	remote_pack(&m->base, &bytes);
+	grpc_call_send(run->rows, buf_cstr(&bytes), bytes.len);
+}
+
+static void ask_to_run(struct remote_run *run, const struct remote_request *request)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetRunRequest what = API__GADGET_RUN_REQUEST__INIT;
+	size_t n = request->params ? request->params->n : 0;
+	_cleanup_(freep) Api__Entry *entries = xnew_n(Api__Entry, n + 1);
+	_cleanup_(freep) Api__Entry **list = xnew_n(Api__Entry *, n + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		api__entry__init(&entries[i]);
+		entries[i].key = request->params->items[i].key;
+		entries[i].value = request->params->items[i].value;
+		list[i] = &entries[i];
+	}
+	what.imagename = (char *)request->image;
+	what.version = API_VERSION;
+	what.timeout = (int64_t)request->timeout_ns;
+	what.n_paramvalues = n;
+	what.paramvalues = list;
+	what.igcompact = true;
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_RUN_REQUEST;
+	m.runrequest = &what;
+	send_request(run, &m);
+}
+
+static void ask_to_attach(struct remote_run *run, const struct remote_request *request)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetAttachRequest what = API__GADGET_ATTACH_REQUEST__INIT;
+
+	what.id = (char *)request->instance;
+	what.version = API_VERSION;
+	what.igcompact = true;
+	what.ighaslast = request->last != UINT64_MAX;
+	what.iglast = request->last;
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_ATTACH_REQUEST;
+	m.attachrequest = &what;
+	send_request(run, &m);
+}
+
+struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,
+				  const struct remote_reader *reader)
+{
+	struct remote_run *run = xnew(struct remote_run);
+	const struct grpc_request g = {.method = "/api.GadgetManager/RunGadget"};
+
+	run->remote = r;
+	run->reader = *reader;
+	run->attached = request->instance;
+	run->rows = grpc_call_open(remote_channel(r), &g, on_event, on_rows_done, run);
+	if (request->instance)
+		ask_to_attach(run, request);
+	else
+		ask_to_run(run, request);
+	return run;
+}
+
+void remote_run_stop(struct remote_run *run)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetStopRequest stop = API__GADGET_STOP_REQUEST__INIT;
+
+	if (!run->rows)
+		return;
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_STOP_REQUEST;
+	m.stoprequest = &stop;
+	send_request(run, &m);
+	grpc_call_half_close(run->rows);
+}
+
+struct remote_run *remote_run_free(struct remote_run *run)
+{
+	if (!run)
+		return NULL;
+	grpc_call_cancel(run->rows);
+	grpc_call_cancel(run->account);
+	wire_gadget_free(run->gadget);
+	if (run->totals)
+		ig__v1__account_event__free_unpacked(run->totals, NULL);
+	free(run);
+	return NULL;
+}
+
+/* ---- totals ---------------------------------------------------------------------- */
+
+static struct totals totals_of(const Ig__V1__Totals *m)
+{
+	return m ? (struct totals){m->seen, m->delivered, m->discarded, m->lost}
+		 : (struct totals){0};
+}
+
+bool remote_run_totals(const struct remote_run *run, struct totals *ret, uint64_t *ret_unaccounted)
+{
+	if (!run->totals)
+		return false;
+	*ret = totals_of(run->totals->account->totals);
+	*ret_unaccounted = run->totals->account->unaccounted;
+	return true;
+}
+
+void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, void *ctx)
+{
+	const Ig__V1__Account *a = run->totals ? run->totals->account : NULL;
+
+	for (size_t i = 0; a && i < a->n_containers; i++)
+		fn(ctx, a->containers[i]->name, totals_of(a->containers[i]->totals));
+}
+
+uint64_t remote_run_missed(const struct remote_run *run)
+{
+	return run->missed;
+}
+
+/* ---- what a gadget is ------------------------------------------------------------ */
+
+static int describe(struct remote *r, const char *name, uint32_t flags, struct wire_gadget **ret,
+		    struct err *err)
+{
+	Api__GetGadgetInfoRequest request = API__GET_GADGET_INFO_REQUEST__INIT;
+	_cleanup_(buf_done) struct buf reply = {.max = MAX_GRPC_MESSAGE_BYTES}, info;
+	Api__GetGadgetInfoResponse *answer;
+	int code;
+
+	buf_init(&info, MAX_GRPC_MESSAGE_BYTES);
+	request.imagename = (char *)name;
+	request.flags = flags;
+	request.version = API_VERSION;
+	code = remote_call(r, "/api.GadgetManager/GetGadgetInfo", &request.base, &reply, err);
+	if (code)
+		return code;
+	answer = api__get_gadget_info_response__unpack(NULL, reply.len, (uint8_t *)reply.data);
+	if (!answer || !answer->gadgetinfo) {
+		code = err_set(err, -EBADMSG, "the daemon's description of %s is malformed", name);
+	} else {
+		remote_pack(&answer->gadgetinfo->base, &info);
+		code = wire_gadget_unpack(info.data, info.len, ret, err);
+	}
+	if (answer)
+		api__get_gadget_info_response__free_unpacked(answer, NULL);
+	return code;
+}
+
+int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err)
+{
+	return describe(r, image, 0, ret, err);
+}
+
+int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err)
+{
+	enum { IS_INSTANCE = 1 };
+
+	return describe(r, id, IS_INSTANCE, ret, err);
+}

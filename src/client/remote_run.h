@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gadget that runs at a daemon, ours or another one of the ecosystem, or an instance that is read
+ * there: its rows are as if it ran here.
+ *
+ * Life: remote_run_new() asks for it; the reader is told of all, first `started`, last `ended`,
+ * after which nothing comes; remote_run_stop() asks for the end, and the last rows come before it;
+ * remote_run_free(), not from within the reader's functions.
+ */
+#pragma once
+
+#include "client/remote.h"
+#include "traces/traces.h"
+#include "wire/wire.h"
+
+struct remote_run;
+
+/* What a daemon knows of a container's records in the end. name "": no container, or not known. */
+typedef void remote_totals_fn(void *ctx, const char *name, struct totals n);
+
+struct remote_reader {
+	void *ctx;
+	void (*started)(void *ctx, const struct wire_gadget *g); /* may be NULL */
+	void (*row)(void *ctx, unsigned int source, const struct row *row);
+	void (*table_end)(void *ctx, unsigned int source);
+	/* c has a name and a key only; NULL: not known which. */
+	void (*lost)(void *ctx, const struct container *c, uint64_t count);
+	void (*log)(void *ctx, unsigned int severity, const char *text); /* may be NULL */
+	/* err NULL: as it should. */
+	void (*ended)(void *ctx, const struct err *err);
+};
+
+struct remote_request {
+	const char *image; /* run this gadget */
+	const struct labels *params;
+	uint64_t timeout_ns;
+	const char *instance; /* or read this instance */
+	uint64_t last;	      /* of its past rows, so many; UINT64_MAX: all that are kept */
+};
+
+struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,
+				  const struct remote_reader *reader);
+void remote_run_stop(struct remote_run *run);
+struct remote_run *remote_run_free(struct remote_run *run); /* NULL is fine; returns NULL */
+
+/*
+ * After the end. The whole run's totals as the daemon counted them, and by how many counters and
+ * readings differ. False: it did not say; then rows that came, and gaps, are all that is known.
+ */
+bool remote_run_totals(const struct remote_run *run, struct totals *ret, uint64_t *ret_unaccounted);
+void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, void *ctx);
+uint64_t remote_run_missed(const struct remote_run *run); /* rows, by gaps in their numbers */
+
+/* What a gadget is, for which it need not run, or an instance. Waits. */
+int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err);
+int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err);

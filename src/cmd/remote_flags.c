@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/remote_flags.h"
+
+#include <stdlib.h>
+
+#include "cmd/config.h"
+
+static struct {
+	const char *address;
+	struct tls_files tls;
+} opt;
+
+static const struct flag flags[] = {
+	{"remote", 0, "ADDRESS",
+	 "Do it at that daemon: unix:///PATH, tcp://HOST:PORT (default: $IG_REMOTE, if set)",
+	 flag_text, &opt.address, NULL},
+	{"remote-ca", 0, "FILE", "Over TCP: who signs the daemon's certificate", flag_text,
+	 &opt.tls.ca, NULL},
+	{"remote-cert", 0, "FILE", "Over TCP: our certificate", flag_text, &opt.tls.certificate,
+	 NULL},
+	{"remote-key", 0, "FILE", "Over TCP: the key of it", flag_text, &opt.tls.key, NULL},
+	{0},
+};
+const struct flag_table remote_flags = {"Daemon", flags};
+
+void remote_flags_look(int argc, char **argv)
+{
+	for (const struct flag *f = flags; f->name; f++) {
+		const char *value = config_option(argc, argv, f->name);
+
+		if (value)
+			*(const char **)f->to = value;
+	}
+	if (!opt.address)
+		opt.address = getenv("IG_REMOTE");
+	if (opt.address && !*opt.address)
+		opt.address = NULL;
+}
+
+bool remote_flags_given(void)
+{
+	return opt.address;
+}
+
+int remote_flags_open(struct remote **ret, struct err *err)
+{
+	const struct remote_options o = {.address = opt.address ?: REMOTE_DEFAULT, .tls = opt.tls};
+
+	return remote_open(&o, ret, err);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which daemon a command is about: --remote, which every command knows and which may stand before
+ * its name, or $IG_REMOTE. Without either, commands that can do without a daemon do.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "client/remote.h"
+#include "cmd/command.h"
+
+extern const struct flag_table remote_flags;
+
+/* Before the command line is parsed, since words of it may ask the daemon. */
+void remote_flags_look(int argc, char **argv);
+
+bool remote_flags_given(void);
+
+/* Connects to that daemon, or to this node's where none was given. */
+int remote_flags_open(struct remote **ret, struct err *err);
