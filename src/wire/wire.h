@@ -68,7 +68,7 @@ struct wire_gadget {
 	size_t n_params;
 	struct gadget_source *sources; /* schemas with their container's fields */
 	size_t n_sources;
-	struct clock_base clock; /* of the server's times; zero of other servers, which send dates */
+	struct clock_base clock; /* of the server; zero of other servers, which send dates */
 	struct wire_decoder *decoder;
 };
 
