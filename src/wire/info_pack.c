@@ -15,6 +15,13 @@ const char *const wire_kind_names[] = {
 	[SOURCE_SNAPSHOT] = "snapshot",
 };
 
+const char *const wire_ellipses[] = {
+	[ELLIPSIS_END] = "end",
+	[ELLIPSIS_START] = "start",
+	[ELLIPSIS_MIDDLE] = "middle",
+	[ELLIPSIS_NONE] = "none",
+};
+
 struct notes {
 	struct arena *arena;
 	Api__Entry **items; /* MAX_NOTES */
@@ -82,12 +89,6 @@ static const char *template_of(const struct field *f)
 
 static void describe_looks(const struct wire_field *w, struct notes *to)
 {
-	static const char *const ellipses[] = {
-		[ELLIPSIS_END] = "end",
-		[ELLIPSIS_START] = "start",
-		[ELLIPSIS_MIDDLE] = "middle",
-		[ELLIPSIS_NONE] = "none",
-	};
 	const struct field *f = w->field;
 
 	note(to, "description", f->doc);
@@ -99,7 +100,7 @@ static void describe_looks(const struct wire_field *w, struct notes *to)
 	if (f->width)
 		note_number(to, "columns.width", f->width);
 	note(to, "columns.alignment", f->flags & FIELD_RIGHT ? "right" : "left");
-	note(to, "columns.ellipsis", ellipses[f->ellipsis]);
+	note(to, "columns.ellipsis", wire_ellipses[f->ellipsis]);
 	if (f->flags & FIELD_FIXED)
 		note(to, "columns.fixed", "true");
 }
@@ -164,7 +165,7 @@ static Api__DataSource *describe_source(const struct wire_source *s, struct aren
 	return to;
 }
 
-/* What the ecosystem writes beside a gadget, as far as anybody looks at it. Quoted, JSON is YAML. */
+/* What the ecosystem writes beside a gadget, as far as it is looked at. JSON is YAML. */
 static void describe_yaml(const struct gadget *g, struct arena *a, Api__GadgetInfo *info)
 {
 	const char *doc = gadget_doc(g);

@@ -3,11 +3,10 @@
  * The words of the protocol, for the files of wire/. encoder.h and decoder.h have what either side
  * keeps.
  *
- * The annotations by which our own client knows more than others:
- *   of a GadgetInfo: ig.doc (text of the gadget), ig.clock (struct clock_base)
- *   of a data source: ig.schema (schema_to_json()), ig.kind, ig.sort, ig.container (the payload with
- *   the whole container, in WIRE_COMPACT)
- *   of a parameter, as a tag: ig.type:bytes
+ * Our own client knows more than others by annotations. Of a GadgetInfo: ig.doc, the gadget's text;
+ * ig.clock, its struct clock_base. Of a data source: ig.schema, as schema_to_json() has it;
+ * ig.kind; ig.sort; ig.container, the payload of compact rows with the whole container. Of a
+ * parameter, as a tag: ig.type:bytes.
  */
 #pragma once
 
@@ -54,3 +53,6 @@ void wire_params_unpack(const Api__GadgetInfo *info, struct wire_gadget *g);
 
 /* Names of enum source_kind, as NOTE_KIND says them. */
 extern const char *const wire_kind_names[SOURCE_SNAPSHOT + 1];
+
+/* Names of enum ellipsis, as columns.ellipsis says them. */
+extern const char *const wire_ellipses[ELLIPSIS_NONE + 1];

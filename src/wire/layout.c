@@ -11,15 +11,16 @@ static bool is_number(const struct field *f)
 	return f->kind == KIND_UINT || f->kind == KIND_INT || f->kind == KIND_BOOL;
 }
 
+static bool is_truth(const struct field *f)
+{
+	return f->size == 1 && f->format->text == format_find(NULL, KIND_BOOL, 1)->text;
+}
+
 /* True where every client shows the bytes as we do. */
 static bool is_plain(const struct field *f)
 {
-	const struct format *truth = format_find(NULL, KIND_BOOL, 1);
-
-	if (f->format->text == truth->text)
-		return f->size == 1;
-	return (is_number(f) || f->kind == KIND_CHARS) &&
-	       f->format->text == format_find(NULL, f->kind, f->size)->text;
+	return is_truth(f) || ((is_number(f) || f->kind == KIND_CHARS) &&
+			       f->format->text == format_find(NULL, f->kind, f->size)->text);
 }
 
 static Api__Kind kind_of(const struct field *f)
@@ -35,14 +36,12 @@ static Api__Kind kind_of(const struct field *f)
 		 [8] = API__KIND__Int64},
 	};
 
+	if (is_truth(f))
+		return API__KIND__Bool;
 	switch (f->kind) {
 	case KIND_UINT:
 	case KIND_INT:
-		if (is_plain(f) && f->format->text == format_find(NULL, KIND_BOOL, 1)->text)
-			return API__KIND__Bool;
 		return numbers[f->kind == KIND_INT][f->size];
-	case KIND_BOOL:
-		return API__KIND__Bool;
 	case KIND_CHARS:
 		return API__KIND__CString;
 	default:

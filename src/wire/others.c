@@ -164,20 +164,14 @@ static void set_kind(struct field *to, uint32_t kind)
 
 static void set_looks(struct field *to, const Api__Field *f)
 {
-	static const char *const ellipses[] = {
-		[ELLIPSIS_END] = "end",
-		[ELLIPSIS_START] = "start",
-		[ELLIPSIS_MIDDLE] = "middle",
-		[ELLIPSIS_NONE] = "none",
-	};
 	const char *width = wire_note(f->annotations, f->n_annotations, "columns.width");
 	const char *ellipsis = wire_note(f->annotations, f->n_annotations, "columns.ellipsis");
 	uint64_t columns;
 
 	if (width && !parse_u64(width, &columns) && columns <= MAX_WIDTH)
 		to->width = (uint16_t)columns;
-	for (size_t i = 0; i < array_size(ellipses); i++)
-		if (str_equal(ellipses[i], ellipsis))
+	for (size_t i = 0; i <= ELLIPSIS_NONE; i++)
+		if (str_equal(wire_ellipses[i], ellipsis))
 			to->ellipsis = (uint8_t)i;
 	if (f->flags & API_HIDDEN ||
 	    str_equal(wire_note(f->annotations, f->n_annotations, "columns.hidden"), "true"))

@@ -76,7 +76,9 @@ void wire_params_pack(const struct gadget *g, struct arena *a, Api__GadgetInfo *
 /* A name that can be a flag. */
 static bool is_flag(const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t len = strspn(name, allowed);
 
 	return len && len <= 64 && !name[len] && *name != '-';
 }

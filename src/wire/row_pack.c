@@ -14,7 +14,7 @@
 #include "wire/pb.h"
 
 enum {
-	CONTAINER_SLOTS = 64,
+	CONTAINER_SLOTS = 256,
 	MAX_ELEMENT = 2 << 20, /* a row */
 	MAX_TEXT = 1 << 18,    /* a container as JSON, and other texts that are made */
 	/* Messages that other clients' libraries take, and ours. */
@@ -145,7 +145,7 @@ static void add_record(struct wire_source *s, const struct row *row, struct buf 
 	out->len += missing;
 }
 
-/* Its key and its JSON; empty where there is none. */
+/* Its key and its JSON; empty where there is none, or names too long to be any. */
 static void add_whole_container(struct wire_source *s, const struct row *row, struct buf *out)
 {
 	const struct container *c = row->part[PART_CONTAINER];
@@ -155,7 +155,7 @@ static void add_whole_container(struct wire_source *s, const struct row *row, st
 		buf_add(&s->text, &c->key, sizeof(c->key));
 		container_to_json(c, CONTAINER_SHOWN, &s->text);
 	}
-	pb_add_bytes(out, ELEMENT_PAYLOAD, s->text.data, s->text.len);
+	pb_add_bytes(out, ELEMENT_PAYLOAD, s->text.data, s->text.failed ? 0 : s->text.len);
 }
 
 /* The container's payloads, packed or as they were. */

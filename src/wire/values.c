@@ -26,9 +26,9 @@ static bool is_signed(uint32_t kind)
 static size_t size_of(uint32_t kind)
 {
 	static const uint8_t sizes[] = {
-		[API__KIND__Bool] = 1,	 [API__KIND__Int8] = 1,	   [API__KIND__Int16] = 2,
-		[API__KIND__Int32] = 4,	 [API__KIND__Int64] = 8,   [API__KIND__Uint8] = 1,
-		[API__KIND__Uint16] = 2, [API__KIND__Uint32] = 4,  [API__KIND__Uint64] = 8,
+		[API__KIND__Bool] = 1,	  [API__KIND__Int8] = 1,    [API__KIND__Int16] = 2,
+		[API__KIND__Int32] = 4,	  [API__KIND__Int64] = 8,   [API__KIND__Uint8] = 1,
+		[API__KIND__Uint16] = 2,  [API__KIND__Uint32] = 4,  [API__KIND__Uint64] = 8,
 		[API__KIND__Float32] = 4, [API__KIND__Float64] = 8,
 	};
 
@@ -85,6 +85,7 @@ static void add_hex(struct wire_slice value, struct buf *out)
 		out->data[out->len++] = digits[value.bytes[i] >> 4];
 		out->data[out->len++] = digits[value.bytes[i] & 15];
 	}
+	buf_cstr(out);
 }
 
 /* 1,2,3 */
@@ -109,7 +110,8 @@ void wire_text(const struct wire_place *p, struct wire_slice value, bool big_end
 		buf_add(out, value.bytes, value.len);
 		return;
 	case API__KIND__CString:
-		buf_add(out, value.bytes, value.len ? strnlen((const char *)value.bytes, value.len) : 0);
+		buf_add(out, value.bytes,
+			value.len ? strnlen((const char *)value.bytes, value.len) : 0);
 		return;
 	case API__KIND__Bytes:
 		add_hex(value, out);

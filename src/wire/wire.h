@@ -26,6 +26,13 @@
 
 struct err;
 
+/* What a GadgetEvent has as payload, by its type. */
+enum wire_event {
+	WIRE_DATA = 0,	    /* a GadgetData or GadgetDataArray */
+	WIRE_INFO = 4,	    /* a GadgetInfo */
+	WIRE_LOG = 1 << 16, /* from here on: a line of text, its severity in the upper 16 bits */
+};
+
 /* ---- the side that has schemas --------------------------------------------------- */
 
 struct wire_source; /* how one data source's rows are packed; what it last packed, to be quick */
@@ -78,7 +85,7 @@ struct wire_gadget {
 	size_t n_params;
 	struct gadget_source *sources; /* schemas with their container's fields */
 	size_t n_sources;
-	struct clock_base clock; /* of the server's times; zero of other servers, which send dates */
+	struct clock_base clock; /* of the server; zero of other servers, which send dates */
 	struct wire_decoder *decoder;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of any schema, made up by its fields: numbers, addresses, texts that are plain, odd, empty or
- * cut; and containers of every sort. The same number gives the same row.
+ * Rows of any schema, made up by its fields: numbers, addresses, texts that are plain, odd, empty
+ * or cut; and containers of every sort. The same number gives the same row.
  */
 #pragma once
 
@@ -32,10 +32,14 @@ static inline uint64_t made_number(const struct field *f, unsigned int n)
 	return n % 3 ? n * 37 + f->offset : n % 4;
 }
 
-static inline void made_text(const struct field *f, unsigned int n, size_t place, struct buf *record)
+static inline void made_text(const struct field *f, unsigned int n, size_t place,
+			     struct buf *record)
 {
 	static const char *const texts[] = {
-		"/usr/lib/x86_64-linux-gnu/libc.so.6", "", "say \"hi\"\\\n\033[2J", "bad \xff\xfe utf8",
+		"/usr/lib/x86_64-linux-gnu/libc.so.6",
+		"",
+		"say \"hi\"\\\n\033[2J",
+		"bad \xff\xfe utf8",
 		"\xc3\xbc\xe2\x80\xae wide \xe4\xb8\xad",
 	};
 	static const char lists[] = "ls\0-l\0\0/tmp/a b";
