@@ -93,7 +93,7 @@ static double unpack(bool compact, size_t *bytes)
 	struct err err;
 	double start;
 
-	wire_info_pack(gadget, "trace_open", NULL, &s, 1, &info);
+	wire_info_pack(&(struct wire_about){.gadget = gadget, .image = "trace_open"}, &s, 1, &info);
 	if (wire_gadget_unpack(info.data, info.len, &g, &err))
 		fail(&err);
 	for (size_t i = 0; i < RECORDS; i++) {

@@ -87,7 +87,7 @@ static void put_gadget(const char *name, const char *folder)
 		exit(1);
 	}
 	source = wire_source_new(0, gadget_source(g, 0), false, &base);
-	wire_info_pack(g, name, NULL, &source, 1, &info);
+	wire_info_pack(&(struct wire_about){.gadget = g, .image = name}, &source, 1, &info);
 	fwrite(info.data, 1, info.len, to.info);
 	put_rows(gadget_source(g, 0), source, &to);
 	wire_source_free(source);

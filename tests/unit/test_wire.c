@@ -225,7 +225,8 @@ static struct wire_gadget *described(const struct gadget *g, const char *id)
 	struct wire_gadget *client;
 	struct err err = {0};
 
-	wire_info_pack(g, "trace_open:latest", id, &source, 1, &info);
+	wire_info_pack(&(struct wire_about){.gadget = g, .image = "trace_open:latest", .id = id},
+		       &source, 1, &info);
 	if (wire_gadget_unpack(info.data, info.len, &client, &err))
 		fail_msg("%s", err.text);
 	wire_source_free(source);
