@@ -32,28 +32,22 @@ static const char *command_name(const void *ctx, size_t i)
 	return c ? c->name : NULL;
 }
 
-/* `ig --log-level debug run …`: what stands before the command. Returns its place in argv. */
+/* `ig --log-level debug --remote tcp://… run …`: what stands before the command. Its place in argv. */
 static int leading_flags(int argc, char **argv)
 {
-	static const char name[] = "--log-level";
+	struct err err = {0};
 	int at = 1;
 
-	for (; at < argc && str_starts(argv[at], name); at++) {
-		const char *value = argv[at] + strlen(name);
+	while (at < argc && str_starts(argv[at], "--")) {
+		int n = flags_leading(argc - at, argv + at, &err);
 
-		if (*value == '=')
-			value++;
-		else if (*value)
+		if (!n)
 			break;
-		else
-			value = argv[++at];
-		if (!value)
-			log_error("flag '%s' wants a value", name);
-		else if (log_level_parse(value, &log_level))
-			log_error("%s is one of error, warn, info, debug, not '%s'", name, value);
-		else
-			continue;
-		exit(EXIT_USAGE);
+		if (n < 0) {
+			log_error("%s", err.text);
+			exit(EXIT_USAGE);
+		}
+		at += n;
 	}
 	return at;
 }

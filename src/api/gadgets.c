@@ -19,8 +19,9 @@ static int check_version(uint32_t version, struct err *err)
 {
 	return version == API_VERSION
 		       ? 0
-		       : err_set(err, -EINVAL, "version %u of the protocol is asked for, and not %d",
-				 version, API_VERSION);
+		       : err_set(err, -EINVAL,
+				 "version %u of the protocol is asked for, and not %d", version,
+				 API_VERSION);
 }
 
 /* ---- a run for one client -------------------------------------------------------- */

@@ -53,9 +53,8 @@ static void start_containers(struct listing *l, const Ig__V1__ContainersRequest 
 
 	if (containers_schema(&s, NULL))
 		abort(); /* a constant */
-	source = (struct gadget_source){.kind = m->watch ? SOURCE_TRACER : SOURCE_SNAPSHOT,
-					.name = s->name,
-					.schema = s};
+	source = (struct gadget_source){
+		.kind = m->watch ? SOURCE_TRACER : SOURCE_SNAPSHOT, .name = s->name, .schema = s};
 	rows_start(&l->rows, l->call,
 		   &(struct rows_meaning){.about = {.name = "containers", .image = "containers"},
 					  .sources = &list,
@@ -85,8 +84,7 @@ static int list_containers(struct listing *l, const Ig__V1__ContainersRequest *m
 		return r;
 	start_containers(l, m);
 	if (m->watch) { /* those that are there come first, as created */
-		l->subscription =
-			containers_subscribe(manager_containers(l->manager), on_event, l);
+		l->subscription = containers_subscribe(manager_containers(l->manager), on_event, l);
 		l->watching = true;
 		return 0;
 	}

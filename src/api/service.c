@@ -8,7 +8,8 @@ REGISTERED(ig_services, struct api_service);
 
 void api_add_services(struct grpc_server *server, struct api *api)
 {
-	for_each_registered(ig_services, s) grpc_server_add(server, (*s)->methods, api);
+	for_each_registered(ig_services, s)
+		grpc_server_add(server, (*s)->methods, api);
 }
 
 void api_append(const ProtobufCMessage *m, struct buf *out)

@@ -109,7 +109,8 @@ static int tls_for(struct daemon_run *d, const struct address *a, const char *te
 		return address_is_loopback(a)
 			       ? 0
 			       : err_set(err, -EINVAL,
-					 "--insecure serves this machine only, and %s is not", text);
+					 "--insecure serves this machine only, and %s is not",
+					 text);
 	if (!opt.tls.ca)
 		return err_set(err, -EINVAL,
 			       "%s: TCP needs --tls-ca, --tls-cert and --tls-key, so that both "
@@ -175,9 +176,8 @@ static void on_reactor(void *ctx)
 static int start(struct daemon_run *d, struct err *err)
 {
 	const struct grpc_server_options so = {.warn = warn_client};
-	struct manager_options mo = {.state_dir = or_null(opt.state_dir),
-				     .pin_dir = or_null(opt.pin_dir),
-				     .warn = warn};
+	struct manager_options mo = {
+		.state_dir = or_null(opt.state_dir), .pin_dir = or_null(opt.pin_dir), .warn = warn};
 	int r;
 
 	container_flags_options(&mo.containers);

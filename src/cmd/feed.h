@@ -33,8 +33,9 @@ struct feed_options {
 	struct gadget_process_filter process;
 	struct selector_options selector;
 	const char *tracer; /* of the daemon, to be bound to; NULL: none */
-	const char *instance; /* read this one, which runs on, by its one offer; NULL: gadgets run */
-	uint64_t last;	      /* rows of its past; UINT64_MAX: all that it keeps */
+	const char
+		*instance; /* read this one, which runs on, by its one offer; NULL: gadgets run */
+	uint64_t last;	   /* rows of its past; UINT64_MAX: all that it keeps */
 };
 
 /* Takes the gadgets' objects over. Errors as those of traces_add(). */
@@ -51,8 +52,8 @@ struct feed *feed_free(struct feed *f); /* NULL is fine; returns NULL */
 bool feed_finished(const struct feed *f);
 int feed_failure(const struct feed *f, struct err *err); /* 0: none */
 
-bool feed_names_pending(const struct feed *f); /* names of containers are being looked for */
-size_t feed_n_containers(const struct feed *f);	/* that are wanted now; SIZE_MAX: not known */
+bool feed_names_pending(const struct feed *f);	/* names of containers are being looked for */
+size_t feed_n_containers(const struct feed *f); /* that are wanted now; SIZE_MAX: not known */
 /* What was not as it should be here, on stderr, when all is over. */
 void feed_say_trouble(const struct feed *f);
 

@@ -37,8 +37,7 @@ static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, con
 	struct local *l = ctx;
 	const struct feed_reader *to = &l->feed.reader;
 
-	return to->row(to->ctx, source_of(l, t, source), row, late) ? ROW_DELIVERED
-								    : ROW_DISCARDED;
+	return to->row(to->ctx, source_of(l, t, source), row, late) ? ROW_DELIVERED : ROW_DISCARDED;
 }
 
 static void on_table_end(void *ctx, struct trace *t, unsigned int source)
@@ -187,8 +186,8 @@ static int add_tracers(struct local *l, struct gadget_flags *gadgets, struct err
 	to.load.buffer_bytes = o->buffer_bytes;
 	to.load.process = o->process;
 	for (size_t i = 0; !r && i < gadgets->n; i++)
-		r = traces_add(l->traces, offer_take_gadget(gadgets->offers[i]), &to,
-			       &l->traced[i], err);
+		r = traces_add(l->traces, offer_take_gadget(gadgets->offers[i]), &to, &l->traced[i],
+			       err);
 	return r;
 }
 

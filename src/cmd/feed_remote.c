@@ -176,10 +176,10 @@ static void on_log(void *ctx, unsigned int severity, const char *text)
 {
 	enum { ERROR = 2, WARNING = 3, INFO = 4 };
 
-	log_line(severity <= ERROR	? LOG_ERROR
-		 : severity == WARNING	? LOG_WARN
-		 : severity == INFO	? LOG_INFO
-					: LOG_DEBUG,
+	log_line(severity <= ERROR     ? LOG_ERROR
+		 : severity == WARNING ? LOG_WARN
+		 : severity == INFO    ? LOG_INFO
+				       : LOG_DEBUG,
 		 "daemon: %s", text);
 }
 

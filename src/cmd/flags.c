@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/remote_flags.h"
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
@@ -272,6 +273,42 @@ void flags_help(const struct flags *f)
 	for (const struct flag_table *const *t = c->tables; t && *t; t++)
 		help_table(*t);
 	help_table(&global_flags);
+}
+
+/* The flag of that table that a word names, with its value behind '=', or NULL there. */
+static const struct flag *named(const struct flag_table *t, const char *word,
+				const char **ret_value)
+{
+	for (const struct flag *f = t->flags; f->name; f++) {
+		size_t len = strlen(f->name);
+
+		if (!f->set || !f->argument || strncmp(word + 2, f->name, len))
+			continue;
+		if (word[2 + len] && word[2 + len] != '=')
+			continue;
+		*ret_value = word[2 + len] ? word + 3 + len : NULL;
+		return f;
+	}
+	return NULL;
+}
+
+int flags_leading(int argc, char **argv, struct err *err)
+{
+	const char *value;
+	const struct flag *f =
+		named(&global_flags, argv[0], &value) ?: named(&remote_flags, argv[0], &value);
+	int n = 1, r;
+
+	if (!f)
+		return 0;
+	if (!value && argc > 1) {
+		value = argv[1];
+		n = 2;
+	}
+	if (!value)
+		return err_set(err, -EINVAL, "flag '--%s' wants a value", f->name);
+	r = f->set(f, value, err);
+	return r ?: n;
 }
 
 int command_fail(int r, const struct err *err)

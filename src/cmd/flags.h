@@ -29,6 +29,12 @@ int flags_add(struct flags *f, const struct flag_table *t,
 int flags_parse(struct flags *f, int argc, char **argv, struct err *err);
 void flags_help(const struct flags *f); /* to stdout */
 
+/*
+ * A flag that every command knows and that may stand before its name (--log-level, --remote …): the
+ * number of words that it takes of argv. 0: it is none; -EINVAL: no value, or not a good one.
+ */
+int flags_leading(int argc, char **argv, struct err *err);
+
 /* Both in one: true when the command is to go on, else *ret_exit is its exit code. */
 bool flags_begin(struct flags *f, int argc, char **argv, int *ret_exit);
 

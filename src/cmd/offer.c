@@ -54,8 +54,7 @@ int offer_open(struct remote *r, const char *name, struct offer **ret, struct er
 {
 	struct offer *o = xnew(struct offer);
 
-	return opened(o,
-		      r ? open_remote(o, r, remote_gadget, name, err) : open_local(o, name, err),
+	return opened(o, r ? open_remote(o, r, remote_gadget, name, err) : open_local(o, name, err),
 		      ret);
 }
 

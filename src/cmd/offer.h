@@ -28,5 +28,5 @@ struct clock_base offer_clock(const struct offer *o);
 /* As gadget_set(); a value for a daemon is judged by the daemon. */
 int offer_set(struct offer *o, const char *param, const char *value, struct err *err);
 
-struct gadget *offer_take_gadget(struct offer *o); /* the one that is here, to run it */
+struct gadget *offer_take_gadget(struct offer *o);	  /* the one that is here, to run it */
 const struct labels *offer_params(const struct offer *o); /* of the daemon's, by its keys */

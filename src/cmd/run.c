@@ -86,8 +86,8 @@ static const struct flag run_flag_list[] = {
 	 flag_text, &opt.record, NULL},
 	{"tracer", 0, "ID", "At the daemon: follow the containers of its tracer ID, and tell it",
 	 flag_text, &opt.feed.tracer, NULL},
-	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id",
-	 flag_on, &opt.detach, NULL},
+	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id", flag_on,
+	 &opt.detach, NULL},
 	{"name", 0, "NAME", "With --detach: what it is called (default: as the gadget)", flag_text,
 	 &opt.name, NULL},
 	{"history", 0, "N", "With --detach: how many of the last records are kept (default 100)",
@@ -155,9 +155,9 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = {&selector_flags, &process_flags,   &view_flags,
-						  &run_flags,	   &container_flags, &remote_flags,
-						  NULL};
+static const struct flag_table *const tables[] = {
+	&selector_flags,  &process_flags, &view_flags, &run_flags,
+	&container_flags, &remote_flags,  NULL};
 static const struct command command = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `ig run` was told by flags, as parameters of a daemon's run (manager/spec.h has the keys). */
+/* What `ig run` was told by flags, as parameters of a daemon's run (manager/spec.h has the keys).
+ */
 #pragma once
 
 #include "cmd/feed.h"

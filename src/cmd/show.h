@@ -10,7 +10,7 @@
 extern bool show_all_totals; /* a flag's: the totals of each container, however many there are */
 
 struct show_options {
-	const char *record; /* file to write the records to as well; NULL: none */
+	const char *record;  /* file to write the records to as well; NULL: none */
 	uint64_t timeout_ns; /* 0: none */
 };
 

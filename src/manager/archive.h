@@ -13,9 +13,9 @@ struct archive;
 struct reactor;
 
 struct archive_options {
-	int dir_fd;	  /* borrowed as long as the archive lives */
-	const char *name; /* NAME.rows and NAME.rows.1; copied */
-	size_t max_rows;  /* of one file */
+	int dir_fd;	       /* borrowed as long as the archive lives */
+	const char *name;      /* NAME.rows and NAME.rows.1; copied */
+	size_t max_rows;       /* of one file */
 	struct gadget *gadget; /* asked for its sources at the call */
 	const struct clock_base *clock;
 };

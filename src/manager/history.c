@@ -102,8 +102,7 @@ void history_each(const struct history *h, size_t last, const struct history_rea
 	struct item *i;
 	bool any = false;
 
-	TAILQ_FOREACH(i, &h->items, link)
-	{
+	TAILQ_FOREACH(i, &h->items, link) {
 		struct row row = {
 			.part = {[PART_RECORD] = i->record, [PART_CONTAINER] = i->container},
 			.size = {[PART_RECORD] = i->size,

@@ -32,7 +32,7 @@ struct instance_facts {
 	const char *id, *name;
 	const char *const *tags;
 	size_t n_tags;
-	int64_t created; /* Unix time, s */
+	int64_t created;  /* Unix time, s */
 	uint64_t history; /* rows that may be kept */
 	size_t kept, readers;
 	const struct run_spec *run_spec;

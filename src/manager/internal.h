@@ -40,7 +40,7 @@ __attribute__((format(printf, 2, 3))) void manager_warn(struct manager *m, const
 /* n random bytes as lower-case hex; a new string. */
 char *manager_random_id(size_t n);
 
-void runs_end(struct manager *m); /* each is finished, and says so to its reader soon */
+void runs_end(struct manager *m);     /* each is finished, and says so to its reader soon */
 void tracers_stop(struct manager *m); /* all are freed; what is on disk stays */
 void instances_stop(struct manager *m);
 

@@ -23,8 +23,8 @@ struct run_reader {
 	enum row_fate (*row)(void *ctx, unsigned int source, const struct row *row, bool late);
 	void (*table_end)(void *ctx, unsigned int source);
 	void (*lost)(void *ctx, struct container *c, uint64_t count);
-	/* It ended by itself: its time is over, or all that it had to tell was told. Called from the
-	 * reactor; the run may be freed. */
+	/* It ended by itself: its time is over, or all that it had to tell was told. Called from
+	 * the reactor; the run may be freed. */
 	void (*ended)(void *ctx);
 };
 
@@ -36,14 +36,14 @@ int run_new(struct manager *m, const struct run_spec *spec, const struct run_rea
  */
 int run_start(struct run *r, struct err *err);
 void run_finish(struct run *r);
-void run_end(struct run *r); /* finishes it now, and `ended` is called soon */
+void run_end(struct run *r);	     /* finishes it now, and `ended` is called soon */
 struct run *run_free(struct run *r); /* NULL is fine; returns NULL */
 
 const struct run_plan *run_plan(const struct run *r);
 const struct run_spec *run_spec(const struct run *r);
 struct gadget *run_gadget(struct run *r);
-struct trace *run_trace(struct run *r); /* NULL: it is not started yet */
-const char *run_name(const struct run *r); /* the gadget's */
+struct trace *run_trace(struct run *r);	     /* NULL: it is not started yet */
+const char *run_name(const struct run *r);   /* the gadget's */
 const char *run_tracer(const struct run *r); /* the id of the one it is bound to, or NULL */
 /* Why it ended before it began: its start had to wait, and failed then. NULL: it did not. */
 const struct err *run_failure(const struct run *r);

@@ -149,9 +149,8 @@ static const struct key {
 };
 
 /* Parameters that the ecosystem's clients give to every gadget, and that ours have no use for. */
-static const char *const everywhere[] = {"map-fetch-interval", "map-fetch-count",
-					 "iface",	       "trace-pipe",
-					 "no-attach",	       "collect-kstack",
+static const char *const everywhere[] = {"map-fetch-interval", "map-fetch-count", "iface",
+					 "trace-pipe",	       "no-attach",	  "collect-kstack",
 					 "collect-ustack",     "collect-build-id"};
 
 static bool is_everywhere(const char *name)

@@ -233,8 +233,9 @@ static void read_instance(json_t *root, const char *id, const struct store_reade
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(json_object_get(root, "params"), key, value) if (json_is_string(value))
-		labels_add(&spec.run.params, key, json_string_value(value));
+	json_object_foreach(json_object_get(root, "params"), key, value)
+		if (json_is_string(value))
+			labels_add(&spec.run.params, key, json_string_value(value));
 	for (size_t i = 0; i < json_array_size(tags); i++)
 		if (json_is_string(json_array_get(tags, i)))
 			texts[spec.n_tags++] = json_string_value(json_array_get(tags, i));
@@ -247,7 +248,6 @@ static void read_instance(json_t *root, const char *id, const struct store_reade
 /* ---- reading --------------------------------------------------------------------- */
 
 typedef void read_fn(json_t *root, const char *id, const struct store_reader *to);
-
 
 static void read_one(int dir_fd, const char *name, read_fn *fn, const struct store_reader *to)
 {
