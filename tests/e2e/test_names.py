@@ -195,9 +195,10 @@ def wait_for_inner(outer, inner):
     """Until its own program runs. Its cgroup is there before, and stays where the runtime has failed."""
     def runs():
         for folder in containers.cgroups(inner):
-            with open(f"{folder}/cgroup.procs") as f:
+            # cgroup.procs cannot be read where runc has made it a threaded one.
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.threads") as f:
                 for pid in f.read().split():
-                    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline") as line:
+                    with open(f"/proc/{pid}/cmdline") as line:
                         if "of-inner" in line.read():
                             return True
         return False
