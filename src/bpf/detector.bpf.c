@@ -400,7 +400,8 @@ static __noinline int tell_runtime(struct task_struct *task, __u32 mntns)
 
 /*
  * `runc init` executes itself anew from memory, sometimes when it is in the container's cgroup
- * already: it is not yet the container. Its command line ends with that word.
+ * already: it is not yet the container. Its command line ends with that word. runc may itself be in
+ * a container, or in a mount namespace of its own.
  */
 static __noinline bool is_runc_init(struct task_struct *task)
 {
@@ -421,14 +422,17 @@ int detect_start(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	__u32 mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	__u64 cgroup = bpf_get_current_cgroup_id(), outer = 0;
-	bool is_made = bpf_map_lookup_elem(&made, &cgroup), shared = false;
+	bool is_made = bpf_map_lookup_elem(&made, &cgroup), shared = false, runtime = is_runtime();
 	struct detector_start *e;
 	g_container key;
 	__u32 pid;
 
-	if (is_runtime())
+	if (runtime)
 		tell_runtime(task, mntns);
-	if (mntns == host_mntns && (!is_made || is_runc_init(task)))
+	if (mntns == host_mntns && !is_made)
+		return 0;
+	/* Elsewhere a container's own command may end with that word. */
+	if ((mntns == host_mntns || runtime) && is_runc_init(task))
 		return 0;
 	if (!is_new(task, mntns, &shared, &outer))
 		return 0;

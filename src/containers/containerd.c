@@ -22,7 +22,6 @@
 #include "containers/identify.h"
 #include "containers/kubernetes.h"
 
-#define KUBERNETES "k8s.io" /* its namespace */
 #define TASKS "/io.containerd.runtime.v2.task/"
 
 static const char *const states[] = {"/run/containerd", "/run/k3s/containerd"};
@@ -99,7 +98,8 @@ static bool follow_shim(struct container *c, const struct clues *clues, char **i
 {
 	const char *own = c->id ?: *id;
 
-	if (!own || !clues->parent.id || !str_equal(clues->parent.namespace_, KUBERNETES))
+	if (!own || !clues->parent.id ||
+	    !str_equal(clues->parent.namespace_, CONTAINERD_KUBERNETES))
 		return false;
 	if (strcmp(own, clues->parent.id))
 		labels_add(&c->annotations, "io.kubernetes.cri.sandbox-id", clues->parent.id);
@@ -128,7 +128,7 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 	namespace = namespace_of(c->bundle);
 	if (!namespace)
 		return follow_shim(c, clues, &id);
-	if (!strcmp(namespace, "moby"))
+	if (!strcmp(namespace, CONTAINERD_DOCKER))
 		return false;
 	if (!c->id)
 		c->id = take(id);
@@ -139,6 +139,18 @@ static bool resolve(const struct runtime_context *ctx, struct container *c,
 }
 
 /* ---- the daemon ------------------------------------------------------------------ */
+
+/* What c's own labels say of it. */
+static void look_at_labels(struct container *c)
+{
+	const char *name = labels_get(&c->labels, "nerdctl/name");
+
+	kubernetes_fill(c, &c->labels);
+	if (!name || !*name)
+		return;
+	free(c->name);
+	c->name = xstrdup(name);
+}
 
 bool containerd_fill(struct rpc *rpc, struct container *c, const void *bytes, size_t len)
 {
@@ -151,15 +163,8 @@ bool containerd_fill(struct rpc *rpc, struct container *c, const void *bytes, si
 		labels_add(&c->labels, from->labels[i]->key, from->labels[i]->value);
 	if (from && *from->image && !c->image_name)
 		c->image_name = xstrdup(from->image);
-	if (from) {
-		const char *name = labels_get(&c->labels, "nerdctl/name");
-
-		kubernetes_fill(c, &c->labels);
-		if (name && *name) {
-			free(c->name);
-			c->name = xstrdup(name);
-		}
-	}
+	if (from)
+		look_at_labels(c);
 	if (r)
 		containerd__services__containers__v1__get_container_response__free_unpacked(r,
 											    NULL);
@@ -209,7 +214,7 @@ static void get(struct rpc *rpc, struct container *c, const char *id, rpc_fill_f
 	request.id = (char *)id;
 	rpc_call(rpc, &(struct rpc_call){
 			      "/containerd.services.containers.v1.Containers/Get",
-			      namespace ?: KUBERNETES,
+			      namespace ?: CONTAINERD_KUBERNETES,
 			      &request.base,
 			      fill_fn,
 		      });
@@ -246,7 +251,7 @@ static void get_task(struct rpc *rpc, struct container *c)
 	request.container_id = c->id;
 	rpc_call(rpc, &(struct rpc_call){
 			      "/containerd.services.tasks.v1.Tasks/Get",
-			      namespace ?: KUBERNETES,
+			      namespace ?: CONTAINERD_KUBERNETES,
 			      &request.base,
 			      containerd_fill_task,
 		      });
@@ -278,24 +283,29 @@ static bool on_no_task(struct rpc *rpc, struct container *c)
 	return true;
 }
 
-/* It is forgotten. Nobody can tell its labels any more. */
-static void fill_from_heard(struct container *c, const struct heard *h)
+/* It is forgotten: what was heard of it is all that can be known. False: that is not all of it. */
+static bool fill_from_heard(struct container *c, const struct heard *h)
 {
-	if (h && h->image && !c->image_name)
+	if (!h)
+		return false;
+	if (h->image && !c->image_name)
 		c->image_name = xstrdup(h->image);
+	for (size_t i = 0; i < h->labels.n; i++)
+		labels_add(&c->labels, h->labels.items[i].key, h->labels.items[i].value);
+	look_at_labels(c);
+	return h->has_labels;
 }
 
 static bool on_absent(struct rpc *rpc, struct container *c, rpc_fill_fn *fill_fn, bool not_found)
 {
 	const struct heard *h = heard_of(rpc_daemon(rpc), c);
-	bool is_own = fill_fn == containerd_fill || fill_fn == containerd_fill_from_sandbox ||
-		      fill_fn == containerd_fill_task;
 
 	if (fill_fn == containerd_fill_task)
 		return not_found && on_no_task(rpc, c);
 	if (fill_fn == containerd_fill)
-		fill_from_heard(c, h);
-	if (is_own || !h || !strcmp(h->namespace_, KUBERNETES))
+		return fill_from_heard(c, h);
+	if (fill_fn == containerd_fill_from_sandbox || !h ||
+	    !strcmp(h->namespace_, CONTAINERD_KUBERNETES))
 		return false;
 	/* The CRI does not know it: it is none of Kubernetes'. */
 	if (!rpc_has_call(rpc, containerd_fill) && !rpc_has_call(rpc, containerd_fill_task))
@@ -315,7 +325,7 @@ static void ask(struct daemon *d, struct question *q)
 		return;
 	rpc_if_absent(rpc, on_absent);
 	/* Where nothing was left on disk, it is most likely a pod's. */
-	if (c->k8s_pod || (!of_bundle && (!known || !strcmp(known, KUBERNETES)))) {
+	if (c->k8s_pod || (!of_bundle && (!known || !strcmp(known, CONTAINERD_KUBERNETES)))) {
 		rpc_otherwise(rpc, ask_containerd);
 		cri_call(rpc, c, c->sandbox ? c->id : kubernetes_sandbox_id(c));
 	} else {

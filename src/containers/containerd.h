@@ -11,6 +11,10 @@
  */
 rpc_fill_fn containerd_fill, containerd_fill_from_sandbox, containerd_fill_task;
 
+/* The namespace of Kubernetes' containers, and of Docker's. */
+#define CONTAINERD_KUBERNETES "k8s.io"
+#define CONTAINERD_DOCKER "moby"
+
 /* An Envelope of its events. */
 void containerd_hear(struct listener *l, const void *bytes, size_t len);
 

@@ -35,10 +35,7 @@ void docker_hear(struct listener *l, const char *line, size_t len)
 	if (h) {
 		heard_set(&h->name, d.name);
 		heard_set(&h->image, d.image);
-		h->has_labels = len <= MAX_HEARD_LABELS_BYTES;
-		labels_done(&h->labels);
-		if (h->has_labels)
-			h->labels = labels_take(&d.labels);
+		heard_set_labels(h, &d.labels);
 	}
 	docker_container_done(&d);
 }

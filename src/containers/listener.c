@@ -70,6 +70,18 @@ void heard_set(char **to, const char *text)
 	*to = xstrdup(text);
 }
 
+void heard_set_labels(struct heard *h, const struct labels *from)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < from->n; i++)
+		size += strlen(from->items[i].key) + strlen(from->items[i].value);
+	labels_done(&h->labels);
+	h->has_labels = size <= MAX_HEARD_LABELS_BYTES;
+	for (size_t i = 0; h->has_labels && i < from->n; i++)
+		labels_add(&h->labels, from->items[i].key, from->items[i].value);
+}
+
 struct heard *listener_hear(struct listener *l, const char *namespace_, const char *id)
 {
 	struct heard *h;

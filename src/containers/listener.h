@@ -27,6 +27,7 @@ struct heard {
 	char *name, *image; /* NULL: not told */
 	uint32_t pid;	    /* its first process; 0: not told */
 	bool has_labels;    /* all that it has were told */
+	bool asked;	    /* for its labels: the owner's affair */
 	struct labels labels;
 };
 
@@ -49,6 +50,8 @@ void listener_ended(struct listener *l);
  * until the next call.
  */
 struct heard *listener_hear(struct listener *l, const char *namespace_, const char *id);
+/* Those of another set, if they are no more than MAX_HEARD_LABELS_BYTES. */
+void heard_set_labels(struct heard *h, const struct labels *from);
 void heard_set(char **to, const char *text); /* an empty text, or one too long, tells nothing */
 
 /*

@@ -49,6 +49,12 @@ static void change_init(struct containers *cs, struct entry *e)
 	c->started_real_ns = boot_to_real(c->started_boot_ns);
 	if (!proc_namespace(cs->proc_fd, c->pid, "pid", &inum))
 		c->pidns = inum;
+	if (c->by_namespace) /* those of the one that we saw are in the maps */
+		return;
+	if (!proc_namespace(cs->proc_fd, c->pid, "mnt", &inum))
+		c->mntns = inum;
+	if (!proc_namespace(cs->proc_fd, c->pid, "net", &inum))
+		c->netns = inum;
 }
 
 static bool is_service(const char *cgroup_path)

@@ -57,6 +57,29 @@ def test_gone_before_ig_looked(any_containerd, lab):
         running.stop()
 
 
+def test_labels_of_the_gone(any_containerd, lab):
+    """They are known from when it was created, as is nerdctl's name."""
+    name, nickname = lab.name("gone"), lab.name("nickname")
+    with listening(any_containerd, "-l", "tier=web") as running:
+        running.ready()
+        any_containerd.ctr("container", "create", "--label", "tier=web", "--label", f"nerdctl/name={nickname}",
+                           any_containerd.IMAGE, name, *say("of-the-gone"), namespace="other")
+        any_containerd.ctr("container", "create", "--label", "tier=db", any_containerd.IMAGE, f"{name}-other",
+                           *say("of-the-other"), namespace="other")
+        time.sleep(0.5)
+        os.kill(running.pid, signal.SIGSTOP)
+        for container in (f"{name}-other", name):
+            any_containerd.ctr("task", "start", container, namespace="other")
+            any_containerd.ctr("container", "rm", container, namespace="other")
+        os.kill(running.pid, signal.SIGCONT)
+        r = running.wait_record(said("of-the-gone"))
+        assert names_of(r) == (nickname, "containerd", any_containerd.IMAGE)
+        assert r["runtime"]["containerLabels"]["tier"] == "web" and get(r, "runtime.containerId") == name
+        assert get(r, "runtime.resolved") is not False
+        running.stop()
+        assert not [r for r in running.records() if said("of-the-other")(r)]
+
+
 def test_the_same_name_in_two_namespaces(any_containerd, lab):
     """Each has the image of its own."""
     name, other_image = lab.name("twice"), "localhost/other:test"

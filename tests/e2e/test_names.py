@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A record has the name of its own container, whatever ids are used again and whatever lies within what."""
 
+import contextlib
 import json
 import os
 import re
@@ -190,12 +191,29 @@ def is_first_process(pid):
     return line.split()[-1] == "1" and len(line.split()) == 4
 
 
+def wait_for_inner(outer, inner):
+    """Until its own program runs. Its cgroup is there before, and stays where the runtime has failed."""
+    def runs():
+        for folder in containers.cgroups(inner):
+            # cgroup.procs cannot be read where runc has made it a threaded one.
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.threads") as f:
+                for pid in f.read().split():
+                    with open(f"/proc/{pid}/cmdline") as line:
+                        if "of-inner" in line.read():
+                            return True
+        return False
+    try:
+        containers.wait_for(runs, what="inner container")
+    except TimeoutError as e:
+        raise AssertionError(f"{e}\n{outer.log()}") from None
+
+
 @pytest.mark.parametrize("when", ("before", "after"))
 def test_the_innermost_wins(nest, when):
     outer, inner = nest
     if when == "before":
         outer.start()
-        containers.wait_for(lambda: containers.cgroups(inner), what="inner container")
+        wait_for_inner(outer, inner)
     with ig.Ig("run", "trace_exec", "-o", "json") as every, \
             ig.Ig("run", "trace_exec", "-o", "json", "-c", outer.name) as of_outer, \
             ig.Ig("run", "trace_exec", "-o", "json", "-c", inner) as of_inner:
@@ -225,10 +243,11 @@ def test_the_innermost_wins(nest, when):
 def test_both_are_listed(nest):
     outer, inner = nest
     outer.start()
-    containers.wait_for(lambda: containers.cgroups(inner), what="inner container")
-    rows = containers.wait_for(lambda: [r for r in listed() if container_of(r) == inner], what="listed inner container")
-    assert rows[0]["runtime"]["outerContainer"] == outer.name
-    assert is_first_process(rows[0]["runtime"]["containerPid"]), rows
-    assert not entry(listed(), outer.name)["runtime"].get("outerContainer")
+    wait_for_inner(outer, inner)
+    rows = listed()
+    row = entry(rows, inner)["runtime"]
+    assert row["outerContainer"] == outer.name
+    assert is_first_process(row["containerPid"]), row
+    assert not entry(rows, outer.name)["runtime"].get("outerContainer")
     assert {container_of(r) for r in listed("-c", outer.name)} == {outer.name, inner}
     assert {container_of(r) for r in listed("-c", inner)} == {inner}
