@@ -24,6 +24,7 @@ struct h2 {
 	struct buf out;	  /* what nghttp2 has made */
 	size_t sent;	  /* of it */
 	struct err why;	  /* what nghttp2 said last about the peer's frames */
+	uint32_t blamed;  /* what we told the peer of them at last; 0: nothing */
 	h2_broken_fn *broken;
 	void *owner;
 	bool is_server, ended;
@@ -73,6 +74,11 @@ void h2_wake(struct h2 *h)
 {
 	if (!h->busy) /* else it is looked at afterwards */
 		watch_for(h, true);
+}
+
+void h2_blame(struct h2 *h, uint32_t error)
+{
+	h->blamed = error;
 }
 
 nghttp2_nv h2_header(const char *name, const char *value)
@@ -182,6 +188,8 @@ static int end_session(struct h2 *h, struct err *err)
 {
 	if (h->why.code)
 		return nghttp2_failed(h, 0, err);
+	if (h->blamed)
+		return err_set(err, -EPROTO, "HTTP/2: %s", nghttp2_http2_strerror(h->blamed));
 	if (!h->is_server)
 		return err_set(err, -ESHUTDOWN, "the session has ended");
 	if (!h->ended)
@@ -208,10 +216,12 @@ static void on_ready(void *ctx, uint32_t events)
 		r = receive(h, &err);
 	if (!r && h->owner)
 		r = send_or_learn(h, &err);
-	if (!r && h->owner && !is_writing(h) && !nghttp2_session_want_read(h->session))
+	if (!r && h->owner && !is_writing(h) &&
+	    (h->blamed || !nghttp2_session_want_read(h->session)))
 		r = end_session(h, &err);
 	if (r && h->owner) {
 		watch_remove(&h->watch);
+		h->transport->ops->end(h->transport);
 		h->broken(h->owner, &err);
 	}
 	h->busy = false;
