@@ -424,9 +424,11 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-/* A client that has more to say is told that nobody listens: RFC 9113, 8.1. */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
+	if (frame->hd.type == NGHTTP2_GOAWAY)
+		h2_blame(user_data, frame->goaway.error_code);
+	/* A client that has more to say is told that nobody listens: RFC 9113, 8.1. */
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
 	    !nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id))
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,

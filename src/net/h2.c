@@ -24,9 +24,10 @@ struct h2 {
 	struct buf out;	  /* what nghttp2 has made */
 	size_t sent;	  /* of it */
 	struct err why;	  /* what nghttp2 said last about the peer's frames */
+	uint32_t blamed;  /* what we told the peer of them at last; 0: nothing */
 	h2_broken_fn *broken;
 	void *owner;
-	bool is_server;
+	bool is_server, ended;
 	bool busy; /* in nghttp2 or a callback: who frees h2 now frees it later */
 };
 
@@ -75,6 +76,11 @@ void h2_wake(struct h2 *h)
 		watch_for(h, true);
 }
 
+void h2_blame(struct h2 *h, uint32_t error)
+{
+	h->blamed = error;
+}
+
 nghttp2_nv h2_header(const char *name, const char *value)
 {
 	return (nghttp2_nv){
@@ -111,7 +117,10 @@ static int receive(struct h2 *h, struct err *err)
 	if (n < 0)
 		return n == -EAGAIN ? 0 : (int)n;
 	if (!n)
-		return err_set(err, -ECONNRESET, "the peer closed the connection");
+		return err_set(err, h->ended ? -ESHUTDOWN : -ECONNRESET,
+			       "the peer closed the connection");
+	if (h->ended)
+		return 0;
 	h->why.code = 0;
 	n = nghttp2_session_mem_recv(h->session, bytes, (size_t)n);
 	if (n < 0)
@@ -158,6 +167,37 @@ static int send_frames(struct h2 *h, struct err *err)
 	return 0;
 }
 
+/* Where writing fails, the peer may have said why before it closed. */
+static int send_or_learn(struct h2 *h, struct err *err)
+{
+	int r = send_frames(h, err);
+	struct err said;
+
+	if (!r || !h->owner)
+		return r;
+	if (receive(h, &said) && (said.code == -EPROTO || said.code == -EKEYREJECTED))
+		*err = said;
+	return err->code;
+}
+
+/*
+ * Nothing more will be said by either. A server lets the client close: bytes that come for a closed
+ * socket would make TCP throw away what is still on its way to the client.
+ */
+static int end_session(struct h2 *h, struct err *err)
+{
+	if (h->why.code)
+		return nghttp2_failed(h, 0, err);
+	if (h->blamed)
+		return err_set(err, -EPROTO, "HTTP/2: %s", nghttp2_http2_strerror(h->blamed));
+	if (!h->is_server)
+		return err_set(err, -ESHUTDOWN, "the session has ended");
+	if (!h->ended)
+		h->transport->ops->end(h->transport);
+	h->ended = true;
+	return 0;
+}
+
 /* Whether bytes wait, here or in nghttp2. */
 static bool is_writing(const struct h2 *h)
 {
@@ -175,12 +215,13 @@ static void on_ready(void *ctx, uint32_t events)
 	if (events & (h->transport->recv_on | ~(uint32_t)(EPOLLIN | EPOLLOUT)))
 		r = receive(h, &err);
 	if (!r && h->owner)
-		r = send_frames(h, &err);
-	if (!r && h->owner && !is_writing(h) && !nghttp2_session_want_read(h->session))
-		r = h->why.code ? nghttp2_failed(h, 0, &err)
-				: err_set(&err, -ESHUTDOWN, "the session has ended");
+		r = send_or_learn(h, &err);
+	if (!r && h->owner && !is_writing(h) &&
+	    (h->blamed || !nghttp2_session_want_read(h->session)))
+		r = end_session(h, &err);
 	if (r && h->owner) {
 		watch_remove(&h->watch);
+		h->transport->ops->end(h->transport);
 		h->broken(h->owner, &err);
 	}
 	h->busy = false;

@@ -42,4 +42,7 @@ nghttp2_session *h2_session(struct h2 *h);
 void *h2_owner(struct h2 *h); /* NULL after h2_free(), as callbacks may see it */
 void h2_wake(struct h2 *h);   /* something was submitted */
 
+/* For an owner that sees a GOAWAY of ours with an error (RFC 9113, 7) sent: why the session ends. */
+void h2_blame(struct h2 *h, uint32_t error);
+
 nghttp2_nv h2_header(const char *name, const char *value); /* borrowed */

@@ -50,27 +50,34 @@ static bool add_literal(struct found *f, int family, const char *text)
 	return true;
 }
 
+/* The next word of a line, cut off it; NULL at its end. */
+static char *next_word(char **line)
+{
+	char *word = NULL;
+
+	while (*line && !*(word = strsep(line, " \t\r")))
+		word = NULL;
+	return word;
+}
+
 /* hosts(5): "ADDRESS NAME…" */
 static void look_into_hosts(struct found *f, const char *host)
 {
 	_cleanup_(buf_done) struct buf text = {.max = MAX_HOSTS_BYTES};
-	char *lines, *line, *words, *word;
+	char *lines, *line;
 
 	if (buf_read_file(&text, AT_FDCWD, "/etc/hosts"))
 		return;
 	lines = text.data;
 	while ((line = strsep(&lines, "\n"))) {
-		const char *address;
+		const char *address, *word;
 
 		line[strcspn(line, "#")] = '\0';
-		address = strtok_r(line, " \t\r", &words);
-		while (address && (word = strtok_r(NULL, " \t\r", &words))) {
-			if (strcasecmp(word, host))
-				continue;
-			if (!add_literal(f, AF_INET6, address))
-				add_literal(f, AF_INET, address);
-			break;
-		}
+		address = next_word(&line);
+		while ((word = next_word(&line)) && strcasecmp(word, host) != 0)
+			;
+		if (word && !add_literal(f, AF_INET6, address))
+			add_literal(f, AF_INET, address);
 	}
 }
 

@@ -124,7 +124,10 @@ static int broken(struct session *s, struct err *err)
 			       X509_verify_cert_error_string(verified));
 	if (ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
 		return err_set(err, -EKEYREJECTED, "TLS: the peer has no certificate");
-	return err_set(err, is_refusal(error) ? -EKEYREJECTED : -EPROTO, "TLS: %s", reason());
+	if (is_refusal(error))
+		return err_set(err, -EKEYREJECTED, "TLS: the peer refuses our certificate: %s",
+			       reason());
+	return err_set(err, -EPROTO, "TLS: %s", reason());
 }
 
 /* After a call that gave r: what to wait for, or what went wrong; 0 is the end of bytes. */
@@ -197,13 +200,21 @@ static ssize_t tls_send(struct transport *t, const void *bytes, size_t n, struct
 	return r ? r : err_set(err, -ECONNRESET, "TLS: the peer closed the connection");
 }
 
-static void tls_transport_free(struct transport *t)
+static void tls_end(struct transport *t)
 {
 	struct session *s = container_of(t, struct session, t);
 
 	if (s->shaken && !s->failed)
 		SSL_shutdown(s->ssl); /* a word of farewell, if there is room for it */
 	ERR_clear_error();
+	shutdown(t->fd, SHUT_WR);
+}
+
+static void tls_transport_free(struct transport *t)
+{
+	struct session *s = container_of(t, struct session, t);
+
+	tls_end(t);
 	SSL_free(s->ssl);
 	closep(&s->t.fd);
 	free(s);
@@ -211,7 +222,7 @@ static void tls_transport_free(struct transport *t)
 
 int tls_transport(struct tls *tls, int fd, struct transport **ret, struct err *err)
 {
-	static const struct transport_ops ops = {tls_recv, tls_send, tls_transport_free};
+	static const struct transport_ops ops = {tls_recv, tls_send, tls_end, tls_transport_free};
 	struct session *s = xnew(struct session);
 	BIO *bio = BIO_new(tls->method);
 

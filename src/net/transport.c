@@ -31,6 +31,11 @@ static ssize_t plain_send(struct transport *t, const void *bytes, size_t n, stru
 	return sent < 0 ? failed("writing", err) : sent;
 }
 
+static void plain_end(struct transport *t)
+{
+	shutdown(t->fd, SHUT_WR);
+}
+
 static void plain_free(struct transport *t)
 {
 	closep(&t->fd);
@@ -39,7 +44,7 @@ static void plain_free(struct transport *t)
 
 struct transport *transport_plain(int fd)
 {
-	static const struct transport_ops ops = {plain_recv, plain_send, plain_free};
+	static const struct transport_ops ops = {plain_recv, plain_send, plain_end, plain_free};
 	struct transport *t = xnew(struct transport);
 
 	*t = (struct transport){.ops = &ops, .fd = fd, .recv_on = EPOLLIN, .send_on = EPOLLOUT};

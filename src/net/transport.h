@@ -19,6 +19,7 @@ struct transport_ops {
 	 */
 	ssize_t (*recv)(struct transport *t, void *bytes, size_t room, struct err *err);
 	ssize_t (*send)(struct transport *t, const void *bytes, size_t n, struct err *err);
+	void (*end)(struct transport *t);  /* the peer is to see the end of what is sent */
 	void (*free)(struct transport *t); /* closes the socket */
 };
 

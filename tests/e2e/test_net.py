@@ -12,25 +12,17 @@ import time
 import zlib
 
 import containers
-import ig
 import pytest
+import staged
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXAMPLES = os.environ.get("EXAMPLES", os.path.join(os.path.dirname(ig.IG), "examples"))
 
 Answer = collections.namedtuple("Answer", "status messages bytes crc ns text")
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    """net_client of this folder, against the library that `make examples` stages."""
-    stage = os.path.join(os.path.dirname(EXAMPLES), "stage", "usr")
-    program = str(tmp_path_factory.mktemp("net") / "net_client")
-    flags = containers.run("pkg-config", "--static", f"--define-variable=prefix={stage}", "--libs",
-                           os.path.join(stage, "lib/pkgconfig/ig.pc")).text.split()
-    containers.run("gcc", "-std=gnu17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-D_GNU_SOURCE", "-g",
-                   "-I", os.path.join(containers.TOP, "src"), os.path.join(HERE, "net_client.c"), "-static", *flags, "-o", program)
-    return program
+    return staged.build(os.path.join(HERE, "net_client.c"), str(tmp_path_factory.mktemp("net")))
 
 
 def read(out):
