@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "lib"))
 import containers  # noqa: E402
 import ig  # noqa: E402
 import view  # noqa: E402
+from agent import Agent  # noqa: E402
 from containerd import Containerd  # noqa: E402
 from docker import Docker  # noqa: E402
 from podman import Podman  # noqa: E402
@@ -67,6 +68,13 @@ def lab(whole_lab, request):
     yield whole_lab
     whole_lab.reap(before)
     whole_lab.runtime = "runc"
+
+
+@pytest.fixture(scope="module")
+def agent(whole_lab):
+    """An `ig daemon` that the tests of a file share."""
+    with Agent() as running:
+        yield running
 
 
 # Real runtimes. Each starts with the first test that asks for it, and ends with the session.

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ig daemon` with a socket, state and pins of its own, so that it meets no other one of the machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import containers
+import daemon
+import ig
+
+_number = 0
+
+
+class Agent:
+    """Answers as soon as it is made; as a context it is stopped on leaving. Its folder, with the state, is kept for
+    start() until close()."""
+
+    def __init__(self, *args, env=None):
+        global _number
+        _number += 1
+        self.args, self.env = args, env
+        self.dir = tempfile.mkdtemp(prefix="ig-agent-")
+        self.state, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
+        self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"
+        self.socket = os.path.join(self.dir, "ig.socket")
+        self.address = f"unix://{self.socket}"
+        os.mkdir(self.records)
+        self.process = None
+        self.start()
+
+    def start(self, *more):
+        """Starts it (again); more: flags behind those of every start."""
+        flags = ["--host", self.address, "--state-dir", self.state, "--pin-dir", self.pins, "--config", "/dev/null",
+                 "--log-level", "info"]
+        self.daemon = daemon.Daemon(self.dir, "ig", [ig.IG, "daemon", *flags, *self.args, *more], self.answers,
+                                    env=dict(ig.ENV, **(self.env or {})))
+        self.process = self.daemon.process
+        return self
+
+    def answers(self):
+        return "level=info msg=ready" in self.log
+
+    @property
+    def log(self):
+        with open(os.path.join(self.dir, "ig.log"), errors="replace") as f:
+            return f.read()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self, sig=signal.SIGTERM, seconds=20):
+        """Its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        try:
+            return self.process.wait(seconds * containers.SLOWER)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"ig daemon does not end\n{self.log}") from None
+
+    def close(self):
+        self.daemon.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- ig at it ----
+
+    def once(self, *args, **kwargs):
+        return ig.once("--remote", self.address, *args, **kwargs)
+
+    def ig(self, *args, **kwargs):
+        """An ig in the background. It attaches nothing itself: runs() tells what the daemon has attached."""
+        return ig.Ig("--remote", self.address, *args, **kwargs)
