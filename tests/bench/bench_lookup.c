@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a record costs to find its container: from the key in it to the tracer's entry and to the
- * container's contents, with so many containers, in CPU time, the best of five runs. Each look-up
+ * What a record costs to find its container: from the key in it to the track, to the share that its
+ * tracer has in it, and to the container's contents, with so many containers, in CPU time, the best of five runs. Each look-up
  * waits for the one before, so that none hides behind another. Prints ns, or with the argument
  * "json" the same as lines of JSON.
  */
@@ -12,7 +12,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "traces/account.h"
+#include "traces/internal.h"
 
 enum { RECORDS = 1 << 20, RUNS = 5 };
 
@@ -33,9 +33,12 @@ static uint64_t random_number(uint64_t *state)
 }
 
 /* As the container collection and a tracer make them, slots in order. */
-static void fill(struct account *a, uint32_t n)
+static void fill(struct attachment *a, struct trace *t, uint32_t n)
 {
-	account_init(a, n);
+	static const struct gadget_counters none;
+
+	account_init(&t->account, n);
+	t->attachment = a;
 	for (uint32_t slot = 1; slot <= n; slot++) {
 		struct container *c = container_new();
 
@@ -45,19 +48,20 @@ static void fill(struct account *a, uint32_t n)
 		c->runtime = xstrdup("runc");
 		c->bundle = xasprintf("/run/bundles/%u", slot);
 		c->cgroup_path = xasprintf("/containers/%064x", slot);
-		account_add(a, c->key, c, true);
+		share_add(track_add(a, c->key, c), t, true, none);
 		container_unref(c);
 	}
 }
 
 /* ns of one look-up. */
-static double run(struct account *a, const uint64_t *keys)
+static double run(struct attachment *a, const uint64_t *keys)
 {
 	double start = cpu_ns();
 	size_t at = 0;
 
 	while (at < RECORDS) {
-		struct account_entry *e = account_find(a, keys[at]);
+		struct track *k = track_find(a, keys[at]);
+		struct account_entry *e = k ? TAILQ_FIRST(&k->shares) : NULL;
 
 		if (!e || !e->wanted)
 			abort();
@@ -71,10 +75,11 @@ static double run(struct account *a, const uint64_t *keys)
 static double best(uint32_t n, bool any)
 {
 	uint64_t *keys = xnew_n(uint64_t, RECORDS), state = 88172645463325252ull;
-	struct account a;
+	struct attachment a = {0};
+	struct trace t = {0};
 	double ns = 0;
 
-	fill(&a, n);
+	fill(&a, &t, n);
 	for (size_t i = 0; i < RECORDS; i++)
 		keys[i] = 1ull << 32 | (1 + (any ? random_number(&state) % n : n / 2));
 	for (int i = 0; i < RUNS; i++) {
@@ -82,8 +87,7 @@ static double best(uint32_t n, bool any)
 
 		ns = !i || took < ns ? took : ns;
 	}
-	account_done(&a);
-	free(keys);
+	free(keys); /* all else lives as long as the process */
 	return ns;
 }
 
