@@ -93,7 +93,7 @@ void grpc_served_start(struct grpc_served *call, const struct grpc_served_events
  * grpc_served_queued() first.
  */
 void grpc_served_send(struct grpc_served *call, const void *bytes, size_t len);
-size_t grpc_served_queued(const struct grpc_served *call); /* bytes that are not yet in the socket */
+size_t grpc_served_queued(const struct grpc_served *call); /* bytes that the client's windows hold back */
 
 /* The call ends when what is queued was sent. text may be NULL. */
 void grpc_served_finish(struct grpc_served *call, enum grpc_status status, const char *text);
