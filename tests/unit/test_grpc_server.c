@@ -264,6 +264,36 @@ static void test_callbacks_that_free(void **state)
 	}
 }
 
+static void send_much(struct served *s)
+{
+	static const char much[4 * GRPC_DRAINED_BYTES];
+
+	grpc_served_send(s->call, much, sizeof(much));
+}
+
+/* From within nghttp2, which fetches what was queued. */
+static void test_drained_that_frees(void **state)
+{
+	struct grpc_channel *ch;
+	struct asked a;
+	struct lab l;
+
+	setup(&l);
+	l.at_begin = send_much;
+	l.then = free_server;
+	ch = join(&l);
+	open_call(ch, &a, 0);
+	dispatch(&l);
+	assert_null(l.server);
+	assert_int_equal(l.calls[0].drained, 1);
+	assert_int_equal(l.calls[0].gone, 1);
+	wait_until(&l, &a.done);
+	assert_int_equal(a.status, GRPC_UNAVAILABLE);
+	buf_done(&a.messages);
+	grpc_channel_free(ch);
+	teardown(&l);
+}
+
 /* ---- what is queued -------------------------------------------------------------- */
 
 enum { PIECE = 10000, PIECES = 2000, FULL = 20 * PIECE };
@@ -452,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_early_end),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_callbacks_that_free),
+		cmocka_unit_test(test_drained_that_frees),
 		cmocka_unit_test(test_drained),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_shutdown),
