@@ -462,6 +462,11 @@ int containers_start(struct containers *cs, struct err *err)
 	return 0;
 }
 
+uint64_t containers_host_mntns(const struct containers *cs)
+{
+	return cs->host_mntns;
+}
+
 int containers_proc_fd(const struct containers *cs)
 {
 	return cs->proc_fd;

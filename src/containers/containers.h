@@ -109,6 +109,9 @@ void containers_map_remove(struct containers *cs, int wanted_fd, const struct co
  * exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
 
+/* Inode number of the host's mount namespace; 0 before containers_start(). */
+uint64_t containers_host_mntns(const struct containers *cs);
+
 /* A descriptor of the host's /proc, which stays the collection's. */
 int containers_proc_fd(const struct containers *cs);
 
