@@ -18,7 +18,7 @@ def switches(pid):
 def quiet_seconds(running, seconds=5):
     """It sleeps all the time. (Other containers that start on this machine are an event; then once more.)"""
     woken = []
-    for _ in range(6):
+    for _ in range(12):
         before = switches(running.pid)
         time.sleep(seconds)
         woken.append(switches(running.pid) - before)
