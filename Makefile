@@ -93,7 +93,7 @@ $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	bpftool gen skeleton $< name $*_bpf > $@
 
-$(LIB_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(B)/%.pb-c.c)
+$(LIB_OBJ) $(CMD_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(B)/%.pb-c.c)
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 
