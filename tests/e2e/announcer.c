@@ -3,7 +3,7 @@
  * For tests: a node's containers and one gadget that follows all of them, with containers that are
  * announced on stdin:
  *
- *   announcer GADGET
+ *   announcer GADGET [RUNTIME SOCKET]
  *   add ID PID CONFIG    CONFIG: the file config.json, or - for none; answers `0`, or what it says
  *   remove ID            the same
  *   list                 a line of JSON for each container, and an empty one
@@ -52,7 +52,8 @@ static int open_view(int fd, struct schema *s, struct view **ret, unsigned int *
 	return r ?: view_start(*ret, err);
 }
 
-static int start(struct node *n, const char *name, struct err *err)
+static int start(struct node *n, const char *name, const struct containers_options *co,
+		 struct err *err)
 {
 	const struct gadget_open_options with_names = {.enrich = container_add_fields};
 	const struct traces_options none = {0};
@@ -68,7 +69,7 @@ static int start(struct node *n, const char *name, struct err *err)
 	r = r ?: containers_schema(&s, err);
 	r = r ?: open_view(STDOUT_FILENO, s, &n->list, &n->list_source, err);
 	schema_unref(s);
-	r = r ?: containers_new(NULL, &n->containers, err);
+	r = r ?: containers_new(co, &n->containers, err);
 	r = r ?: traces_new(n->containers, &none, &n->traces, err);
 	if (r)
 		return r;
@@ -122,13 +123,17 @@ static void obey(struct node *n, char *line)
 
 int main(int argc, char **argv)
 {
+	struct runtime_socket sockets[2] = {0};
+	const struct containers_options co = {.sockets = sockets};
 	struct node n = {0};
 	struct err err = {0};
 	char line[4096];
 
-	if (argc != 2)
+	if (argc != 2 && argc != 4)
 		return 2;
-	if (start(&n, argv[1], &err)) {
+	if (argc == 4)
+		sockets[0] = (struct runtime_socket){argv[2], argv[3]};
+	if (start(&n, argv[1], &co, &err)) {
 		fprintf(stderr, "announcer: %s\n", err.text);
 		return 1;
 	}

@@ -13,6 +13,7 @@ import containers
 import fakes
 import ig
 import pytest
+from containerd import Containerd
 from manager import Manager
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -165,11 +166,11 @@ def test_out_of_memory(address, manager, bundle):
 class Node:
     """announcer.c's containers behind a Manager: what runtimes announce is known before they go on."""
 
-    def __init__(self, program, lab, address, stubs):
+    def __init__(self, program, lab, address, stubs, *socket):
         self.lab = lab
         self.err_path = os.path.join(lab.dir, f"announcer{next(lab.numbers)}")
         with open(self.err_path, "wb") as err:
-            self.process = subprocess.Popen([program, "trace_exec"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
+            self.process = subprocess.Popen([program, "trace_exec", *socket], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err,
                                             text=True)
         assert self.process.stdout.readline() == "ready\n", self.err()
         self.answers = []
@@ -278,3 +279,102 @@ def test_never_started(node, lab, address):
     ig.entry(node.list(), c.name)
     os.kill(c.pid, signal.SIGKILL)
     containers.wait_for(lambda: not [r for r in node.list() if ig.container_of(r) == c.name], what="its end")
+
+
+# ---- installed for runtimes
+
+
+def install(runtime, root, host, *args):
+    ig.once("hook", "install", "--runtime", runtime, "--root", root, "--host", host, *args, check=0)
+
+
+def check_life(node, ident, name, extra=()):
+    """It was told of while it was made, and had all its names then; it is one container, whose first exec is seen."""
+    assert node.answers == ["0"], node.answers
+    before, = (r for r in node.at_hook if ig.get(r, "runtime.containerId") == ident)
+    records = [r for r in node.records_of(ident) if not r["proc"]["comm"].startswith("runc:")]
+    assert records[0]["args"][0] == "sh"
+    after = ig.entry([r for r in node.list() if ig.get(r, "runtime.containerId") == ident], name)
+    # As another ig finds it, which nobody has told, and perhaps of a bundle that this one does not find.
+    other = facts(ig.entry(ig.listed("--sandboxes", *extra), name))
+    if "bundle" not in other["runtime"]:
+        other["runtime"]["bundle"] = after["runtime"]["bundle"]
+    assert facts(after) == other
+    return before, after
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_podman(runtime, node, whole_lab, address, tmp_path, request):
+    install("podman", str(tmp_path), address)
+    podman = request.getfixturevalue("podman" if runtime == "runc" else "podman_crun")
+    name = whole_lab.name()
+    hooks_dir = f"--hooks-dir={tmp_path}/etc/containers/oci/hooks.d"
+    ident = containers.run(*podman.command(hooks_dir, "run", "-d", "--name", name, podman.IMAGE, "sh", "-c", "sleep 1000"),
+                           env=podman.env).text.strip()
+    try:
+        before, after = check_life(node, ident, name)
+        assert facts(before) == facts(after)
+    finally:
+        containers.run(*podman.command(hooks_dir, "rm", "-f", "-t", "0", name), env=podman.env)
+    assert node.answers == ["0", "0"]
+
+
+def test_docker(announcer, docker, whole_lab, address, stubs, tmp_path):
+    with Node(announcer, whole_lab, address, stubs, "docker", docker.socket) as node:
+        run_docker(node, docker, whole_lab, address, tmp_path)
+
+
+def run_docker(node, docker, whole_lab, address, tmp_path):
+    install("docker", str(tmp_path), address)
+    config = f"{docker.dir}/daemon.json"
+    with open(f"{tmp_path}/etc/docker/daemon.json") as f, open(config, "w") as g:
+        g.write(f.read())
+    try:
+        docker.daemon.process.send_signal(signal.SIGHUP)
+        containers.wait_for(lambda: '"ig"' in docker("info", "-f", "{{json .Runtimes}}"), what="runtime of Docker's")
+        name = whole_lab.name()
+        with docker.start(name, "sh", "-c", "sleep 1000", options=("--runtime", "ig")) as c:
+            before, after = check_life(node, c.id, name, docker.flags)
+            assert before["runtime"]["runtimeName"] == "docker"
+        containers.wait_for(lambda: node.answers == ["0", "0"], what="poststop")
+        # With limits that JSON's readers may not like.
+        docker.run(name, "true", options=("--runtime", "ig", "--ulimit", "core=-1"))
+        assert node.answers[:3] == ["0", "0", "0"]
+    finally:
+        with open(config, "w") as f:
+            f.write("{}")
+        docker.daemon.process.send_signal(signal.SIGHUP)
+
+
+class Hooked(Containerd):
+    """A containerd whose configuration was changed by ig."""
+
+    def __init__(self, lab, address):
+        self.root, self.address = lab.rootfs_with("ctr"), address
+        super().__init__(lab)
+
+    def _write_config(self, disabled):
+        super()._write_config(disabled)
+        theirs, ours = f"{self.dir}/config.toml", f"{self.root}/etc/containerd/config.toml"
+        os.makedirs(os.path.dirname(ours), exist_ok=True)
+        os.replace(theirs, ours)
+        install("containerd", self.root, self.address)
+        with open(ours) as f, open(theirs, "w") as g:
+            g.write(f.read().replace('"/etc/containerd/', f'"{self.root}/etc/containerd/'))
+
+
+def test_containerd(node, whole_lab, address):
+    containerd = Hooked(whole_lab, address)
+    try:
+        with containerd.run_pod(whole_lab.name("pod"), namespace="shop", labels={"app": "web"}) as pod:
+            node.answers.clear()
+            c = pod.run("nginx", "sh", "-c", "sleep 1000")
+            before, after = check_life(node, c.id, "nginx", containerd.flags)
+            assert before["k8s"]["podName"] == pod.name and before["k8s"]["namespace"] == "shop"
+            # As it is made without hooks.
+            spec = json.loads(c.status().info["info"])["runtimeSpec"]
+            assert spec.pop("hooks")
+            c.remove()
+            assert node.answers == ["0", "0"]
+    finally:
+        containerd.close()

@@ -27,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < array_size(parsers); i++)
 		if (data[0] == '0' + (int)i && !parsers[i](text, size - 1, &s))
 			oci_state_done(&s);
+	if (data[0] == '8' && !oci_parse_hook(text, size - 1, &s))
+		oci_state_done(&s);
 	if (data[0] == '3' && !oci_parse_podman(text, size - 1, "bb", &p))
 		podman_container_done(&p);
 	if (data[0] == '5' && !oci_parse_docker(text, size - 1, &docker))
