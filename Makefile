@@ -66,6 +66,7 @@ $(B)/%.o: %.c
 $(B)/src/%.pb-c.c: src/%.proto
 	@mkdir -p $(@D)
 	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(B)/src/%.pb-c.h: $(B)/src/%.pb-c.c ;
 $(B)/src/%.pb-c.o: $(B)/src/%.pb-c.c
 	$(CC) $(CFLAGS) -I$(B)/src -c $< -o $@
 

@@ -41,6 +41,9 @@ static void tell(struct told *t, const struct instance *i)
 	t->message.n_nodes = 1;
 	t->message.nodes = t->nodes;
 	t->message.state = &t->state;
+	t->message.igreaders = (uint32_t)f.readers;
+	t->message.igkept = f.kept;
+	t->message.ighistory = f.history;
 }
 
 static void told_done(struct told *t)

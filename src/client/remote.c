@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/reactor.h"
+#include "base/utf8.h"
 #include "net/address.h"
 #include "net/grpc.h"
 
@@ -44,8 +45,11 @@ static int connect_to(struct remote *r, const struct remote_options *o, struct e
 		co.tls = r->tls;
 	}
 	fd = address_connect(&a, r->timeout_ns, err);
+	if (a.path && (fd == -ENOENT || fd == -ECONNREFUSED))
+		return err_set(err, -ECONNREFUSED, "no daemon at %s; start one with `ig daemon`",
+			       o->address);
 	if (fd < 0)
-		return fd;
+		return err_wrap(err, fd, "the daemon at %s", o->address);
 	return grpc_channel_new(r->reactor, fd, &co, &r->channel, err);
 }
 
@@ -59,7 +63,7 @@ int remote_open(const struct remote_options *o, struct remote **ret, struct err 
 	code = code ?: connect_to(r, o, err);
 	if (code) {
 		remote_close(r);
-		return err_wrap(err, code, "the daemon at %s", o->address);
+		return code;
 	}
 	*ret = r;
 	return 0;
@@ -99,6 +103,17 @@ int remote_wait(struct remote *r, int (*until)(void *ctx), void *ctx)
 	return code;
 }
 
+int remote_failure(const struct grpc_reply *reply, struct err *err)
+{
+	_cleanup_(buf_done) struct buf text = {.max = 65536};
+
+	if (reply->status == GRPC_OK)
+		return 0;
+	escape_text(&text, reply->text, strlen(reply->text));
+	return err_set(err, status_errno(reply->status), "%s",
+		       text.len ? buf_cstr(&text) : grpc_status_name(reply->status));
+}
+
 /* ---- unary calls ----------------------------------------------------------------- */
 
 struct answer {
@@ -119,8 +134,7 @@ static void on_done(void *ctx, const struct grpc_reply *reply)
 			a->code = err_set(&a->err, -EMSGSIZE, "the daemon's answer is too long");
 		return;
 	}
-	a->code = err_set(&a->err, status_errno(reply->status), "%s",
-			  *reply->text ? reply->text : grpc_status_name(reply->status));
+	a->code = remote_failure(reply, &a->err);
 }
 
 static int is_done(void *ctx)
@@ -159,4 +173,19 @@ int remote_call(struct remote *r, const char *method, const ProtobufCMessage *re
 	if (answer.code && err)
 		*err = answer.err;
 	return answer.code;
+}
+
+void *remote_ask(struct remote *r, const char *method, const ProtobufCMessage *request,
+		 const ProtobufCMessageDescriptor *answer, struct err *err)
+{
+	_cleanup_(buf_done) struct buf reply = {.max = MAX_GRPC_MESSAGE_BYTES};
+	void *m;
+
+	if (remote_call(r, method, request, &reply, err))
+		return NULL;
+	m = protobuf_c_message_unpack(answer, NULL, reply.len, (const uint8_t *)buf_cstr(&reply));
+	if (!m)
+		err_set(err, -EBADMSG, "the daemon's answer to %s is malformed",
+			strrchr(method, '/') + 1);
+	return m;
 }

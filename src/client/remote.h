@@ -35,6 +35,17 @@ struct grpc_channel *remote_channel(struct remote *r);
 int remote_call(struct remote *r, const char *method, const ProtobufCMessage *request,
 		struct buf *reply, struct err *err);
 
+/*
+ * The same, unpacked: a message of that type, which protobuf_c_message_free_unpacked() frees. NULL:
+ * an error.
+ */
+void *remote_ask(struct remote *r, const char *method, const ProtobufCMessage *request,
+		 const ProtobufCMessageDescriptor *answer, struct err *err);
+
+/* What a call's end means: 0 and nothing set, or -errno by status_errno() and what it says. */
+struct grpc_reply;
+int remote_failure(const struct grpc_reply *reply, struct err *err);
+
 /* Lets things happen until `until` says so, or an error stands in the way of that: its value. */
 int remote_wait(struct remote *r, int (*until)(void *ctx), void *ctx);
 

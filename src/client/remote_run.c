@@ -48,9 +48,7 @@ static void on_rows_done(void *ctx, const struct grpc_reply *reply)
 	struct err err;
 
 	run->rows = NULL;
-	if (reply->status != GRPC_OK) {
-		err_set(&err, status_errno(reply->status), "%s",
-			*reply->text ? reply->text : grpc_status_name(reply->status));
+	if (remote_failure(reply, &err)) {
 		fail(run, &err);
 		run->account = grpc_call_cancel(run->account);
 	}
@@ -323,26 +321,24 @@ static int describe(struct remote *r, const char *name, uint32_t flags, struct w
 		    struct err *err)
 {
 	Api__GetGadgetInfoRequest request = API__GET_GADGET_INFO_REQUEST__INIT;
-	_cleanup_(buf_done) struct buf reply = {.max = MAX_GRPC_MESSAGE_BYTES}, info;
+	_cleanup_(buf_done) struct buf info = {.max = MAX_GRPC_MESSAGE_BYTES};
 	Api__GetGadgetInfoResponse *answer;
 	int code;
 
-	buf_init(&info, MAX_GRPC_MESSAGE_BYTES);
 	request.imagename = (char *)name;
 	request.flags = flags;
 	request.version = API_VERSION;
-	code = remote_call(r, "/api.GadgetManager/GetGadgetInfo", &request.base, &reply, err);
-	if (code)
-		return code;
-	answer = api__get_gadget_info_response__unpack(NULL, reply.len, (uint8_t *)reply.data);
-	if (!answer || !answer->gadgetinfo) {
-		code = err_set(err, -EBADMSG, "the daemon's description of %s is malformed", name);
+	answer = remote_ask(r, "/api.GadgetManager/GetGadgetInfo", &request.base,
+			    &api__get_gadget_info_response__descriptor, err);
+	if (!answer)
+		return err->code;
+	if (!answer->gadgetinfo) {
+		code = err_set(err, -EBADMSG, "the daemon does not describe %s", name);
 	} else {
 		remote_pack(&answer->gadgetinfo->base, &info);
 		code = wire_gadget_unpack(info.data, info.len, ret, err);
 	}
-	if (answer)
-		api__get_gadget_info_response__free_unpacked(answer, NULL);
+	api__get_gadget_info_response__free_unpacked(answer, NULL);
 	return code;
 }
 

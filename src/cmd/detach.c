@@ -3,32 +3,33 @@
 
 #include <stdio.h>
 
-#include "base/limits.h"
 #include "base/mem.h"
 #include "client/remote.h"
 #include "cmd/run_params.h"
 #include "wire/api.pb-c.h"
 
-static int print_id(const struct buf *reply, struct err *err)
+static int create(struct remote *r, const Api__CreateGadgetInstanceRequest *request,
+		  struct err *err)
 {
-	Api__CreateGadgetInstanceResponse *m = api__create_gadget_instance_response__unpack(
-		NULL, reply->len, (const uint8_t *)reply->data);
+	Api__CreateGadgetInstanceResponse *m =
+		remote_ask(r, "/api.GadgetInstanceManager/CreateGadgetInstance", &request->base,
+			   &api__create_gadget_instance_response__descriptor, err);
+	int code = 0;
 
-	if (!m || !m->gadgetinstance) {
-		if (m)
-			api__create_gadget_instance_response__free_unpacked(m, NULL);
-		return err_set(err, -EBADMSG, "the daemon's answer is malformed");
-	}
-	puts(m->gadgetinstance->id);
+	if (!m)
+		return err->code;
+	if (m->gadgetinstance)
+		puts(m->gadgetinstance->id);
+	else
+		code = err_set(err, -EBADMSG, "the daemon does not say which instance it made");
 	api__create_gadget_instance_response__free_unpacked(m, NULL);
-	return 0;
+	return code;
 }
 
 static int detach_one(struct remote *r, const struct offer *offer, const struct feed_options *feed,
 		      const struct detach_options *o, struct err *err)
 {
 	Api__CreateGadgetInstanceRequest request = API__CREATE_GADGET_INSTANCE_REQUEST__INIT;
-	_cleanup_(buf_done) struct buf reply = {.max = MAX_GRPC_MESSAGE_BYTES};
 	Api__GadgetInstance instance = API__GADGET_INSTANCE__INIT;
 	Api__GadgetRunRequest config = API__GADGET_RUN_REQUEST__INIT;
 	struct labels params = {0};
@@ -54,9 +55,7 @@ static int detach_one(struct remote *r, const struct offer *offer, const struct 
 		instance.name = (char *)o->name;
 	request.gadgetinstance = &instance;
 	request.eventbufferlength = (int32_t)o->history;
-	code = remote_call(r, "/api.GadgetInstanceManager/CreateGadgetInstance", &request.base,
-			   &reply, err);
-	code = code ?: print_id(&reply, err);
+	code = create(r, &request, err);
 	labels_done(&params);
 	free(entries);
 	free(list);

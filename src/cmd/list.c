@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cmd/flags.h"
-#include "cmd/view_flags.h"
+#include "cmd/own_rows.h"
 #include "gadget/gadget.h"
 
 struct list_row {
@@ -28,7 +28,7 @@ static const struct field fields[] = {
 static const char *const kinds[] = {
 	[SOURCE_TRACER] = "tracer", [SOURCE_TOP] = "top", [SOURCE_SNAPSHOT] = "snapshot"};
 
-static int show(struct view *v, unsigned int source, const char *name, struct err *err)
+static int show(struct own_rows *rows, const char *name, struct err *err)
 {
 	struct gadget *g = NULL;
 	struct buf aliases, first;
@@ -41,11 +41,10 @@ static int show(struct view *v, unsigned int source, const char *name, struct er
 	for (size_t i = 0; i < gadget_n_aliases(g); i++)
 		buf_printf(&aliases, "%s%s", i ? "," : "", gadget_alias(g, i));
 	buf_add(&first, gadget_doc(g), strcspn(gadget_doc(g), "\n"));
-	struct list_row data = {name, buf_cstr(&aliases),
-				gadget_n_sources(g) ? kinds[gadget_source(g, 0)->kind] : "",
-				buf_cstr(&first)};
-	struct row row = {.part = {&data}, .size = {sizeof(data)}};
-	view_row(v, source, &row, false);
+	own_row(rows,
+		&(struct list_row){name, buf_cstr(&aliases),
+				   gadget_n_sources(g) ? kinds[gadget_source(g, 0)->kind] : "",
+				   buf_cstr(&first)});
 	buf_done(&aliases);
 	buf_done(&first);
 	gadget_free(g);
@@ -54,26 +53,14 @@ static int show(struct view *v, unsigned int source, const char *name, struct er
 
 static int list_all(struct err *err)
 {
-	struct schema *s = schema_new(NULL, "gadgets", sizeof(struct list_row));
-	struct view_options o;
-	struct view *v = NULL;
-	unsigned int source;
-	int r;
+	struct own_rows rows = {0};
+	int r = own_rows_open(&rows, VIEW_TABLE_ONCE, "gadgets", fields, array_size(fields),
+			      sizeof(struct list_row), err);
 
-	view_flags_options(&o);
-	r = schema_add_table(s, fields, array_size(fields), err);
-	r = r ?: schema_finish(s, err);
-	r = r ?: view_new(&o, &v, err);
-	r = r ?: view_add(v, s, VIEW_TABLE_ONCE, &source, err);
-	r = r ?: view_start(v, err);
 	for (size_t i = 0; !r && i < gadget_builtin_count(); i++)
-		r = show(v, source, gadget_builtin(i)->name, err);
-	if (!r) {
-		view_table_end(v, source);
-		r = view_flags_finish(v, err);
-	}
-	view_free(v);
-	schema_unref(s);
+		r = show(&rows, gadget_builtin(i)->name, err);
+	r = r ?: own_rows_end(&rows, err);
+	own_rows_done(&rows);
 	return r;
 }
 

@@ -31,20 +31,29 @@ void remote_flags_look(int argc, char **argv)
 		if (value)
 			*(const char **)f->to = value;
 	}
-	if (!opt.address)
-		opt.address = getenv("IG_REMOTE");
-	if (opt.address && !*opt.address)
-		opt.address = NULL;
+}
+
+/* NULL: none was named. */
+static const char *address(void)
+{
+	const char *a = opt.address ?: getenv("IG_REMOTE");
+
+	return a && *a ? a : NULL;
 }
 
 bool remote_flags_given(void)
+{
+	return address();
+}
+
+bool remote_flags_on_command_line(void)
 {
 	return opt.address;
 }
 
 int remote_flags_open(struct remote **ret, struct err *err)
 {
-	const struct remote_options o = {.address = opt.address ?: REMOTE_DEFAULT, .tls = opt.tls};
+	const struct remote_options o = {.address = address() ?: REMOTE_DEFAULT, .tls = opt.tls};
 
 	return remote_open(&o, ret, err);
 }

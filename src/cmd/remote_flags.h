@@ -16,6 +16,7 @@ extern const struct flag_table remote_flags;
 void remote_flags_look(int argc, char **argv);
 
 bool remote_flags_given(void);
+bool remote_flags_on_command_line(void); /* not by $IG_REMOTE */
 
 /* Connects to that daemon, or to this node's where none was given. */
 int remote_flags_open(struct remote **ret, struct err *err);

@@ -3,6 +3,7 @@
 #include "columns/format.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -213,6 +214,28 @@ static void bytes_text(FORMAT_ARGS)
 	scaled_text(f, row, scales, 1, out);
 }
 
+#define NS_OF_PERCENT 10000000
+
+/* ns of a second as percents of it: 1.25 */
+static void percent_text(FORMAT_ARGS)
+{
+	int64_t value;
+
+	if (row_number(row, f, &value))
+		add_decimal(out, (uint64_t)value, NS_OF_PERCENT, 3, "");
+}
+
+static int percent_parse(const struct field *f, const char *word, int64_t *ret)
+{
+	char *end;
+	double value = strtod(word, &end);
+
+	if (end == word || *end || !(value >= 0 && value <= 1e6))
+		return -EINVAL;
+	*ret = (int64_t)(value * NS_OF_PERCENT);
+	return 0;
+}
+
 static int duration_parse(const struct field *f, const char *word, int64_t *ret)
 {
 	return parse_duration(word, (uint64_t *)ret);
@@ -233,6 +256,28 @@ static void plain_text(FORMAT_ARGS)
 
 	if (row_text(row, f, &text, &len, &truncated))
 		buf_add(out, text, len);
+}
+
+/* An id of many digits, as short as people tell them apart by. */
+static void short_id_text(FORMAT_ARGS)
+{
+	enum { SHORT = 12 };
+	const char *text;
+	bool truncated;
+	size_t len;
+
+	if (row_text(row, f, &text, &len, &truncated))
+		buf_add(out, text, len < SHORT ? len : SHORT);
+}
+
+static void short_id_json(FORMAT_ARGS)
+{
+	const char *text;
+	bool truncated;
+	size_t len;
+
+	if (row_text(row, f, &text, &len, &truncated))
+		json_quote(out, text, len);
 }
 
 static void hex_text(FORMAT_ARGS)
@@ -347,6 +392,10 @@ static const struct format formats[] = {
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
 	 .json = number_text, .parse = bytes_parse},
+	{"percent", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = percent_text,
+	 .json = percent_text, .parse = percent_parse},
+	{"short_id", 1 << KIND_CSTR, .width = 12, .flags = FIELD_FIXED, .text = short_id_text,
+	 .json = short_id_json},
 	{"g_container", NUMBER(10, FIELD_INTERNAL)},
 	{"g_cgroup", NUMBER(10, FIELD_HIDDEN)},
 	{"g_mntns", NUMBER(10, FIELD_HIDDEN)},
