@@ -322,8 +322,10 @@ static int load_failed(const struct gadget *g, int rc, struct libbpf_log *log, s
 		return err_set(err, -ENOTSUP, "%s: this kernel lacks what it needs: %s", g->name,
 			       why);
 	}
-	/* The object is wrong, not what the user asked for. */
-	return err_set(err, rc == -EINVAL ? -ENOEXEC : rc, "%s: cannot load: %s", g->name, why);
+	/* The object is wrong, not what the user asked for; libbpf's own errors say so as well. */
+	if (rc == -EINVAL || rc <= -__LIBBPF_ERRNO__START)
+		rc = -ENOEXEC;
+	return err_set(err, rc, "%s: cannot load: %s", g->name, why);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

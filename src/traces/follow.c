@@ -127,7 +127,7 @@ bool follow_decide(struct account_entry *e)
 		return true;
 	}
 	/* What it did is no affair of this tracer's, unless something was given as the host's. */
-	if (e->delivered || e->discarded)
+	if (e->delivered || e->discarded || e->dropped)
 		share_close(e, track_given(t->attachment, k));
 	else
 		share_drop(e);

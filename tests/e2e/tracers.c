@@ -66,8 +66,8 @@ static struct told *told(struct tracer *t, const struct container *c)
 	return &t->told[t->n - 1];
 }
 
-static bool on_row(void *ctx, struct trace *trace, unsigned int source, const struct row *row,
-		   bool late)
+static enum row_fate on_row(void *ctx, struct trace *trace, unsigned int source,
+			    const struct row *row, bool late)
 {
 	struct tracer *t = ctx;
 	uint64_t time = row_time(gadget_source(trace_gadget(trace), source)->schema, row);
@@ -76,7 +76,7 @@ static bool on_row(void *ctx, struct trace *trace, unsigned int source, const st
 	t->unordered += !late && time < last_time;
 	last_time = late ? last_time : time;
 	told(t, row->part[PART_CONTAINER])->rows++;
-	return true;
+	return ROW_DELIVERED;
 }
 
 static void on_lost(void *ctx, struct trace *trace, struct container *c, uint64_t count)
