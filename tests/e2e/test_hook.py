@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -12,12 +13,13 @@ import time
 import containers
 import fakes
 import ig
+import manager as manager_lib
 import pytest
+import staged
 from containerd import Containerd
 from manager import Manager
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXAMPLES = os.environ.get("EXAMPLES", os.path.join(os.path.dirname(ig.IG), "examples"))
 AWAY = 3 * containers.SLOWER  # s: the hook's one, and what a busy machine adds
 
 STAGES = ("createRuntime", "poststop")
@@ -155,9 +157,13 @@ def test_stdin_that_never_ends(address, manager):
 
 
 def test_out_of_memory(address, manager, bundle):
-    code, out, err = hook("createRuntime", "--host", address, state={"id": "c1", "pid": 4711, "bundle": bundle},
-                          preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_DATA, (300000, 300000)))
-    assert (code, out) == (0, "")
+    """It starts, and then has no room for what is to be sent."""
+    with open(f"{bundle}/config.json", "w") as f:
+        json.dump({"annotations": {"a": "x" * 1000000}}, f)
+    few = 2 << 20
+    assert hook("createRuntime", "--host", address, state={"id": "c1", "pid": 4711, "bundle": bundle},
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (few, few)))[:2] == (0, "")
+    assert not manager.added
 
 
 # ---- in containers
@@ -224,14 +230,7 @@ class Node:
 
 @pytest.fixture(scope="module")
 def announcer(whole_lab):
-    stage = os.path.join(os.path.dirname(EXAMPLES), "stage", "usr")
-    program = os.path.join(whole_lab.dir, "announcer")
-    flags = containers.run("pkg-config", "--static", f"--define-variable=prefix={stage}", "--libs",
-                           os.path.join(stage, "lib/pkgconfig/ig.pc")).text.split()
-    containers.run("gcc", "-std=gnu17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-D_GNU_SOURCE", "-g",
-                   "-I", os.path.join(containers.TOP, "src"), "-I", os.path.join(containers.TOP, "include"),
-                   os.path.join(HERE, "announcer.c"), "-static", *flags, "-o", program)
-    return program
+    return staged.build(os.path.join(HERE, "announcer.c"), whole_lab.dir)
 
 
 @pytest.fixture
@@ -279,6 +278,38 @@ def test_never_started(node, lab, address):
     ig.entry(node.list(), c.name)
     os.kill(c.pid, signal.SIGKILL)
     containers.wait_for(lambda: not [r for r in node.list() if ig.container_of(r) == c.name], what="its end")
+
+
+# ---- the daemon
+
+
+def test_daemon(agent, lab, stubs):
+    """Its tracers have the container before it runs; what it refuses has its status."""
+    import grpc
+    messages, services = manager_lib.load_stubs(stubs)
+    with grpc.insecure_channel(agent.address) as channel, \
+            agent.ig("run", "trace_exec", "--containername", f"{lab.prefix}-*", "-o", "json") as run:
+        client = services.GadgetTracerManagerStub(channel)
+
+        def refused(method, *args, **kwargs):
+            with pytest.raises(grpc.RpcError) as e:
+                method(messages.ContainerDefinition(*args, **kwargs), timeout=10)
+            return e.value.code()
+
+        containers.wait_for(lambda: ig.Ig.links(agent), what="tracer of the daemon's")
+        c = lab.container("/bin/sh", "-c", "exec /bin/busybox sleep 1000", edit=with_hooks(agent.address))
+        c.runc("create", "--bundle", c.bundle, c.name)
+        ig.entry(ig.lines(agent.once("list-containers", "-o", "json", check=0).out), c.name)
+        assert refused(client.AddContainer, id=c.name, pid=c.pid) == grpc.StatusCode.ALREADY_EXISTS
+        assert refused(client.AddContainer, id="", pid=c.pid) == grpc.StatusCode.INVALID_ARGUMENT
+        assert refused(client.AddContainer, id="other", pid=(1 << 31) - 1) == grpc.StatusCode.NOT_FOUND
+        assert refused(client.RemoveContainer, id="other") == grpc.StatusCode.NOT_FOUND
+        assert refused(client.RemoveContainer, id="") == grpc.StatusCode.INVALID_ARGUMENT
+        c.runc("start", c.name)
+        first = run.wait_record(lambda r: ig.container_of(r) == c.name and r["args"][:2] == ["/bin/sh", "-c"])
+        assert first["runtime"]["containerId"] == c.name
+        c.delete()
+        assert not [r for r in ig.lines(agent.once("list-containers", "-o", "json", check=0).out) if ig.container_of(r) == c.name]
 
 
 # ---- installed for runtimes
