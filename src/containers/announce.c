@@ -117,12 +117,19 @@ static int exists(const struct container_notice *n, struct err *err)
 	return err_set(err, -EEXIST, "container '%s' is known already", n->id);
 }
 
+static int ended(const struct container_notice *n, struct err *err)
+{
+	return err_set(err, -ESRCH, "the process of container '%s' has ended", n->id);
+}
+
 /* The detector or a look at /proc was faster; nobody has announced it yet. */
 static int join(struct containers *cs, uint64_t key, const struct container_notice *n,
 		struct err *err)
 {
 	struct entry *e = slots_entry(&cs->slots, key);
 
+	if (e && e->container->ended && e->init_pid == n->pid)
+		return ended(n, err);
 	if (!e || e->announced || e->container->ended)
 		return exists(n, err);
 	e->announced = true;
@@ -153,9 +160,10 @@ int containers_announce(struct containers *cs, const struct container_notice *n,
 	r = scan_enter(cs, take(c), &e);
 	if (r == -EEXIST)
 		return exists(n, err);
+	if (r == -ESRCH)
+		return ended(n, err);
 	if (r)
-		return err_set(err, r, "container '%s': %s", n->id,
-			       r == -ENOSPC ? "too many containers" : "its process has ended");
+		return err_set(err, r, "container '%s': too many containers", n->id);
 	e->sure = e->announced = true;
 	e->ppid = parent;
 	name_parent(cs, e);
