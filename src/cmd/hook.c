@@ -35,7 +35,8 @@ static const struct flag flag_list[] = {
 	 NULL},
 	{"default", 0, NULL, "Docker: for all containers, not for those with --runtime ig alone",
 	 flag_on, &opt.as_default, NULL},
-	{"runc", 0, "PATH", "Docker: what runs the containers (default: runc)", flag_text, &opt.runc, NULL},
+	{"runc", 0, "PATH", "Docker: what runs the containers (default: runc)", flag_text,
+	 &opt.runc, NULL},
 	{"root", 0, "DIR", "Where the host's root is mounted", flag_text, &opt.root, NULL},
 	{"dry-run", 0, NULL, "Show what would be changed, and change nothing", flag_on,
 	 &opt.dry_run, NULL},
@@ -84,11 +85,10 @@ static int notify(const char *stage)
 /* words: freed by the caller, as setup's stages. */
 static int read_setup(struct hook_setup *ret, char ***words, struct err *err)
 {
-	*ret = (struct hook_setup){
-		.program = opt.program,
-				    .host = opt.host,
-				    .runc = opt.runc,
-				    .as_default = opt.as_default};
+	*ret = (struct hook_setup){.program = opt.program,
+				   .host = opt.host,
+				   .runc = opt.runc,
+				   .as_default = opt.as_default};
 	ret->n_stages = split(opt.stages, ',', false, words);
 	ret->stages = *words;
 	for (size_t i = 0; i < ret->n_stages; i++)
@@ -253,6 +253,18 @@ static int hook_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
+static void complete(int argc, char **argv)
+{
+	const char *stage;
+
+	if (argc > 1)
+		return;
+	for (size_t i = 0; i < array_size(verbs); i++)
+		puts(verbs[i].name);
+	for (unsigned int i = 0; (stage = hook_stage(i)); i++)
+		puts(stage);
+}
+
 static const struct flag_table *const tables[] = {&own_flags, NULL};
 static const struct command hook = {
 	.name = "hook",
@@ -272,5 +284,6 @@ static const struct command hook = {
 		"its own, `ig hook runtime`.\n`ig hook uninstall` restores what was there.",
 	.tables = tables,
 	.run = hook_main,
+	.complete = complete,
 };
 COMMAND(&hook);
