@@ -249,7 +249,6 @@ def found_otherwise(name):
     return facts(ig.entry(ig.listed("--sandboxes"), name))
 
 
-@pytest.mark.every_runtime
 @pytest.mark.parametrize("stage", ["createRuntime", "prestart", "createContainer"])
 def test_runc(stage, node, lab, address):
     """Known at the hook with all its names, once; its first exec is seen; it is gone after poststop."""
