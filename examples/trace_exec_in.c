@@ -14,10 +14,9 @@
 #include "containers/containers.h"
 #include "traces/traces.h"
 
-static enum row_fate on_row(void *v, struct trace *t, unsigned int source, const struct row *row,
-			    bool late)
+static enum row_fate on_row(void *v, struct trace *t, unsigned int i, const struct row *r, bool late)
 {
-	return view_row(v, source, row, late) ? ROW_DELIVERED : ROW_DISCARDED;
+	return view_row(v, i, r, late) ? ROW_DELIVERED : ROW_DISCARDED;
 }
 
 static void follow(struct traces *ts, struct view *v)
