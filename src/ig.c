@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/flags.h"
+#include "cmd/remote_flags.h"
 
 static void usage(FILE *to)
 {
@@ -32,7 +33,8 @@ static const char *command_name(const void *ctx, size_t i)
 	return c ? c->name : NULL;
 }
 
-/* `ig --log-level debug --remote tcp://… run …`: what stands before the command. Its place in argv. */
+/* `ig --log-level debug --remote tcp://… run …`: what stands before the command. Its place in argv.
+ */
 static int leading_flags(int argc, char **argv)
 {
 	struct err err = {0};
@@ -88,6 +90,10 @@ static int run_command(int argc, char **argv)
 	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
 		word = "version";
 	c = command_find(word);
+	if (c && remote_flags_on_command_line() && !remote_flags_apply(c)) {
+		log_error("`ig %s` is about this machine alone and takes no --remote", word);
+		return EXIT_USAGE;
+	}
 	if (c)
 		return c->run(argc - at, argv + at);
 	near = nearest(word, command_name, NULL);

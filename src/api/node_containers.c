@@ -4,19 +4,26 @@
 #include "api/rows.h"
 #include "api/service.h"
 #include "base/mem.h"
+#include "base/reactor.h"
 #include "containers/source.h"
+
+#define NAMES_INTERVAL_NS 10000000ull
+#define NAMES_TIMES 100 /* that names are waited for: a second, as a container's records are held \
+			 */
 
 struct listing {
 	struct manager *manager;
 	struct grpc_served *call;
 	struct selector *selector;
 	struct rows rows;
-	unsigned int subscription;
+	struct timer timer;
+	unsigned int subscription, times;
 	bool started, watching;
 };
 
 static void listing_free(struct listing *l)
 {
+	timer_stop(&l->timer);
 	if (l->watching)
 		containers_unsubscribe(manager_containers(l->manager), l->subscription);
 	selector_free(l->selector);
@@ -65,6 +72,23 @@ static void start_containers(struct listing *l, const Ig__V1__ContainersRequest 
 	l->started = true;
 }
 
+/* Those that are there, as soon as it is known what they are called. */
+static void give_when_named(void *ctx)
+{
+	struct listing *l = ctx;
+	struct containers *all = manager_containers(l->manager);
+
+	if (containers_pending(all) && l->times++ < NAMES_TIMES) {
+		timer_start(&l->timer, manager_reactor(l->manager), NAMES_INTERVAL_NS,
+			    give_when_named, l);
+		return;
+	}
+	containers_each(all, give_known, l);
+	rows_table_end(&l->rows, 0);
+	grpc_served_finish(l->call, GRPC_OK, NULL);
+	listing_free(l);
+}
+
 static int list_containers(struct listing *l, const Ig__V1__ContainersRequest *m, struct err *err)
 {
 	const struct selector_options o = {
@@ -88,10 +112,7 @@ static int list_containers(struct listing *l, const Ig__V1__ContainersRequest *m
 		l->watching = true;
 		return 0;
 	}
-	containers_each(manager_containers(l->manager), give_known, l);
-	rows_table_end(&l->rows, 0);
-	grpc_served_finish(l->call, GRPC_OK, NULL);
-	listing_free(l);
+	give_when_named(l);
 	return 0;
 }
 

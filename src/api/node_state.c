@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig.v1.Node/DumpState and Cost: what the daemon has, and what it takes. */
+/* ig.v1.Node/Gadgets, DumpState and Cost: what the daemon can, what it has, and what it takes. */
 #include "wire/node.pb-c.h"
 #include "api/service.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "manager/cost.h"
+#include "wire/builtins.h"
+
+static int gadgets(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
+{
+	Ig__V1__GadgetsResponse *m;
+	int r = wire_builtins(&m, err);
+
+	if (r)
+		return r;
+	api_append(&m->base, reply);
+	ig__v1__gadgets_response__free_unpacked(m, NULL);
+	return 0;
+}
 
 static int dump_state(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
 {
@@ -59,6 +72,7 @@ static int cost(void *ctx, const void *bytes, size_t len, struct buf *reply, str
 }
 
 static const struct grpc_method methods[] = {
+	{"/ig.v1.Node/Gadgets", gadgets, NULL},
 	{"/ig.v1.Node/DumpState", dump_state, NULL},
 	{"/ig.v1.Node/Cost", cost, NULL},
 	{0},

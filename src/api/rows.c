@@ -6,16 +6,20 @@
 #include "api/service.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "containers/container.h"
 #include "wire/api.pb-c.h"
+#include "wire/node.pb-c.h"
 #include "wire/wire.h"
 
-enum { EVENT_INFO = 4, EVENT_LOG_SHIFT = 16 };
+enum { LOG_SHIFT = 16 };
 
-static void send_event(struct rows *r, uint32_t type, const void *payload, size_t len)
+static void send_event(struct rows *r, uint32_t type, unsigned int source, const void *payload,
+		       size_t len)
 {
 	Api__GadgetEvent m = API__GADGET_EVENT__INIT;
 
 	m.type = type;
+	m.datasourceid = source;
 	m.payload.data = (uint8_t *)payload;
 	m.payload.len = len;
 	api_send(r->call, &m.base);
@@ -47,7 +51,7 @@ void rows_start(struct rows *r, struct grpc_served *call, const struct rows_mean
 	buf_init(&r->out, MAX_GRPC_MESSAGE_BYTES);
 	make_sources(r, m);
 	wire_info_pack(&m->about, r->sources, r->n_sources, &info);
-	send_event(r, EVENT_INFO, info.data, info.len);
+	send_event(r, WIRE_INFO, 0, info.data, info.len);
 }
 
 void rows_done(struct rows *r)
@@ -89,7 +93,21 @@ void rows_table_end(struct rows *r, unsigned int source)
 	send_packed(r, wire_table_pack(r->sources[source], r->seq, &r->out));
 }
 
+void rows_lost(struct rows *r, unsigned int source, const struct container *c, uint64_t count)
+{
+	Ig__V1__Loss loss = IG__V1__LOSS__INIT;
+	_cleanup_(buf_done) struct buf bytes = {.max = MAX_SERVED_MESSAGE_BYTES};
+
+	if (c) {
+		loss.container = (char *)c->name;
+		loss.key = c->key;
+	}
+	loss.count = count;
+	api_append(&loss.base, &bytes);
+	send_event(r, WIRE_LOSS, source, bytes.data, bytes.len);
+}
+
 void rows_log(struct rows *r, enum rows_severity severity, const char *text)
 {
-	send_event(r, (uint32_t)severity << EVENT_LOG_SHIFT, text, strlen(text));
+	send_event(r, (uint32_t)severity << LOG_SHIFT, 0, text, strlen(text));
 }

@@ -37,6 +37,10 @@ void rows_done(struct rows *r); /* zeroed is fine */
 bool rows_row(struct rows *r, unsigned int source, const struct row *row);
 void rows_table_end(struct rows *r, unsigned int source);
 
+/* Records were lost before they came here; c: NULL where it is not known whose. */
+struct container;
+void rows_lost(struct rows *r, unsigned int source, const struct container *c, uint64_t count);
+
 /* A line for the client's log: the severity as the ecosystem's clients number it. */
 enum rows_severity { ROWS_ERROR = 2, ROWS_WARNING = 3, ROWS_INFO = 4, ROWS_DEBUG = 5 };
 void rows_log(struct rows *r, enum rows_severity severity, const char *text);

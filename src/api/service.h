@@ -13,6 +13,7 @@
 
 struct api {
 	struct manager *manager;
+	const char *record_dir; /* whose record files may be replayed; NULL: none */
 };
 
 struct api_service {

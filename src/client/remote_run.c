@@ -3,14 +3,13 @@
 
 #include <string.h>
 
-#include "wire/node.pb-c.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "client/request.h"
 #include "net/grpc.h"
 #include "wire/api.pb-c.h"
-
-enum { API_VERSION = 1, EVENT_DATA = 0, EVENT_INFO = 4, EVENT_LOG = 1 << 16 };
+#include "wire/node.pb-c.h"
 
 struct remote_run {
 	struct remote *remote;
@@ -46,27 +45,28 @@ static void on_rows_done(void *ctx, const struct grpc_reply *reply)
 {
 	struct remote_run *run = ctx;
 	struct err err;
+	int code = remote_failure(reply, &err);
 
 	run->rows = NULL;
-	if (remote_failure(reply, &err)) {
+	if (code)
 		fail(run, &err);
+	if (code || run->attached) /* an instance's account does not end with its reader */
 		run->account = grpc_call_cancel(run->account);
-	}
 	end_if_done(run);
 }
 
 /* ---- account --------------------------------------------------------------------- */
 
-static void say_lost(struct remote_run *run, const Ig__V1__Loss *loss)
+static void say_lost(struct remote_run *run, unsigned int source, const Ig__V1__Loss *loss)
 {
 	_cleanup_(container_unrefp) struct container *c = NULL;
 
-	if (*loss->container) {
+	if (loss->key || *loss->container) {
 		c = container_new();
 		c->key = loss->key;
 		c->name = xstrdup(loss->container);
 	}
-	run->reader.lost(run->reader.ctx, c, loss->count);
+	run->reader.lost(run->reader.ctx, source, c, loss->count);
 }
 
 static void on_account(void *ctx, const void *bytes, size_t len)
@@ -74,9 +74,11 @@ static void on_account(void *ctx, const void *bytes, size_t len)
 	struct remote_run *run = ctx;
 	Ig__V1__AccountEvent *event = ig__v1__account_event__unpack(NULL, len, bytes);
 
-	if (event && event->loss)
-		say_lost(run, event->loss);
-	if (event && event->account && event->account->totals && !run->totals)
+	if (event && event->loss) {
+		say_lost(run, 0, event->loss);
+		run->missed += run->attached ? event->loss->count : 0;
+	}
+	if (event && event->account && event->account->totals && !run->totals && !run->attached)
 		run->totals = take(event);
 	if (event)
 		ig__v1__account_event__free_unpacked(event, NULL);
@@ -125,7 +127,7 @@ static void on_info(struct remote_run *run, const Api__GadgetEvent *event)
 		broken(run, &err);
 		return;
 	}
-	if (*run->gadget->id && !run->attached)
+	if (*run->gadget->id)
 		follow_account(run);
 	if (run->reader.started)
 		run->reader.started(run->reader.ctx, run->gadget);
@@ -138,9 +140,10 @@ static void check_seq(struct remote_run *run, uint32_t seq)
 
 	if (run->seq && gap && gap < UINT32_MAX / 2) {
 		run->missed += gap;
-		/* Else the daemon's account tells of them, by container. */
-		if (!run->account)
-			run->reader.lost(run->reader.ctx, NULL, gap);
+		/* Else the account of the run, which is for us alone, tells of them by container.
+		 */
+		if (!run->account || run->attached)
+			run->reader.lost(run->reader.ctx, 0, NULL, gap);
 	}
 	run->seq = seq;
 }
@@ -163,6 +166,17 @@ static void on_data(struct remote_run *run, const Api__GadgetEvent *event)
 		broken(run, &err);
 }
 
+static void on_loss(struct remote_run *run, const Api__GadgetEvent *event)
+{
+	Ig__V1__Loss *loss = ig__v1__loss__unpack(NULL, event->payload.len, event->payload.data);
+
+	if (!loss)
+		return;
+	if (run->gadget && event->datasourceid < run->gadget->n_sources)
+		say_lost(run, event->datasourceid, loss);
+	ig__v1__loss__free_unpacked(loss, NULL);
+}
+
 static void on_log(struct remote_run *run, const Api__GadgetEvent *event)
 {
 	_cleanup_(freep) char *text =
@@ -183,92 +197,43 @@ static void on_event(void *ctx, const void *bytes, size_t len)
 		broken(run, &err);
 		return;
 	}
-	if (event->type == EVENT_DATA)
+	if (event->type == WIRE_DATA)
 		on_data(run, event);
-	else if (event->type == EVENT_INFO)
+	else if (event->type == WIRE_INFO)
 		on_info(run, event);
-	else if (event->type >= EVENT_LOG)
+	else if (event->type == WIRE_LOSS)
+		on_loss(run, event);
+	else if (event->type >= WIRE_LOG)
 		on_log(run, event);
 	api__gadget_event__free_unpacked(event, NULL);
 }
 
-/* ---- requests -------------------------------------------------------------------- */
-
-static void send_request(struct remote_run *run, const Api__GadgetControlRequest *m)
-{
-	_cleanup_(buf_done) struct buf bytes = {.max = MAX_SERVED_MESSAGE_BYTES};
-
-	remote_pack(&m->base, &bytes);
-	grpc_call_send(run->rows, buf_cstr(&bytes), bytes.len);
-}
-
-static void ask_to_run(struct remote_run *run, const struct remote_request *request)
-{
-	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
-	Api__GadgetRunRequest what = API__GADGET_RUN_REQUEST__INIT;
-	size_t n = request->params ? request->params->n : 0;
-	_cleanup_(freep) Api__Entry *entries = xnew_n(Api__Entry, n + 1);
-	_cleanup_(freep) Api__Entry **list = xnew_n(Api__Entry *, n + 1);
-
-	for (size_t i = 0; i < n; i++) {
-		api__entry__init(&entries[i]);
-		entries[i].key = request->params->items[i].key;
-		entries[i].value = request->params->items[i].value;
-		list[i] = &entries[i];
-	}
-	what.imagename = (char *)request->image;
-	what.version = API_VERSION;
-	what.timeout = (int64_t)request->timeout_ns;
-	what.n_paramvalues = n;
-	what.paramvalues = list;
-	what.igcompact = true;
-	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_RUN_REQUEST;
-	m.runrequest = &what;
-	send_request(run, &m);
-}
-
-static void ask_to_attach(struct remote_run *run, const struct remote_request *request)
-{
-	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
-	Api__GadgetAttachRequest what = API__GADGET_ATTACH_REQUEST__INIT;
-
-	what.id = (char *)request->instance;
-	what.version = API_VERSION;
-	what.igcompact = true;
-	what.ighaslast = request->last != UINT64_MAX;
-	what.iglast = request->last;
-	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_ATTACH_REQUEST;
-	m.attachrequest = &what;
-	send_request(run, &m);
-}
+/* ---- life ------------------------------------------------------------------------ */
 
 struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,
 				  const struct remote_reader *reader)
 {
 	struct remote_run *run = xnew(struct remote_run);
-	const struct grpc_request g = {.method = "/api.GadgetManager/RunGadget"};
+	const struct grpc_request g = {.method = request_method(request)};
+	_cleanup_(buf_done) struct buf first = {.max = MAX_SERVED_MESSAGE_BYTES};
 
 	run->remote = r;
 	run->reader = *reader;
 	run->attached = request->instance;
 	run->rows = grpc_call_open(remote_channel(r), &g, on_event, on_rows_done, run);
-	if (request->instance)
-		ask_to_attach(run, request);
-	else
-		ask_to_run(run, request);
+	request_pack(request, &first);
+	grpc_call_send(run->rows, buf_cstr(&first), first.len);
 	return run;
 }
 
 void remote_run_stop(struct remote_run *run)
 {
-	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
-	Api__GadgetStopRequest stop = API__GADGET_STOP_REQUEST__INIT;
+	_cleanup_(buf_done) struct buf stop = {.max = 256};
 
 	if (!run->rows)
 		return;
-	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_STOP_REQUEST;
-	m.stoprequest = &stop;
-	send_request(run, &m);
+	request_pack_stop(&stop);
+	grpc_call_send(run->rows, buf_cstr(&stop), stop.len);
 	grpc_call_half_close(run->rows);
 }
 
@@ -313,43 +278,4 @@ void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, v
 uint64_t remote_run_missed(const struct remote_run *run)
 {
 	return run->missed;
-}
-
-/* ---- what a gadget is ------------------------------------------------------------ */
-
-static int describe(struct remote *r, const char *name, uint32_t flags, struct wire_gadget **ret,
-		    struct err *err)
-{
-	Api__GetGadgetInfoRequest request = API__GET_GADGET_INFO_REQUEST__INIT;
-	_cleanup_(buf_done) struct buf info = {.max = MAX_GRPC_MESSAGE_BYTES};
-	Api__GetGadgetInfoResponse *answer;
-	int code;
-
-	request.imagename = (char *)name;
-	request.flags = flags;
-	request.version = API_VERSION;
-	answer = remote_ask(r, "/api.GadgetManager/GetGadgetInfo", &request.base,
-			    &api__get_gadget_info_response__descriptor, err);
-	if (!answer)
-		return err->code;
-	if (!answer->gadgetinfo) {
-		code = err_set(err, -EBADMSG, "the daemon does not describe %s", name);
-	} else {
-		remote_pack(&answer->gadgetinfo->base, &info);
-		code = wire_gadget_unpack(info.data, info.len, ret, err);
-	}
-	api__get_gadget_info_response__free_unpacked(answer, NULL);
-	return code;
-}
-
-int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err)
-{
-	return describe(r, image, 0, ret, err);
-}
-
-int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err)
-{
-	enum { IS_INSTANCE = 1 };
-
-	return describe(r, id, IS_INSTANCE, ret, err);
 }

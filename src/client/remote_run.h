@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A gadget that runs at a daemon, ours or another one of the ecosystem, or an instance that is read
- * there: its rows are as if it ran here.
+ * Rows that come from a daemon, ours or another one of the ecosystem, as if they were made here: of
+ * a gadget that runs there, of an instance that is read; and of ours also those of a record file,
+ * and its containers.
  *
  * Life: remote_run_new() asks for it; the reader is told of all, first `started`, last `ended`,
- * after which nothing comes; remote_run_stop() asks for the end, and the last rows come before it;
- * remote_run_free(), not from within the reader's functions.
+ * after which nothing comes; remote_run_stop() asks for a gadget's end, and the last rows come
+ * before it; remote_run_free(), not from within the reader's functions.
  */
 #pragma once
 
 #include "client/remote.h"
+#include "containers/selector.h"
 #include "traces/traces.h"
 #include "wire/wire.h"
 
@@ -24,7 +26,7 @@ struct remote_reader {
 	void (*row)(void *ctx, unsigned int source, const struct row *row);
 	void (*table_end)(void *ctx, unsigned int source);
 	/* c has a name and a key only; NULL: not known which. */
-	void (*lost)(void *ctx, const struct container *c, uint64_t count);
+	void (*lost)(void *ctx, unsigned int source, const struct container *c, uint64_t count);
 	void (*log)(void *ctx, unsigned int severity, const char *text); /* may be NULL */
 	/* err NULL: as it should. */
 	void (*ended)(void *ctx, const struct err *err);
@@ -36,6 +38,9 @@ struct remote_request {
 	uint64_t timeout_ns;
 	const char *instance; /* or read this instance */
 	uint64_t last;	      /* of its past rows, so many; UINT64_MAX: all that are kept */
+	const char *file;     /* or replay this one of its record files */
+	const struct selector_options *containers; /* or list these */
+	bool watch;				   /* and each change of them */
 };
 
 struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,
@@ -49,7 +54,9 @@ struct remote_run *remote_run_free(struct remote_run *run); /* NULL is fine; ret
  */
 bool remote_run_totals(const struct remote_run *run, struct totals *ret, uint64_t *ret_unaccounted);
 void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, void *ctx);
-uint64_t remote_run_missed(const struct remote_run *run); /* rows, by gaps in their numbers */
+/* Rows that did not come: by gaps in their numbers; and of an instance those that were said lost.
+ */
+uint64_t remote_run_missed(const struct remote_run *run);
 
 /* What a gadget is, for which it need not run, or an instance. Waits. */
 int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/parse.h"
 #include "cmd/flags.h"
 
 static const struct script {
@@ -91,9 +92,16 @@ static void print_flags(const struct flag_table *t)
 /* argv: what stands on the command line before the word that is being typed. */
 static int complete_main(int argc, char **argv)
 {
-	const struct command *c = argc > 1 ? command_find(argv[1]) : NULL;
+	const struct command *c;
 	const struct flag *last = NULL;
+	int n;
 
+	while (argc > 1 && str_starts(argv[1], "--") &&
+	       (n = flags_leading(argc - 1, argv + 1, NULL)) > 0) {
+		argc -= n;
+		argv += n;
+	}
+	c = argc > 1 ? command_find(argv[1]) : NULL;
 	if (argc <= 1) {
 		for (size_t i = 0; (c = command_nth(i)); i++)
 			puts(c->name);

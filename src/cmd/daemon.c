@@ -20,13 +20,14 @@
 #define MAX_ADDRESSES 8
 
 static struct {
-	const char *hosts, *group, *config, *state_dir, *pin_dir;
+	const char *hosts, *group, *config, *state_dir, *pin_dir, *record_dir;
 	struct tls_files tls;
 	bool insecure;
 } opt = {
 	.hosts = "unix:///var/run/ig/ig.socket",
 	.state_dir = "/var/lib/ig",
 	.pin_dir = "/sys/fs/bpf/gadget",
+	.record_dir = "/var/lib/ig/records",
 };
 
 static const struct flag flag_list[] = {
@@ -48,6 +49,9 @@ static const struct flag flag_list[] = {
 	{"pin-dir", 0, "DIR",
 	 "Where tracers' maps are pinned, on a bpffs (default /sys/fs/bpf/gadget)", flag_text,
 	 &opt.pin_dir, NULL},
+	{"record-dir", 0, "DIR",
+	 "Whose record files clients may replay (default /var/lib/ig/records); '': none", flag_text,
+	 &opt.record_dir, NULL},
 	{"config", 0, "FILE", "Flags and their values as YAML (default " CONFIG_FILE ", if there)",
 	 flag_text, &opt.config, NULL},
 	{0},
@@ -187,7 +191,7 @@ static int start(struct daemon_run *d, struct err *err)
 	r = r ?: grpc_server_new(d->reactor, &so, &d->server, err);
 	if (r)
 		return r;
-	d->api.manager = d->manager;
+	d->api = (struct api){.manager = d->manager, .record_dir = or_null(opt.record_dir)};
 	api_add_services(d->server, &d->api);
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
 	r = r ?: manager_start(d->manager, err);

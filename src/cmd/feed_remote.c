@@ -163,12 +163,13 @@ static void on_table_end(void *ctx, unsigned int source)
 		f->reader.table_end(f->reader.ctx, r->first_source + source);
 }
 
-static void on_lost(void *ctx, const struct container *c, uint64_t count)
+static void on_lost(void *ctx, unsigned int source, const struct container *c, uint64_t count)
 {
 	const struct far *r = ctx;
-	const struct feed_reader *to = &r->feed->feed.reader;
+	const struct feed *f = &r->feed->feed;
 
-	to->lost(to->ctx, r->first_source, c, count);
+	if (r->first_source + source < f->n_sources)
+		f->reader.lost(f->reader.ctx, r->first_source + source, c, count);
 }
 
 /* Severities as the protocol numbers them. */

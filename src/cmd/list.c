@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig list: the gadgets in this program. */
-#include <stdio.h>
-#include <string.h>
-
-#include "base/buf.h"
+/* ig list: the gadgets in this program, or in a daemon. */
 #include "base/mem.h"
 #include "cmd/flags.h"
 #include "cmd/own_rows.h"
-#include "gadget/gadget.h"
+#include "cmd/remote_flags.h"
+#include "wire/builtins.h"
 
 struct list_row {
 	const char *name, *aliases, *kind, *description;
@@ -25,40 +22,31 @@ static const struct field fields[] = {
 	TEXT_FIELD(description, "description", "What it does", 60),
 };
 
-static const char *const kinds[] = {
-	[SOURCE_TRACER] = "tracer", [SOURCE_TOP] = "top", [SOURCE_SNAPSHOT] = "snapshot"};
-
-static int show(struct own_rows *rows, const char *name, struct err *err)
+static int ask(Ig__V1__GadgetsResponse **ret, struct err *err)
 {
-	struct gadget *g = NULL;
-	struct buf aliases, first;
-	int r = gadget_open_builtin(name, NULL, &g, err);
+	Ig__V1__GadgetsRequest request = IG__V1__GADGETS_REQUEST__INIT;
+	struct remote *remote;
+	int r = remote_flags_open(&remote, err);
 
 	if (r)
 		return r;
-	buf_init(&aliases, 4096);
-	buf_init(&first, 4096);
-	for (size_t i = 0; i < gadget_n_aliases(g); i++)
-		buf_printf(&aliases, "%s%s", i ? "," : "", gadget_alias(g, i));
-	buf_add(&first, gadget_doc(g), strcspn(gadget_doc(g), "\n"));
-	own_row(rows,
-		&(struct list_row){name, buf_cstr(&aliases),
-				   gadget_n_sources(g) ? kinds[gadget_source(g, 0)->kind] : "",
-				   buf_cstr(&first)});
-	buf_done(&aliases);
-	buf_done(&first);
-	gadget_free(g);
-	return 0;
+	*ret = remote_ask(remote, "/ig.v1.Node/Gadgets", &request.base,
+			  &ig__v1__gadgets_response__descriptor, err);
+	remote_close(remote);
+	return *ret ? 0 : err->code;
 }
 
-static int list_all(struct err *err)
+static int show(const Ig__V1__GadgetsResponse *m, struct err *err)
 {
 	struct own_rows rows = {0};
 	int r = own_rows_open(&rows, VIEW_TABLE_ONCE, "gadgets", fields, array_size(fields),
 			      sizeof(struct list_row), err);
 
-	for (size_t i = 0; !r && i < gadget_builtin_count(); i++)
-		r = show(&rows, gadget_builtin(i)->name, err);
+	for (size_t i = 0; !r && i < m->n_gadgets; i++) {
+		const Ig__V1__Gadget *g = m->gadgets[i];
+
+		own_row(&rows, &(struct list_row){g->name, g->aliases, g->kind, g->description});
+	}
 	r = r ?: own_rows_end(&rows, err);
 	own_rows_done(&rows);
 	return r;
@@ -66,6 +54,7 @@ static int list_all(struct err *err)
 
 static int list_main(int argc, char **argv)
 {
+	Ig__V1__GadgetsResponse *m = NULL;
 	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
@@ -73,11 +62,14 @@ static int list_main(int argc, char **argv)
 	flags_init(&flags, command_find("list"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = list_all(&err);
+	r = remote_flags_given() ? ask(&m, &err) : wire_builtins(&m, &err);
+	r = r ?: show(m, &err);
+	if (m)
+		ig__v1__gadgets_response__free_unpacked(m, NULL);
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&view_flags, NULL};
+static const struct flag_table *const tables[] = {&view_flags, &remote_flags, NULL};
 static const struct command list = {
 	.name = "list",
 	.summary = "List the gadgets in this program",

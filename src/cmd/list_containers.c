@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig list-containers: the containers of this host, once or as they come and go. */
+/* ig list-containers: the containers of this host or of a daemon's, once or as they come and go. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/reactor.h"
+#include "client/remote_run.h"
 #include "cmd/container_flags.h"
 #include "cmd/flags.h"
 #include "cmd/loop.h"
+#include "cmd/remote_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/view_flags.h"
 #include "containers/source.h"
@@ -30,10 +34,55 @@ static const struct flag_table own_flags = {"List", flag_list};
 struct list {
 	struct view *view;
 	unsigned int source;
-	struct selector *selector;
-	struct containers *containers;
 	struct loop loop;
+	struct selector *selector; /* these and the next: of this host */
+	struct containers *containers;
+	struct remote *remote; /* these and the next: of a daemon's */
+	struct remote_run *run;
+	bool ended;
+	struct err failure; /* code 0: none */
 };
+
+/* A table shows less than JSON does; `+a,-b` change that. */
+static char *choose_columns(const char *fields)
+{
+	bool none = !fields || !*fields;
+
+	if (!none && *fields != '+' && *fields != '-')
+		return xstrdup(fields);
+	return xasprintf("%s%s%s%s%s", opt_watch ? "event," : "",
+			 selector_flags_pods() ? "k8s.namespace,k8s.podName," : "", LIST_FIELDS,
+			 none ? "" : ",", none ? "" : fields);
+}
+
+static void on_resize(void *ctx)
+{
+	view_flags_resize(((struct list *)ctx)->view);
+}
+
+static int start_view(struct list *l, struct schema *s, const struct clock_base *clock,
+		      struct err *err)
+{
+	_cleanup_(freep) char *fields = NULL;
+	struct view_options o;
+	int r;
+
+	view_flags_options(&o);
+	o.clock = *clock;
+	if (!o.output || !strcmp(o.output, "columns"))
+		o.fields = fields = choose_columns(o.fields);
+	r = view_new(&o, &l->view, err);
+	r = r ?: view_add(l->view, s, opt_watch ? VIEW_STREAM : VIEW_TABLE_ONCE, &l->source, err);
+	return r ?: view_start(l->view, err);
+}
+
+static void flush(struct list *l)
+{
+	if (view_flush(l->view) || view_full(l->view))
+		loop_stop(&l->loop);
+}
+
+/* ---- of this host ---------------------------------------------------------------- */
 
 static void show(struct list *l, const struct container_record *r, const struct container *c)
 {
@@ -64,44 +113,7 @@ static void on_readable(void *ctx)
 	struct list *l = ctx;
 
 	containers_dispatch(l->containers);
-	if (view_flush(l->view) || view_full(l->view))
-		loop_stop(&l->loop);
-}
-
-/* A table shows less than JSON does; `+a,-b` change that. */
-static char *choose_columns(const char *fields)
-{
-	bool none = !fields || !*fields;
-
-	if (!none && *fields != '+' && *fields != '-')
-		return xstrdup(fields);
-	return xasprintf("%s%s%s%s%s", opt_watch ? "event," : "",
-			 selector_flags_pods() ? "k8s.namespace,k8s.podName," : "", LIST_FIELDS,
-			 none ? "" : ",", none ? "" : fields);
-}
-
-static void on_resize(void *ctx)
-{
-	view_flags_resize(((struct list *)ctx)->view);
-}
-
-static int start_view(struct list *l, struct err *err)
-{
-	struct schema *s = NULL;
-	_cleanup_(freep) char *fields = NULL;
-	struct view_options o;
-	int r = containers_schema(&s, err);
-
-	if (r)
-		return r;
-	view_flags_options(&o);
-	if (!o.output || !strcmp(o.output, "columns"))
-		o.fields = fields = choose_columns(o.fields);
-	r = view_new(&o, &l->view, err);
-	r = r ?: view_add(l->view, s, opt_watch ? VIEW_STREAM : VIEW_TABLE_ONCE, &l->source, err);
-	r = r ?: view_start(l->view, err);
-	schema_unref(s);
-	return r;
+	flush(l);
 }
 
 static int watch(struct list *l, struct err *err)
@@ -128,7 +140,19 @@ static void wait_for_names(struct containers *cs)
 	}
 }
 
-static int list_all(struct list *l, struct err *err)
+static int start_local(struct list *l, struct err *err)
+{
+	struct schema *s = NULL;
+	struct clock_base clock;
+	int r = containers_schema(&s, err);
+
+	clock_base_now(&clock);
+	r = r ?: start_view(l, s, &clock, err);
+	schema_unref(s);
+	return r;
+}
+
+static int list_local(struct list *l, struct err *err)
 {
 	struct containers_options co;
 	int r;
@@ -137,7 +161,7 @@ static int list_all(struct list *l, struct err *err)
 		return err_set(err, -EPERM, "not root: only root may look into containers");
 	container_flags_options(&co);
 	r = selector_flags_new(&l->selector, err);
-	r = r ?: start_view(l, err);
+	r = r ?: start_local(l, err);
 	r = r ?: containers_new(&co, &l->containers, err);
 	r = r ?: containers_start(l->containers, err);
 	if (r)
@@ -150,6 +174,93 @@ static int list_all(struct list *l, struct err *err)
 	return view_flags_finish(l->view, err);
 }
 
+/* ---- of a daemon's --------------------------------------------------------------- */
+
+static void end(struct list *l, const struct err *why)
+{
+	l->ended = true;
+	if (why)
+		l->failure = *why;
+	loop_stop(&l->loop);
+}
+
+static void on_started(void *ctx, const struct wire_gadget *g)
+{
+	struct list *l = ctx;
+	struct err err = {0};
+
+	if (l->view)
+		return;
+	if (!g->n_sources)
+		err_set(&err, -EBADMSG, "the daemon does not say what a container is");
+	else
+		start_view(l, g->sources[0].schema, &g->clock, &err);
+	if (err.code)
+		end(l, &err);
+}
+
+static void on_row(void *ctx, unsigned int source, const struct row *row)
+{
+	struct list *l = ctx;
+
+	if (!l->ended)
+		view_row(l->view, l->source, row, false);
+}
+
+static void on_table_end(void *ctx, unsigned int source)
+{
+	struct list *l = ctx;
+
+	if (!l->ended)
+		view_table_end(l->view, l->source);
+}
+
+static void on_lost(void *ctx, unsigned int source, const struct container *c, uint64_t count)
+{
+	log_warn("%llu changes of containers were lost on the way here", (unsigned long long)count);
+}
+
+static void on_ended(void *ctx, const struct err *err)
+{
+	end(ctx, err);
+}
+
+static void on_remote(void *ctx)
+{
+	struct list *l = ctx;
+
+	reactor_dispatch(remote_reactor(l->remote));
+	if (l->view)
+		flush(l);
+}
+
+static int list_remote(struct list *l, struct err *err)
+{
+	static const struct remote_reader reader = {.started = on_started,
+						    .row = on_row,
+						    .table_end = on_table_end,
+						    .lost = on_lost,
+						    .ended = on_ended};
+	const struct remote_request request = {.containers = selector_flags_options(),
+					       .watch = opt_watch};
+	struct remote_reader to = reader;
+	int r = remote_flags_open(&l->remote, err);
+
+	to.ctx = l;
+	r = r ?: loop_init(&l->loop, err);
+	r = r ?: loop_add_fd(&l->loop, reactor_fd(remote_reactor(l->remote)), on_remote, l, err);
+	r = r ?: loop_add_signal(&l->loop, SIGWINCH, on_resize, l, err);
+	if (r)
+		return r;
+	l->run = remote_run_new(l->remote, &request, &to);
+	loop_run(&l->loop);
+	if (l->failure.code)
+		*err = l->failure;
+	return l->failure.code ?: view_flags_finish(l->view, err);
+}
+
+/* ---- the command ----------------------------------------------------------------- */
+
 static int list_main(int argc, char **argv)
 {
 	struct list l = {0};
@@ -160,19 +271,21 @@ static int list_main(int argc, char **argv)
 	flags_init(&flags, command_find("list-containers"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = list_all(&l, &err);
+	r = remote_flags_given() ? list_remote(&l, &err) : list_local(&l, &err);
 	containers_free(l.containers);
+	remote_run_free(l.run);
+	remote_close(l.remote);
 	view_free(l.view);
 	selector_free(l.selector);
 	loop_done(&l.loop);
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &view_flags,
-						  &container_flags, NULL};
+static const struct flag_table *const tables[] = {&own_flags,	    &selector_flags, &view_flags,
+						  &container_flags, &remote_flags,   NULL};
 static const struct command list_containers = {
 	.name = "list-containers",
-	.summary = "List the containers of this host",
+	.summary = "List the containers of this host, or of a daemon's",
 	.usage = "[FLAGS]",
 	.tables = tables,
 	.run = list_main,

@@ -51,6 +51,14 @@ bool remote_flags_on_command_line(void)
 	return opt.address;
 }
 
+bool remote_flags_apply(const struct command *c)
+{
+	for (const struct flag_table *const *t = c->tables; t && *t; t++)
+		if (*t == &remote_flags)
+			return true;
+	return false;
+}
+
 int remote_flags_open(struct remote **ret, struct err *err)
 {
 	const struct remote_options o = {.address = address() ?: REMOTE_DEFAULT, .tls = opt.tls};

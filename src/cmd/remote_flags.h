@@ -16,7 +16,8 @@ extern const struct flag_table remote_flags;
 void remote_flags_look(int argc, char **argv);
 
 bool remote_flags_given(void);
-bool remote_flags_on_command_line(void); /* not by $IG_REMOTE */
+bool remote_flags_on_command_line(void);	  /* not by $IG_REMOTE */
+bool remote_flags_apply(const struct command *c); /* has it these flags? */
 
 /* Connects to that daemon, or to this node's where none was given. */
 int remote_flags_open(struct remote **ret, struct err *err);

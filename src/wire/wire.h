@@ -30,6 +30,7 @@ struct err;
 enum wire_event {
 	WIRE_DATA = 0,	    /* a GadgetData or GadgetDataArray */
 	WIRE_INFO = 4,	    /* a GadgetInfo */
+	WIRE_LOSS = 1000,   /* ours, to clients that take compact rows: an ig.v1.Loss */
 	WIRE_LOG = 1 << 16, /* from here on: a line of text, its severity in the upper 16 bits */
 };
 

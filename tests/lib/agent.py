@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ig daemon` with a socket, state and pins of its own, so that it meets no other one of the machine."""
 
+import json
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ class Agent:
         _number += 1
         self.args, self.env = args, env
         self.dir = tempfile.mkdtemp(prefix="ig-agent-")
-        self.state, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
+        self.state_dir, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
         self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"
         self.socket = os.path.join(self.dir, "ig.socket")
         self.address = f"unix://{self.socket}"
@@ -33,8 +34,8 @@ class Agent:
 
     def start(self, *more):
         """Starts it (again); more: flags behind those of every start."""
-        flags = ["--host", self.address, "--state-dir", self.state, "--pin-dir", self.pins, "--config", "/dev/null",
-                 "--log-level", "info"]
+        flags = ["--host", self.address, "--state-dir", self.state_dir, "--pin-dir", self.pins,
+                 "--record-dir", self.records, "--config", "/dev/null", "--log-level", "info"]
         self.daemon = daemon.Daemon(self.dir, "ig", [ig.IG, "daemon", *flags, *self.args, *more], self.answers,
                                     env=dict(ig.ENV, **(self.env or {})))
         self.process = self.daemon.process
@@ -79,5 +80,24 @@ class Agent:
         return ig.once("--remote", self.address, *args, **kwargs)
 
     def ig(self, *args, **kwargs):
-        """An ig in the background. It attaches nothing itself: runs() tells what the daemon has attached."""
+        """An ig in the background."""
         return ig.Ig("--remote", self.address, *args, **kwargs)
+
+    def dump(self):
+        return json.loads(self.once("dump-state", check=0).out)
+
+    def run(self, gadgets, *args, **kwargs):
+        """`ig run` in the background, whose gadgets are attached."""
+        before = {r["id"] for r in self.dump()["runs"]}
+        running = self.ig("run", gadgets, *args, **kwargs)
+
+        def attached():
+            assert running.process.poll() is None, running.err
+            new = [r for r in self.dump()["runs"] if r["id"] not in before and "totals" in r]
+            return len(new) == len(gadgets.split(","))
+        try:
+            containers.wait_for(attached, 20, "the gadgets' start")
+        except BaseException:
+            running.__exit__()
+            raise
+        return running

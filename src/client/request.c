@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/request.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "wire/api.pb-c.h"
+#include "wire/node.pb-c.h"
+
+const char *request_method(const struct remote_request *request)
+{
+	if (request->file)
+		return "/ig.v1.Node/Replay";
+	return request->containers ? "/ig.v1.Node/Containers" : "/api.GadgetManager/RunGadget";
+}
+
+/* ---- the first message ----------------------------------------------------------- */
+
+static void pack_run(const struct remote_request *request, struct buf *out)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetRunRequest what = API__GADGET_RUN_REQUEST__INIT;
+	size_t n = request->params ? request->params->n : 0;
+	_cleanup_(freep) Api__Entry *entries = xnew_n(Api__Entry, n + 1);
+	_cleanup_(freep) Api__Entry **list = xnew_n(Api__Entry *, n + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		api__entry__init(&entries[i]);
+		entries[i].key = request->params->items[i].key;
+		entries[i].value = request->params->items[i].value;
+		list[i] = &entries[i];
+	}
+	what.imagename = (char *)request->image;
+	what.version = API_VERSION;
+	what.timeout = (int64_t)request->timeout_ns;
+	what.n_paramvalues = n;
+	what.paramvalues = list;
+	what.igcompact = true;
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_RUN_REQUEST;
+	m.runrequest = &what;
+	remote_pack(&m.base, out);
+}
+
+static void pack_attach(const struct remote_request *request, struct buf *out)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetAttachRequest what = API__GADGET_ATTACH_REQUEST__INIT;
+
+	what.id = (char *)request->instance;
+	what.version = API_VERSION;
+	what.igcompact = true;
+	what.ighaslast = request->last != UINT64_MAX;
+	what.iglast = request->last;
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_ATTACH_REQUEST;
+	m.attachrequest = &what;
+	remote_pack(&m.base, out);
+}
+
+static char *text(const char *s)
+{
+	return (char *)(s ?: "");
+}
+
+static void pack_containers(const struct remote_request *request, struct buf *out)
+{
+	const struct selector_options *o = request->containers;
+	Ig__V1__ContainersRequest m = IG__V1__CONTAINERS_REQUEST__INIT;
+
+	m.watch = request->watch;
+	m.compact = true;
+	m.containername = text(o->container_name);
+	m.containerid = text(o->container_id);
+	m.image = text(o->image);
+	m.annotation = text(o->annotations);
+	m.namespace_ = text(o->namespace_);
+	m.podname = text(o->pod);
+	m.selector = text(o->labels);
+	m.sandboxes = o->sandboxes;
+	remote_pack(&m.base, out);
+}
+
+static void pack_replay(const struct remote_request *request, struct buf *out)
+{
+	Ig__V1__ReplayRequest m = IG__V1__REPLAY_REQUEST__INIT;
+
+	m.file = (char *)request->file;
+	remote_pack(&m.base, out);
+}
+
+void request_pack(const struct remote_request *request, struct buf *out)
+{
+	if (request->file)
+		pack_replay(request, out);
+	else if (request->containers)
+		pack_containers(request, out);
+	else if (request->instance)
+		pack_attach(request, out);
+	else
+		pack_run(request, out);
+}
+
+void request_pack_stop(struct buf *out)
+{
+	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
+	Api__GadgetStopRequest stop = API__GADGET_STOP_REQUEST__INIT;
+
+	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_STOP_REQUEST;
+	m.stoprequest = &stop;
+	remote_pack(&m.base, out);
+}
+
+/* ---- what a gadget is ------------------------------------------------------------ */
+
+static int describe(struct remote *r, const char *name, uint32_t flags, struct wire_gadget **ret,
+		    struct err *err)
+{
+	Api__GetGadgetInfoRequest request = API__GET_GADGET_INFO_REQUEST__INIT;
+	_cleanup_(buf_done) struct buf info = {.max = MAX_GRPC_MESSAGE_BYTES};
+	Api__GetGadgetInfoResponse *answer;
+	int code;
+
+	request.imagename = (char *)name;
+	request.flags = flags;
+	request.version = API_VERSION;
+	answer = remote_ask(r, "/api.GadgetManager/GetGadgetInfo", &request.base,
+			    &api__get_gadget_info_response__descriptor, err);
+	if (!answer)
+		return err->code;
+	if (!answer->gadgetinfo) {
+		code = err_set(err, -EBADMSG, "the daemon does not describe %s", name);
+	} else {
+		remote_pack(&answer->gadgetinfo->base, &info);
+		code = wire_gadget_unpack(info.data, info.len, ret, err);
+	}
+	api__get_gadget_info_response__free_unpacked(answer, NULL);
+	return code;
+}
+
+int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err)
+{
+	return describe(r, image, 0, ret, err);
+}
+
+int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err)
+{
+	enum { IS_INSTANCE = 1 };
+
+	return describe(r, id, IS_INSTANCE, ret, err);
+}

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ig at a daemon: what it shows is what it would have shown on the node."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from concurrent import futures
+
+import api_client
+import containers
+import ig
+import pytest
+from agent import Agent
+from containers import keep_saying
+
+OUTPUTS = ("json", "jsonpretty", "yaml", "columns")
+EVENTS = "for i in 1 2 3 4 5; do cat /etc/hosts; cat /no/such; done; load_connect 5"
+
+
+def both(agent, *args, **kwargs):
+    return ig.once(*args, **kwargs), agent.once(*args, **kwargs)
+
+
+# ---- a file, replayed on either side ------------------------------------------------
+
+@pytest.fixture(scope="module")
+def recorded(agent, whole_lab, containerd):
+    """In the daemon's folder: streams, tables and losses, of containers of two runtimes, one in a pod."""
+    path, name = os.path.join(agent.records, "all.rec"), whole_lab.name("rec")
+    pod_name = whole_lab.name("web")
+    with containerd.run_pod(pod_name, "prod", {"app": "web", "odd": "ü\u2028"}) as pod:
+        pod.run("main", keep_saying("remote-main"))
+        with ig.Ig("run", "trace_exec,trace_open,trace_tcp,top_tcp", *containerd.flags, "-c", f"{name},main",
+                   "--interval", "500ms", "--buffer-size", "4KiB", "-o", "json", "--record", path) as running:
+            running.ready()
+            whole_lab.container(EVENTS + "; load_open 4 50000", name=name).run()
+            time.sleep(1.2)
+            assert running.stop() == 0, running.err
+            out = running.out
+    seen = {ig.container_of(r) for r in ig.records(out)}
+    assert seen == {name, "main"}
+    assert {ig.get(r, "k8s.podName") for r in ig.records(out)} >= {pod_name}
+    assert ig.notes(out), "nothing was lost"
+    return path, out
+
+
+@pytest.mark.parametrize("more", ((), ("-c", "main"), ("-n", "prod"), ("--filter", "proc.comm==cat"), ("--max-entries", "20"),
+                                  ("--fields", "+runtime.containerId,+k8s.podLabels"), ("-l", "app=web", "--sort", "-sent")))
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_replay_is_the_same_bytes(agent, recorded, output, more):
+    path, out = recorded
+    here, there = both(agent, "replay", os.path.basename(path), "-o", output, *more, cwd=agent.records)
+    assert here.returncode == there.returncode == 0, there.err
+    assert here.stdout == there.stdout and here.err == there.err
+    assert here.stdout
+    if output == "json" and not more:
+        assert there.out == out
+
+
+@pytest.mark.parametrize("part", (0.0, 0.02, 0.3, 0.7, 0.99))
+def test_replay_of_a_file_that_was_cut_short(agent, recorded, part):
+    path, _ = recorded
+    with open(path, "rb") as f:
+        data = f.read()
+    with open(os.path.join(agent.records, "cut.rec"), "wb") as f:
+        f.write(data[:int(len(data) * part)])
+    here, there = both(agent, "replay", "cut.rec", "-o", "json", cwd=agent.records)
+    assert here.returncode == there.returncode == 5
+    assert here.stdout == there.stdout
+    assert here.err.splitlines()[-1] == there.err.splitlines()[-1]
+
+
+def test_replay_stays_in_its_folder(agent, recorded, tmp_path):
+    (tmp_path / "out.rec").write_bytes(b"")
+    os.symlink(tmp_path / "out.rec", os.path.join(agent.records, "link.rec"))
+    os.symlink("all.rec", os.path.join(agent.records, "inside.rec"))
+    os.mkfifo(os.path.join(agent.records, "pipe.rec"))
+    for name, code in (("../state", 3), ("/etc/passwd", 3), ("link.rec", 3), (".", 2), ("pipe.rec", 2), ("no.rec", 2)):
+        done = agent.once("replay", name)
+        assert done.returncode == code and len(done.err.splitlines()) == 1, (name, done.err)
+    agent.once("replay", "inside.rec", "-o", "none", check=0)
+
+
+# ---- live ---------------------------------------------------------------------------
+
+def without_time(records):
+    """What two tracers say alike of the same events."""
+    return [json.dumps({k: v for k, v in r.items() if k != "timestamp"}) for r in records]
+
+
+def test_two_runs_see_the_same(agent, lab):
+    """One here, one at the daemon, at the same time."""
+    c = lab.container(EVENTS)
+    args = ("-o", "json", "-c", c.name)
+    with ig.Ig("run", "trace_open", *args) as here, agent.run("trace_open", *args) as there:
+        here.ready()
+        c.run()
+        time.sleep(0.5)
+        assert here.stop() == 0 and there.stop() == 0
+        a, b = here.out, there.out
+        assert here.err == there.err
+    assert a and without_time(ig.records(a)) == without_time(ig.records(b))
+    assert json.loads(a.splitlines()[0]).keys() == json.loads(b.splitlines()[0]).keys()
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_recording_of_the_client_shows_what_was_shown(agent, lab, tmp_path, output):
+    """Streams are in order of time (--window), a top table among them; Ctrl-C gives the last rows of all."""
+    path, c = str(tmp_path / "client.rec"), lab.container(EVENTS)
+    with agent.run("trace_exec,trace_open,trace_tcp,top_tcp", "-o", output, "-c", c.name, "--interval", "200ms",
+                   "--record", path) as running:
+        c.run()
+        assert running.stop() == 0, running.err
+        out, totals = running.out, {g: running.totals(g) for g in ("trace_exec", "trace_open", "trace_tcp", "top_tcp")}
+    assert all(n.seen and n.seen == n.delivered for n in totals.values()), totals
+    done = ig.once("replay", path, "-o", output, check=0)
+    assert done.out == out
+    if output == "json":
+        times = [r["timestamp"] for r in ig.records(out) if "timestamp" in r]
+        assert times == sorted(times) and len(times) > 30
+
+
+def test_interval_sort_and_max_entries_of_a_top_gadget(agent, lab):
+    a, b = lab.start("while :; do load_connect 1; sleep 0.1; done"), lab.start("while :; do load_connect 1; sleep 0.1; done")
+    with agent.run("top_tcp", "-o", "json", "-c", f"{a.name},{b.name}", "--interval", "500ms", "--max-entries", "1",
+                   "--sort", "-sent", "-t", "3") as running:
+        running.wait()
+        shown, n = running.records(), running.totals("top_tcp")
+        lines = re.findall(r"^  (\S+): seen (\d+) = delivered (\d+) \+ discarded (\d+) \+ lost (\d+)$", running.err, re.M)
+    assert 3 <= len(shown) <= 7
+    assert n.delivered == len(shown) and n.discarded > 0 and n.lost == 0
+    assert n.seen == n.delivered + n.discarded
+    assert {name for name, *_ in lines} <= {a.name, b.name}
+    assert sum(int(discarded) for _, _, _, discarded, _ in lines) <= n.discarded
+
+
+def test_what_a_filter_discards_is_counted_by_container(agent, lab):
+    cs = [lab.container(EVENTS) for _ in range(2)]
+    with agent.run("trace_open", "-o", "json", "-c", ",".join(c.name for c in cs), "--filter", "error==ENOENT") as running:
+        for c in cs:
+            c.run()
+        time.sleep(0.5)
+        assert running.stop() == 0
+        shown, n, err = running.records(), running.totals("trace_open"), running.err
+    assert shown and all(r["error"] == "ENOENT" for r in shown)
+    assert n.delivered == len(shown) and n.discarded > 0 and n.seen == n.delivered + n.discarded
+    for c in cs:
+        of_it = re.search(rf"^  {c.name}: seen (\d+) = delivered (\d+) \+ discarded (\d+) \+ lost 0$", err, re.M)
+        seen, delivered, discarded = map(int, of_it.groups())
+        assert delivered == sum(ig.container_of(r) == c.name for r in shown)
+        assert seen == delivered + discarded and discarded > 0
+
+
+def test_max_entries_of_a_stream_ends_it(agent, lab):
+    c = lab.start(keep_saying("end"))
+    done = agent.once("run", "trace_exec", "-o", "json", "-c", c.name, "--max-entries", "3", check=0)
+    assert len(ig.records(done.out)) == 3
+
+
+def test_loss_is_told_by_container(agent, lab):
+    c = lab.container("load_open", "4", "100000")
+    with agent.run("trace_open", "-o", "json", "-c", c.name, "--comm", "load_open", "--buffer-size", "4KiB") as running:
+        c.run()
+        assert running.stop() == 0
+        n, out = running.totals("trace_open"), running.out
+    notes = ig.notes(out)
+    assert n.lost > 0 and sum(note["count"] for note in notes) == n.lost
+    assert {note["container"] for note in notes} == {c.name}
+    assert n.seen == 100000 and n.delivered == len(ig.records(out))
+
+
+def test_a_reader_that_is_slow_costs_itself_records(agent, lab):
+    """Its own: they are counted, and the other one gets all."""
+    c = lab.container("load_open", "2", "100000")
+    args = ("-o", "json", "-c", c.name, "--comm", "load_open", "--buffer-size", "64MiB")
+    reader, writer = os.pipe()
+    with agent.run("trace_open", *args, stdout=writer) as slow, agent.run("trace_open", *args) as quick:
+        os.close(writer)
+        c.run()
+        time.sleep(1)
+        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 1 << 16), b"")])
+        slow.process.send_signal(signal.SIGINT)
+        drain.start()
+        assert slow.wait() == 0 and quick.stop() == 0
+        drain.join()
+        a, b = slow.totals("trace_open"), quick.totals("trace_open")
+    os.close(reader)
+    assert a.seen == b.seen == 100000
+    assert a.lost > 0 and a.seen == a.delivered + a.lost
+    assert b.lost == 0
+
+
+# ---- mistakes -----------------------------------------------------------------------
+
+@pytest.mark.parametrize("args", (["trace_exce"], ["trace_exec", "--ignore-faild"], ["trace_exec", "--fields", "proc.con"],
+                                  ["trace_exec", "--filter", "proc.com==x"], ["trace_exec", "--filter", "proc.pid==abc"],
+                                  ["top_tcp", "--sort", "proc.pidd"], ["trace_exec", "-o", "jsn"],
+                                  ["trace_exec", "-l", "app in (a,b)"], ["trace_exec", "--ignore-failed", "--host", "--pid", "0"],
+                                  ["trace_exec", "-c", "["], ["trace_exec", "trace_exec", "--no-such"], []))
+def test_a_mistake_is_told_in_the_same_words(agent, args):
+    here, there = both(agent, "run", *args, "-t", "1")
+    assert here.returncode == there.returncode and here.returncode in (0, 2)
+    assert here.err == there.err or here.returncode == 0
+
+
+def test_a_bad_value_of_a_gadgets_flag(agent, whole_lab):
+    """The daemon judges it."""
+    params = re.findall(r"--([a-z-]+) N", ig.once("run", "trace_open,trace_exec,trace_tcp,top_tcp", "--help").out)
+    name = next(p for p in params if p not in ("max-entries", "history"))
+    here, there = both(agent, "run", "trace_open,trace_exec,trace_tcp,top_tcp", f"--{name}", "many", "-t", "1")
+    assert here.returncode == there.returncode == 2
+    assert "many" in there.err and here.err.splitlines()[0] == there.err.splitlines()[0]
+
+
+def test_no_daemon(tmp_path):
+    for command in (["ps"], ["run", "trace_exec"], ["stop", "x"], ["cost"], ["list-containers"], ["replay", "x"], ["version"]):
+        done = ig.once("--remote", f"unix://{tmp_path}/no.socket", *command)
+        assert done.returncode == 1
+        assert f"no daemon at unix://{tmp_path}/no.socket; start one with `ig daemon`" in done.err
+
+
+def test_commands_of_this_machine_alone(agent):
+    for command in ("build", "docs", "man", "completion", "daemon", "hook"):
+        done = agent.once(command)
+        assert done.returncode == 2 and f"`ig {command}` is about this machine alone" in done.err
+
+
+@pytest.mark.parametrize("sig, code", ((signal.SIGKILL, 1), (signal.SIGTERM, 0)))
+def test_the_daemon_ends_meanwhile(lab, sig, code):
+    c = lab.start(keep_saying("meanwhile"))
+    with Agent() as agent, agent.run("trace_exec", "-o", "json", "-c", c.name) as running:
+        running.wait_record(lambda r: True)
+        agent.stop(sig)
+        assert running.wait() == code, running.err
+        assert running.totals().delivered == len(running.records())
+        errors = [line for line in running.err.splitlines() if "level=error" in line]
+    assert len(errors) == (code != 0), errors
+
+
+# ---- instances ----------------------------------------------------------------------
+
+def test_an_instance_runs_without_a_reader(agent, lab):
+    c = lab.start(keep_saying("instance"))
+    ident = agent.once("run", "trace_exec", "--detach", "--name", "mine", "--history", "5", "-c", c.name, check=0).out.strip()
+    row = next(r for r in ig.lines(agent.once("ps", "-o", "json", check=0).out) if r["id"] == ident)
+    assert (row["name"], row["gadget"], row["state"], row["history"]) == ("mine", "trace_exec", "running", 5)
+    assert row["params"] == {"operator.ig.containername": c.name}
+    table = agent.once("ps", check=0).out
+    assert ident[:12] in table and ident not in table
+
+    containers.wait_for(lambda: "5" == ig.lines(agent.once("ps", "-o", "json", "--filter", "name==mine").out)[0]["kept"]
+                        or ig.lines(agent.once("ps", "-o", "json", "--filter", "name==mine").out)[0]["kept"] == 5, 10, "records")
+    with agent.ig("attach", "mine", "-o", "json", "--last", "2") as one, agent.ig("attach", ident[:8], "-o", "json") as two:
+        containers.wait_for(lambda: len(one.records()) > 4 and len(two.records()) > 7, 20, "records of an instance")
+        assert one.stop() == 0 and two.stop() == 0, one.err + two.err
+    assert agent.once("ps", "-o", "json", "--filter", "name==mine", check=0).out, "it went with its readers"
+    limited = agent.once("attach", "mine", "-o", "json", "--max-entries", "3", check=0)
+    assert len(ig.records(limited.out)) == 3
+    none = agent.once("attach", "mine", "-o", "json", "--last", "0", "-t", "100ms", check=0)
+    assert len(ig.records(none.out)) < 5
+
+    with agent.ig("attach", "mine", "-o", "json") as reader:
+        reader.wait_record(lambda r: True)
+        agent.once("stop", "mine", check=0)
+        assert reader.wait() == 0, reader.err
+    assert "mine" not in agent.once("ps").out
+    for args in (["attach", "mine"], ["stop", "mine"]):
+        gone = agent.once(*args)
+        assert gone.returncode == 2 and "no instance 'mine'" in gone.err
+
+
+def test_stop_stops_all_that_it_can(agent):
+    agent.once("run", "trace_exec", "-d", "--name", "a1", check=0)
+    agent.once("run", "trace_open", "-d", "--name", "a2", check=0)
+    done = agent.once("stop", "a1", "no", "a2")
+    assert done.returncode == 2 and "no instance 'no'" in done.err
+    assert ig.lines(agent.once("ps", "-o", "json", check=0).out) == []
+
+
+# ---- the other commands --------------------------------------------------------------
+
+def test_list_containers(agent, lab):
+    c, other = lab.start("sleep", "60"), lab.start("sleep", "60")
+    here, there = both(agent, "list-containers", "-o", "json", "-c", c.name, "--fields", "runtime,k8s")
+    assert here.out and here.stdout == there.stdout
+    assert [ig.container_of(r) for r in ig.lines(there.out)] == [c.name]
+    for output in OUTPUTS:
+        here, there = both(agent, "list-containers", "-o", output, "-c", f"{c.name},{other.name}", "--sort", "containerName")
+        assert here.stdout == there.stdout and here.err == there.err
+    misspelt = both(agent, "list-containers", "--fields", "runtime.containerNam")
+    assert misspelt[0].err == misspelt[1].err and misspelt[0].returncode == misspelt[1].returncode == 2
+
+
+def test_watch_containers(agent, lab):
+    c = lab.container("sleep 0.5")
+    with agent.ig("list-containers", "--watch", "-o", "json") as watching:
+        time.sleep(0.5)
+        c.run()
+        watching.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "CREATED")
+        watching.wait_record(lambda r: ig.container_of(r) == c.name and r["event"] == "DELETED")
+        assert watching.stop() == 0
+
+
+def test_list_and_version(agent):
+    here, there = both(agent, "list", "-o", "json")
+    assert here.out and here.stdout == there.stdout
+    lines = agent.once("version", check=0).out.splitlines()
+    assert len(lines) == 2 and lines[1] == lines[0].replace("ig ", "daemon v")
+
+
+def test_cost(agent, lab):
+    c = lab.start("while :; do load_open 1 1000; done")
+    with agent.run("trace_open", "-o", "none", "-c", c.name), agent.run("trace_open", "-o", "none", "-c", c.name):
+        rows = {r["what"]: r for r in ig.lines(agent.once("cost", "--once", "-o", "json", check=0).out)}
+        table = agent.once("cost", "--once", check=0).out
+    gadget = rows["trace_open"]
+    assert gadget["tracers"] == 2 and gadget["memory"] > 0
+    assert gadget["cpu"] > 0 and gadget["runs"] > 100 and gadget["records"] > 100 and 10 < gadget["nsPerRun"] < 1e6
+    assert rows["(daemon)"]["cpu"] > 0 and rows["(daemon)"]["memory"] > 1 << 20
+    assert rows["(detector)"]["runs"] > 0
+    assert [line.split()[0] for line in table.splitlines()] == ["WHAT", "trace_open", "(detector)", "(daemon)"]
+
+
+def test_cost_goes_on(agent):
+    with agent.ig("cost", "-o", "json", "--interval", "100ms") as costs:
+        containers.wait_for(lambda: len(costs.records()) >= 6, 10, "three tables")
+        assert costs.stop() == 0, costs.err
+
+
+def test_tracer(agent, lab):
+    c = lab.start(keep_saying("traced"), annotations={})
+    assert agent.once("tracer", "add", "mine", "-c", c.name, check=0).out == "mine\n"
+    assert agent.once("tracer", "add", "mine").returncode == 2
+    rows = ig.lines(agent.once("tracer", "list", "-o", "json", check=0).out)
+    assert rows == [{"id": "mine", "readers": 0, "lines": 0, "containers": c.name}]
+    with agent.ig("tracer", "follow", "mine") as following, agent.run("trace_exec", "-o", "json", "--tracer", "mine") as running:
+        record = running.wait_record(lambda r: ig.container_of(r) == c.name)
+        line = following.wait_record(lambda r: r["timestamp"] == record["timestamp"])
+        assert line == {"gadget": "trace_exec", **record}
+        assert running.stop() == 0
+        agent.once("tracer", "remove", "mine", check=0)
+        assert following.wait() == 0, following.err
+    assert agent.once("tracer", "list", "-o", "json", check=0).out == ""
+    assert agent.once("tracer", "remove", "mine").returncode == 2
+    assert agent.once("tracer", "wash", "mine").returncode == 2
+
+
+def test_dump_state(agent, lab):
+    c = lab.start("sleep", "60")
+    state = agent.dump()
+    assert c.name in json.dumps(state["containers"])
+    assert {"version", "tracers", "instances", "runs", "containers"} <= state.keys()
+
+
+def test_environment_names_the_daemon(agent):
+    env = {"IG_REMOTE": agent.address}
+    assert "daemon v" in ig.once("version", env=env, check=0).out
+    assert ig.once("ps", env=env, check=0).returncode == 0
+    ig.once("docs", "trace_exec", env=env, check=0)  # of this machine: it is not the variable's affair
