@@ -35,7 +35,7 @@ void rows_done(struct rows *r); /* zeroed is fine */
 
 /* False: it was lost. */
 bool rows_row(struct rows *r, unsigned int source, const struct row *row);
-void rows_table_end(struct rows *r, unsigned int source);
+bool rows_table_end(struct rows *r, unsigned int source); /* the same, of the table */
 
 /* A line for the client's log: the severity as the ecosystem's clients number it. */
 enum rows_severity { ROWS_ERROR = 2, ROWS_WARNING = 3, ROWS_INFO = 4, ROWS_DEBUG = 5 };
