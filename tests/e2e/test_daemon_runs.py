@@ -33,11 +33,11 @@ def client(node):
             c.remove(i.id)
 
 
-def opens(c, n, path="/etc/hostname"):
+def opens(c, n, path="/bin/busybox"):
     c.exec("/bin/load_open", "1", str(n), path)
 
 
-def opened(run, path="/etc/hostname"):
+def opened(run, path="/bin/busybox"):
     return sum(r["fname"] == path for r in run.rows)
 
 
@@ -396,7 +396,7 @@ def test_end_of_the_daemon(lab):
         opens(c, 500)
         node.process.send_signal(signal.SIGTERM)
         assert run.end() == lines.end() == reader.end() == ("OK", "")
-        assert node.stop(seconds=3) == 0
+        assert node.process.wait(3) == 0
         follower.join(10)
         assert opened(run) == opened(reader) == 500 and len(lines.records) == len(run.rows)
         assert account[0].totals.delivered == account[0].totals.seen == len(run.rows)

@@ -194,7 +194,7 @@ def test_containers_that_are_none(client):
     for d, code, word in ((definition(), "INVALID_ARGUMENT", "without an id"),
                           (definition(id="x"), "INVALID_ARGUMENT", "neither pid nor cgroup"),
                           (definition(id="x", pid=pid_max + 1), "NOT_FOUND", "no process"),
-                          (definition(id="x", pid=1), "INVALID_ARGUMENT", ""),
+                          (definition(id="x", pid=os.getpid()), "INVALID_ARGUMENT", "parent's cgroups"),
                           (definition_v04(id="x", cgroup_path="/no/such/cgroup"), "INVALID_ARGUMENT", "neither"),
                           (definition_v04(id="x", mntns=5), "INVALID_ARGUMENT", "neither")):
         got, text = status_of(lambda d=d: announce(client, d))
