@@ -92,6 +92,13 @@ static void on_table_end(void *ctx, unsigned int source)
 	rows_table_end(&r->rows, source);
 }
 
+static size_t queued(void *ctx)
+{
+	const struct running *r = ctx;
+
+	return grpc_served_queued(r->call);
+}
+
 static void on_run_ended(void *ctx)
 {
 	struct running *r = ctx;
@@ -103,8 +110,11 @@ static void on_run_ended(void *ctx)
 
 static int start_run(struct running *r, const Api__GadgetRunRequest *m, struct err *err)
 {
-	const struct run_reader reader = {
-		.ctx = r, .row = on_row, .table_end = on_table_end, .ended = on_run_ended};
+	const struct run_reader reader = {.ctx = r,
+					  .row = on_row,
+					  .table_end = on_table_end,
+					  .queued = queued,
+					  .ended = on_run_ended};
 	struct run_spec spec;
 	int code = check_version(m->version, err);
 
@@ -138,6 +148,7 @@ static int start_attachment(struct running *r, const Api__GadgetAttachRequest *m
 {
 	const struct instance_reader reader = {
 		.rows = {r, on_attached_row, on_table_end},
+		.queued = queued,
 		.ended = on_instance_ended,
 	};
 	int code = check_version(m->version, err);
@@ -195,6 +206,26 @@ static void on_message(void *ctx, struct grpc_served *call, const void *bytes, s
 		stop(r);
 }
 
+/* One that listens on after that is served as before. */
+static void on_half_closed(void *ctx, struct grpc_served *call)
+{
+	struct running *r = ctx;
+	struct err err = {0};
+
+	if (!r->started)
+		finish(r, api_no_request(&err), &err);
+}
+
+/* A run or an instance has its end from the manager. */
+static void on_stopping(void *ctx, struct grpc_served *call)
+{
+	struct running *r = ctx;
+	struct err err = {0};
+
+	if (!r->started)
+		finish(r, api_stopping(&err), &err);
+}
+
 static void on_gone(void *ctx, struct grpc_served *call)
 {
 	running_free(ctx);
@@ -202,7 +233,10 @@ static void on_gone(void *ctx, struct grpc_served *call)
 
 static void run_gadget_call(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {.message = on_message, .gone = on_gone};
+	static const struct grpc_served_events events = {.message = on_message,
+							 .half_closed = on_half_closed,
+							 .stopping = on_stopping,
+							 .gone = on_gone};
 	const struct api *api = ctx;
 	struct running *r = xnew(struct running);
 
@@ -257,6 +291,8 @@ static int get_gadget_info(void *ctx, const void *bytes, size_t len, struct buf 
 	if (r)
 		return r;
 	answer.gadgetinfo = api__gadget_info__unpack(NULL, info.len, (const uint8_t *)info.data);
+	if (!answer.gadgetinfo)
+		return err_set(err, -EMSGSIZE, "the gadget's description is too long");
 	api_append(&answer.base, reply);
 	api__gadget_info__free_unpacked(answer.gadgetinfo, NULL);
 	return 0;

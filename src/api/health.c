@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* grpc.health.v1.Health: a daemon that answers is well. */
-#include <string.h>
-
 #include "api/health.pb-c.h"
 #include "api/service.h"
 #include "base/err.h"
-
-/* "" asks about the server as a whole. */
-static bool is_service(const char *name)
-{
-	return !*name || !strcmp(name, "gadgettracermanager.GadgetTracerManager") ||
-	       !strcmp(name, "api.GadgetManager");
-}
 
 static int read_request(const void *bytes, size_t len, bool *ret_known, struct err *err)
 {
@@ -20,17 +11,18 @@ static int read_request(const void *bytes, size_t len, bool *ret_known, struct e
 
 	if (!m)
 		return api_malformed(err);
-	*ret_known = is_service(m->service);
+	*ret_known = !*m->service || api_has_service(m->service); /* "": the server as a whole */
 	grpc__health__v1__health_check_request__free_unpacked(m, NULL);
 	return 0;
 }
 
-static Grpc__Health__V1__HealthCheckResponse response(bool known)
+#define STATUS(name) GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__##name
+
+static Grpc__Health__V1__HealthCheckResponse response(int status)
 {
 	Grpc__Health__V1__HealthCheckResponse m = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
-	m.status = known ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
-			 : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
+	m.status = status;
 	return m;
 }
 
@@ -44,12 +36,12 @@ static int check(void *ctx, const void *bytes, size_t len, struct buf *reply, st
 		return r;
 	if (!known)
 		return err_set(err, -ENOENT, "no such service");
-	m = response(true);
+	m = response(STATUS(SERVING));
 	api_append(&m.base, reply);
 	return 0;
 }
 
-/* The state does not change until the server goes, and the stream with it. */
+/* The state does not change until the server goes. */
 static void on_watch_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)
 {
 	Grpc__Health__V1__HealthCheckResponse m;
@@ -61,8 +53,16 @@ static void on_watch_message(void *ctx, struct grpc_served *call, const void *by
 		api_finish(call, r, &err);
 		return;
 	}
-	m = response(known);
+	m = response(known ? STATUS(SERVING) : STATUS(SERVICE_UNKNOWN));
 	api_send(call, &m.base);
+}
+
+static void on_watch_stopping(void *ctx, struct grpc_served *call)
+{
+	Grpc__Health__V1__HealthCheckResponse m = response(STATUS(NOT_SERVING));
+
+	api_send(call, &m.base);
+	api_finish(call, 0, NULL);
 }
 
 static void on_watch_gone(void *ctx, struct grpc_served *call)
@@ -71,8 +71,8 @@ static void on_watch_gone(void *ctx, struct grpc_served *call)
 
 static void watch(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {.message = on_watch_message,
-							 .gone = on_watch_gone};
+	static const struct grpc_served_events events = {
+		.message = on_watch_message, .stopping = on_watch_stopping, .gone = on_watch_gone};
 
 	grpc_served_start(call, &events, NULL);
 }

@@ -130,6 +130,28 @@ static void on_account_message(void *ctx, struct grpc_served *call, const void *
 	}
 }
 
+static void end_if_idle(struct following *f, int code, const struct err *err)
+{
+	if (f->watcher.run)
+		return;
+	api_finish(f->call, code, err);
+	following_free(f);
+}
+
+static void on_account_half_closed(void *ctx, struct grpc_served *call)
+{
+	struct err err = {0};
+
+	end_if_idle(ctx, api_no_request(&err), &err);
+}
+
+static void on_account_stopping(void *ctx, struct grpc_served *call)
+{
+	struct err err = {0};
+
+	end_if_idle(ctx, api_stopping(&err), &err);
+}
+
 static void on_account_gone(void *ctx, struct grpc_served *call)
 {
 	following_free(ctx);
@@ -138,6 +160,8 @@ static void on_account_gone(void *ctx, struct grpc_served *call)
 static void account(void *ctx, struct grpc_served *call)
 {
 	static const struct grpc_served_events events = {.message = on_account_message,
+							 .half_closed = on_account_half_closed,
+							 .stopping = on_account_stopping,
 							 .gone = on_account_gone};
 	struct following *f = xnew(struct following);
 

@@ -84,8 +84,11 @@ static void give_when_named(void *ctx)
 		return;
 	}
 	containers_each(all, give_known, l);
-	rows_table_end(&l->rows, 0);
-	grpc_served_finish(l->call, GRPC_OK, NULL);
+	if (rows_table_end(&l->rows, 0))
+		grpc_served_finish(l->call, GRPC_OK, NULL);
+	else
+		grpc_served_finish(l->call, GRPC_RESOURCE_EXHAUSTED,
+				   "the containers are more than a message may have");
 	listing_free(l);
 }
 
@@ -132,6 +135,23 @@ static void on_containers_message(void *ctx, struct grpc_served *call, const voi
 	}
 }
 
+static void on_containers_half_closed(void *ctx, struct grpc_served *call)
+{
+	struct listing *l = ctx;
+	struct err err = {0};
+
+	if (l->started)
+		return;
+	api_finish(call, api_no_request(&err), &err);
+	listing_free(l);
+}
+
+static void on_containers_stopping(void *ctx, struct grpc_served *call)
+{
+	api_finish(call, 0, NULL);
+	listing_free(ctx);
+}
+
 static void on_containers_gone(void *ctx, struct grpc_served *call)
 {
 	listing_free(ctx);
@@ -140,6 +160,8 @@ static void on_containers_gone(void *ctx, struct grpc_served *call)
 static void containers(void *ctx, struct grpc_served *call)
 {
 	static const struct grpc_served_events events = {.message = on_containers_message,
+							 .half_closed = on_containers_half_closed,
+							 .stopping = on_containers_stopping,
 							 .gone = on_containers_gone};
 	struct listing *l = xnew(struct listing);
 

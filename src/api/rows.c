@@ -86,11 +86,11 @@ bool rows_row(struct rows *r, unsigned int source, const struct row *row)
 	return send_packed(r, has_room(r) && wire_row_pack(s, row, r->seq, &r->out));
 }
 
-void rows_table_end(struct rows *r, unsigned int source)
+bool rows_table_end(struct rows *r, unsigned int source)
 {
 	buf_clear(&r->out);
-	r->seq++;
-	send_packed(r, wire_table_pack(r->sources[source], r->seq, &r->out));
+	r->seq++; /* as above; without room none of its rows was taken */
+	return send_packed(r, has_room(r) && wire_table_pack(r->sources[source], r->seq, &r->out));
 }
 
 void rows_lost(struct rows *r, unsigned int source, const struct container *c, uint64_t count)

@@ -35,7 +35,7 @@ void rows_done(struct rows *r); /* zeroed is fine */
 
 /* False: it was lost. */
 bool rows_row(struct rows *r, unsigned int source, const struct row *row);
-void rows_table_end(struct rows *r, unsigned int source);
+bool rows_table_end(struct rows *r, unsigned int source); /* the same, of the table */
 
 /* Records were lost before they came here; c: NULL where it is not known whose. */
 struct container;

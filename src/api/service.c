@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/service.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/parse.h"
 
 REGISTERED(ig_services, struct api_service);
 
@@ -10,6 +13,23 @@ void api_add_services(struct grpc_server *server, struct api *api)
 {
 	for_each_registered(ig_services, s)
 		grpc_server_add(server, (*s)->methods, api);
+}
+
+static bool is_of_service(const struct grpc_method *m, const char *name)
+{
+	const char *rest = m->path + 1;
+	size_t len = strlen(name);
+
+	return str_starts(rest, name) && rest[len] == '/';
+}
+
+bool api_has_service(const char *name)
+{
+	for_each_registered(ig_services, s)
+		for (const struct grpc_method *m = (*s)->methods; m->path; m++)
+			if (is_of_service(m, name))
+				return true;
+	return false;
 }
 
 void api_append(const ProtobufCMessage *m, struct buf *out)
@@ -38,4 +58,14 @@ void api_finish(struct grpc_served *call, int r, const struct err *err)
 int api_malformed(struct err *err)
 {
 	return err_set(err, -EINVAL, "the message is malformed");
+}
+
+int api_no_request(struct err *err)
+{
+	return err_set(err, -EINVAL, "nothing is asked for");
+}
+
+int api_stopping(struct err *err)
+{
+	return err_set(err, -ESHUTDOWN, "the daemon ends");
 }

@@ -24,10 +24,13 @@ struct api_service {
 
 /* All services; api is borrowed as long as the server lives. */
 void api_add_services(struct grpc_server *server, struct api *api);
+bool api_has_service(const char *name); /* "api.GadgetManager" */
 
 /* ---- for the services ------------------------------------------------------------ */
 
 void api_append(const ProtobufCMessage *m, struct buf *out);
 void api_send(struct grpc_served *call, const ProtobufCMessage *m);
 void api_finish(struct grpc_served *call, int r, const struct err *err); /* r: 0 or -errno */
-int api_malformed(struct err *err); /* -EINVAL: the message is none of the method's */
+int api_malformed(struct err *err);  /* -EINVAL: the message is none of the method's */
+int api_no_request(struct err *err); /* -EINVAL: the client is done and has asked for nothing */
+int api_stopping(struct err *err);   /* -ESHUTDOWN: what is asked for will not be had any more */

@@ -111,6 +111,13 @@ static void on_line(void *ctx, const char *line, size_t len)
 	send_line(r, line);
 }
 
+static size_t queued(void *ctx)
+{
+	const struct receiver *r = ctx;
+
+	return grpc_served_queued(r->call);
+}
+
 static void receiver_free(struct receiver *r)
 {
 	tracer_unsubscribe(r->subscription);
@@ -130,7 +137,7 @@ static void on_removed(void *ctx)
 
 static int subscribe(struct receiver *r, const char *id, struct err *err)
 {
-	const struct tracer_reader reader = {r, on_line, on_removed};
+	const struct tracer_reader reader = {r, on_line, queued, on_removed};
 	struct tracer *t = tracer_find(r->api->manager, id);
 
 	if (!*id)
@@ -167,6 +174,29 @@ static void on_drained(void *ctx, struct grpc_served *call)
 		say_lost(r);
 }
 
+static void end_if_idle(struct receiver *r, int code, const struct err *err)
+{
+	if (r->subscription)
+		return;
+	api_finish(r->call, code, err);
+	receiver_free(r);
+}
+
+static void on_half_closed(void *ctx, struct grpc_served *call)
+{
+	struct err err = {0};
+
+	end_if_idle(ctx, api_no_request(&err), &err);
+}
+
+/* The tracers are gone by now, and their readers with them. */
+static void on_stopping(void *ctx, struct grpc_served *call)
+{
+	struct err err = {0};
+
+	end_if_idle(ctx, api_stopping(&err), &err);
+}
+
 static void on_gone(void *ctx, struct grpc_served *call)
 {
 	receiver_free(ctx);
@@ -174,8 +204,11 @@ static void on_gone(void *ctx, struct grpc_served *call)
 
 static void receive_stream(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {
-		.message = on_message, .drained = on_drained, .gone = on_gone};
+	static const struct grpc_served_events events = {.message = on_message,
+							 .half_closed = on_half_closed,
+							 .drained = on_drained,
+							 .stopping = on_stopping,
+							 .gone = on_gone};
 	struct receiver *r = xnew(struct receiver);
 
 	r->api = ctx;

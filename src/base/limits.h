@@ -47,6 +47,6 @@
 #define MAX_HISTORY_RECORDS 100		 /* last records of a tracer that a new reader gets */
 #define MAX_LINE_BYTES (1u << 20)	 /* a record as JSON in a tracer's stream */
 #define MAX_HISTORY_BYTES (4u << 20)	 /* of the last records of one instance */
-#define MAX_TRACER_ID_BYTES 64		 /* it is part of a file's name */
+#define MAX_NAME_BYTES 64		 /* a tracer's id, an instance's name */
 #define MAX_INSTANCE_HISTORY 100000	 /* last records that an instance may keep */
 #define MAX_CONFIG_FILE_BYTES (1u << 20) /* the daemon's own config file */

@@ -62,6 +62,7 @@ static int set_flag(struct file *f, const struct flag *flag, const yaml_node_t *
 		r = flag->set(flag, value, err);
 	} else {
 		r = parse_bool(value, &on) ? err_set(err, -EINVAL, "not true or false") : 0;
+		free(value);
 		if (!r && on)
 			r = flag->set(flag, NULL, err);
 	}

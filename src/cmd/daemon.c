@@ -65,6 +65,8 @@ struct daemon_run {
 	struct tls *tls;
 	struct api api;
 	struct loop loop;
+	struct address addresses[MAX_ADDRESSES]; /* that are listened at */
+	size_t n_addresses;
 };
 
 static void warn(void *ctx, const char *text)
@@ -143,7 +145,20 @@ static int listen_at(struct daemon_run *d, const char *text, gid_t group, struct
 	fd = address_listen(&a, &o, err);
 	if (fd < 0)
 		return fd;
+	d->addresses[d->n_addresses++] = a;
+	a = (struct address){0};
 	return grpc_server_listen(d->server, fd, tls, err);
+}
+
+/* While we still listen: nobody else has put a socket there. */
+static void remove_sockets(struct daemon_run *d)
+{
+	for (size_t i = 0; i < d->n_addresses; i++) {
+		if (d->addresses[i].path)
+			unlink(d->addresses[i].path);
+		address_done(&d->addresses[i]);
+	}
+	d->n_addresses = 0;
 }
 
 static int listen_at_all(struct daemon_run *d, struct err *err)
@@ -215,6 +230,7 @@ static int serve(struct daemon_run *d, struct err *err)
 	log_info("ready");
 	loop_run(&d->loop);
 	notify_manager("STOPPING=1");
+	remove_sockets(d);
 	manager_stop(d->manager);
 	grpc_server_shutdown(d->server, LAST_WORDS_NS, on_last_words, d);
 	loop_run(&d->loop); /* a second signal ends it at once */
@@ -243,6 +259,7 @@ static int daemon_main(int argc, char **argv)
 	if (!r && geteuid())
 		r = err_set(&err, -EPERM, "not root: only root may load eBPF programs");
 	r = r ?: serve(&d, &err);
+	remove_sockets(&d);
 	grpc_server_free(d.server);
 	manager_free(d.manager);
 	tls_free(d.tls);

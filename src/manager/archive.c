@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/reactor.h"
 #include "recorder/file.h"
 
@@ -39,6 +40,7 @@ static char *file_name(const char *name, bool older)
 
 struct reading {
 	const struct archive_options *o;
+	uint64_t shift; /* makes its times ones of this boot's clock */
 	struct history *to;
 	int *sources; /* of the file: which of the gadget's; -1: none that it has now */
 	size_t n, room;
@@ -60,6 +62,43 @@ static int source_like(struct gadget *g, const struct schema *s)
 	return -1;
 }
 
+/* Versions name containers for all who read rows; those of living ones have no such bit. */
+#define OLD_VERSION (1ull << 63)
+
+static void name_version(const struct reading *r, struct record_event *e)
+{
+	struct container *c = e->container;
+
+	if (c && !(c->version & OLD_VERSION))
+		c->version = OLD_VERSION | ++*r->o->versions;
+	e->row.container_version = c ? c->version : 0;
+}
+
+static void shift_times(const struct reading *r, const struct schema *s, void *record, size_t size)
+{
+	for (size_t i = 0; r->shift && i < s->n_fields; i++) {
+		const struct field *f = &s->fields[i];
+		uint64_t *at = (uint64_t *)((char *)record + f->offset);
+
+		if (f->part == PART_RECORD && str_equal(f->type, "g_time") &&
+		    f->size == sizeof(*at) && f->offset + sizeof(*at) <= size && *at)
+			*at += r->shift;
+	}
+}
+
+static void take_row(const struct reading *r, unsigned int source, struct record_event *e)
+{
+	const struct schema *s = gadget_source(r->o->gadget, source)->schema;
+	size_t size = e->row.size[PART_RECORD];
+	_cleanup_(freep) uint64_t *record = xnew_n(uint64_t, size / sizeof(uint64_t) + 1);
+
+	name_version(r, e);
+	memcpy(record, e->row.part[PART_RECORD], size);
+	shift_times(r, s, record, size);
+	e->row.part[PART_RECORD] = record;
+	history_add(r->to, source, &e->row, false);
+}
+
 static void take_event(struct reading *r, enum record_item item, struct record_event *e)
 {
 	int source;
@@ -72,7 +111,7 @@ static void take_event(struct reading *r, enum record_item item, struct record_e
 	if (source < 0)
 		return;
 	if (item == RECORD_ROW)
-		history_add(r->to, (unsigned int)source, &e->row, false);
+		take_row(r, (unsigned int)source, e);
 	if (item == RECORD_TABLE_END)
 		history_table_end(r->to, (unsigned int)source);
 }
@@ -86,6 +125,8 @@ static void read_file(const struct archive_options *o, const char *name, struct 
 
 	if (fd < 0 || record_reader_open(fd, &reader, NULL))
 		return;
+	r.shift = (uint64_t)record_reader_clock(reader)->boot_to_real_ns -
+		  (uint64_t)o->clock->boot_to_real_ns;
 	/* A file that was cut short by a crash is good up to there. */
 	while ((item = record_reader_next(reader, &event, NULL)) > 0)
 		take_event(&r, (enum record_item)item, &event);

@@ -18,6 +18,7 @@ struct archive_options {
 	size_t max_rows;       /* of one file */
 	struct gadget *gadget; /* asked for its sources at the call */
 	const struct clock_base *clock;
+	uint64_t *versions; /* how many containers were read by now, from all archives */
 };
 
 /* What is there of an earlier life, as far as this version of the gadget can read it. */

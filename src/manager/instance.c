@@ -41,16 +41,31 @@ static void check_archive(struct instance *i)
 	manager_warn(i->manager, "instance %s: %s", i->spec.name, archive_error(i->archive));
 }
 
+static void keep_row(void *ctx, unsigned int source, const struct row *row, bool late)
+{
+	struct instance *i = ctx;
+
+	if (!i->archive)
+		return;
+	archive_row(i->archive, source, row);
+	check_archive(i);
+}
+
+static void keep_table_end(void *ctx, unsigned int source)
+{
+	struct instance *i = ctx;
+
+	if (i->archive)
+		archive_table_end(i->archive, source);
+}
+
 static enum row_fate on_row(void *ctx, unsigned int source, const struct row *row, bool late)
 {
 	struct instance *i = ctx;
 	struct instance_attachment *a;
 
 	history_add(i->history, source, row, late);
-	if (i->archive) {
-		archive_row(i->archive, source, row);
-		check_archive(i);
-	}
+	keep_row(i, source, row, late);
 	TAILQ_FOREACH(a, &i->readers, link)
 		a->reader.rows.row(a->reader.rows.ctx, source, row, late);
 	return ROW_DELIVERED;
@@ -62,8 +77,7 @@ static void on_table_end(void *ctx, unsigned int source)
 	struct instance_attachment *a;
 
 	history_table_end(i->history, source);
-	if (i->archive)
-		archive_table_end(i->archive, source);
+	keep_table_end(i, source);
 	TAILQ_FOREACH(a, &i->readers, link)
 		if (a->reader.rows.table_end)
 			a->reader.rows.table_end(a->reader.rows.ctx, source);
@@ -93,7 +107,7 @@ static void end_readers(struct instance *i)
 	}
 }
 
-/* Its time is over; what it told can be read until it is removed. */
+/* Its time is over: it is listed, with that, until it is removed. */
 static void on_ended(void *ctx)
 {
 	struct instance *i = ctx;
@@ -108,7 +122,30 @@ static void on_ended(void *ctx)
 	end_readers(i);
 }
 
-static void copy_spec(struct instance_spec *to, const struct instance_spec *from)
+static struct instance *called(struct manager *m, const char *name)
+{
+	struct instance *i;
+
+	TAILQ_FOREACH(i, &m->instances, link)
+		if (!strcmp(i->spec.id, name) || !strcmp(i->spec.name, name))
+			return i;
+	return NULL;
+}
+
+/* The gadget's name, or that and a number. */
+static char *free_name(struct manager *m, const char *image)
+{
+	_cleanup_(freep) char *gadget = run_spec_gadget(image);
+	char *name = xstrdup(gadget);
+
+	for (int n = 2; called(m, name); n++) {
+		free(name);
+		name = xasprintf("%s-%d", gadget, n);
+	}
+	return name;
+}
+
+static void copy_spec(struct manager *m, struct instance_spec *to, const struct instance_spec *from)
 {
 	char **tags = xnew_n(char *, from->n_tags + 1);
 
@@ -117,7 +154,7 @@ static void copy_spec(struct instance_spec *to, const struct instance_spec *from
 	*to = (struct instance_spec){
 		.id = from->id && *from->id ? xstrdup(from->id) : manager_random_id(16),
 		.name = from->name && *from->name ? xstrdup(from->name)
-						  : run_spec_gadget(from->run.image ?: ""),
+						  : free_name(m, from->run.image ?: ""),
 		.tags = (const char *const *)tags,
 		.n_tags = from->n_tags,
 		.history = from->history ?: MAX_HISTORY_RECORDS,
@@ -154,11 +191,16 @@ static void open_archive(struct instance *i, bool again)
 		.max_rows = i->spec.history,
 		.gadget = run_gadget(i->run),
 		.clock = &i->manager->clock,
+		.versions = &i->manager->old_versions,
 	};
+
+	const struct history_reader rewrite = {i, keep_row, keep_table_end};
 
 	if (again)
 		archive_read(&o, i->history);
 	i->archive = archive_new(i->manager->reactor, &o);
+	/* In one file again: the older one goes when that is full, and not with each restart. */
+	history_each(i->history, UINT64_MAX, &rewrite);
 }
 
 /* again: it ran before this daemon did. */
@@ -189,7 +231,7 @@ static struct instance *instance_new(struct manager *m, const struct instance_sp
 	i->manager = m;
 	i->created = created;
 	TAILQ_INIT(&i->readers);
-	copy_spec(&i->spec, spec);
+	copy_spec(m, &i->spec, spec);
 	i->history = history_new(i->spec.history, MAX_HISTORY_BYTES);
 	TAILQ_INSERT_TAIL(&m->instances, i, link);
 	m->n_instances++;
@@ -201,31 +243,26 @@ static bool is_hex(const char *s)
 	return strspn(s, "0123456789abcdef") == strlen(s);
 }
 
-static bool is_named(const struct instance *i, const char *word)
-{
-	return !strcmp(i->spec.id, word) || !strcmp(i->spec.name, word);
-}
-
 /* A new one, as a client wants it. */
 static int check_spec(struct manager *m, const struct instance_spec *spec, struct err *err)
 {
-	struct instance *i;
+	const char *id = spec->id ?: "", *name = spec->name ?: "";
 
-	if (spec->id && (!is_hex(spec->id) || strlen(spec->id) > 64))
-		return err_set(err, -EINVAL, "an instance's id is lower-case hex, not '%s'",
-			       spec->id);
-	if (spec->name && (strlen(spec->name) > MAX_TRACER_ID_BYTES || strchr(spec->name, '/')))
-		return err_set(err, -EINVAL, "an instance's name is at most %d bytes without '/'",
-			       MAX_TRACER_ID_BYTES);
+	if (!is_hex(id) || strlen(id) > MAX_NAME_BYTES)
+		return err_set(err, -EINVAL,
+			       "an instance's id is at most %d digits of lower-case hex",
+			       MAX_NAME_BYTES);
+	if (*name && !manager_is_name(name))
+		return err_set(err, -EINVAL,
+			       "an instance's name is at most %d letters, digits and -_. and does "
+			       "not begin with a dot",
+			       MAX_NAME_BYTES);
 	if (m->n_instances == MAX_TRACERS)
 		return err_set(err, -ENOSPC, "more than %d instances", MAX_TRACERS);
-	TAILQ_FOREACH(i, &m->instances, link) {
-		if (spec->id && *spec->id && !strcmp(i->spec.id, spec->id))
-			return err_set(err, -EEXIST, "instance %s is there already", spec->id);
-		if (spec->name && *spec->name && is_named(i, spec->name))
-			return err_set(err, -EEXIST, "an instance is called '%s' already",
-				       spec->name);
-	}
+	if (*id && called(m, id))
+		return err_set(err, -EEXIST, "instance %s is there already", id);
+	if (*name && called(m, name))
+		return err_set(err, -EEXIST, "an instance is called '%s' already", name);
 	return 0;
 }
 
@@ -251,10 +288,41 @@ int instance_create(struct manager *m, const struct instance_spec *spec, struct 
 	return 0;
 }
 
+static void date(char to[32], int64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	strftime(to, 32, "%F %T", localtime_r(&t, &tm));
+}
+
+/* Rows were written a second after they came at the latest. */
+static void say_crash(struct instance *i)
+{
+	struct manager *m = i->manager;
+	int64_t written = archive_written(store_instances_fd(m->store), i->spec.id);
+	char since[32], until[32];
+
+	date(since, written > i->created ? written : i->created);
+	date(until, time(NULL));
+	manager_warn(m,
+		     "the daemon before this one crashed: instance %s has lost what happened "
+		     "between %s and %s",
+		     i->spec.name, since, until);
+}
+
 void instance_restore(struct manager *m, const struct instance_spec *spec, int64_t created)
 {
-	struct instance *i = instance_new(m, spec, created);
+	struct instance *i;
+	struct err err;
 
+	if (check_spec(m, spec, &err)) {
+		manager_warn(m, "instance %s is not kept: %s", spec->id, err.text);
+		return;
+	}
+	i = instance_new(m, spec, created);
+	if (store_crashed(m->store))
+		say_crash(i);
 	if (start(i, true, &i->error))
 		manager_warn(m, "instance %s is not running: %s", i->spec.name, i->error.text);
 }
@@ -291,9 +359,10 @@ struct instance *instance_find(struct manager *m, const char *id_or_name, struct
 		err_set(err, -EINVAL, "no instance is named");
 		return NULL;
 	}
+	i = called(m, id_or_name);
+	if (i)
+		return i;
 	TAILQ_FOREACH(i, &m->instances, link) {
-		if (is_named(i, id_or_name))
-			return i;
 		if (str_starts(i->spec.id, id_or_name)) {
 			found = i;
 			n++;
@@ -331,6 +400,14 @@ void instance_facts(const struct instance *i, struct instance_facts *ret)
 		.run = i->run,
 		.error = i->run ? NULL : i->error.text,
 	};
+}
+
+void instance_each_reader(const struct instance *i, void (*fn)(void *ctx, size_t queued), void *ctx)
+{
+	const struct instance_attachment *a;
+
+	TAILQ_FOREACH(a, &i->readers, link)
+		fn(ctx, a->reader.queued(a->reader.rows.ctx));
 }
 
 /* ---- readers --------------------------------------------------------------------- */

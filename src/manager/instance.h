@@ -40,13 +40,16 @@ struct instance_facts {
 	const char *error; /* why not; NULL: it runs */
 };
 void instance_facts(const struct instance *i, struct instance_facts *ret);
+void instance_each_reader(const struct instance *i, void (*fn)(void *ctx, size_t queued),
+			  void *ctx);
 
 /* ---- readers --------------------------------------------------------------------- */
 
 struct instance_reader {
 	struct history_reader rows;
 	void (*lost)(void *ctx, struct container *c, uint64_t count); /* ctx: rows.ctx */
-	void (*ended)(void *ctx); /* the instance is gone, and the attachment with it */
+	size_t (*queued)(void *ctx); /* bytes that its client has not taken yet */
+	void (*ended)(void *ctx);    /* the instance is gone, and the attachment with it */
 };
 struct instance_attachment;
 

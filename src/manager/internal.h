@@ -27,9 +27,10 @@ struct manager {
 	struct instances instances;
 	struct ledgers ledgers; /* of finished runs, oldest first */
 	size_t n_tracers, n_instances, n_ledgers;
-	struct store *store; /* NULL: nothing is kept */
-	struct pins *pins;   /* NULL: nothing is pinned */
-	int statistics_fd;   /* the kernel counts programs' time as long as it is open; -1 */
+	uint64_t old_versions; /* of containers that an archive has */
+	struct store *store;   /* NULL: nothing is kept */
+	struct pins *pins;     /* NULL: nothing is pinned */
+	int statistics_fd;     /* the kernel counts programs' time as long as it is open; -1 */
 	struct timer statistics_timer;
 	void (*warn)(void *ctx, const char *text);
 	void *warn_ctx;
@@ -40,9 +41,12 @@ __attribute__((format(printf, 2, 3))) void manager_warn(struct manager *m, const
 /* n random bytes as lower-case hex; a new string. */
 char *manager_random_id(size_t n);
 
+/* May it be a tracer's id, an instance's name? They become names of files and words of commands. */
+bool manager_is_name(const char *s);
+
 void runs_end(struct manager *m);     /* each is finished, and says so to its reader soon */
 void tracers_stop(struct manager *m); /* all are freed; what is on disk stays */
 void instances_stop(struct manager *m);
 
-/* One that an earlier daemon had. */
+/* One that an earlier daemon had; what is lost of it, if that daemon crashed, is said. */
 void instance_restore(struct manager *m, const struct instance_spec *spec, int64_t created);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "manager/internal.h"
 #include "manager/ledger.h"
@@ -34,6 +35,15 @@ char *manager_random_id(size_t n)
 	for (size_t i = 0; i < n; i++)
 		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 	return id;
+}
+
+bool manager_is_name(const char *s)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.";
+	size_t len = strlen(s);
+
+	return len && len <= MAX_NAME_BYTES && strspn(s, letters) == len && s[0] != '.';
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -95,9 +105,9 @@ static void restore_instance(void *ctx, const struct instance_spec *spec, int64_
 	instance_restore(ctx, spec, created);
 }
 
-static void say_bad_file(void *ctx, const char *file, const struct err *err)
+static void say_bad_file(void *ctx, const char *path, const struct err *err)
 {
-	manager_warn(ctx, "%s is not readable and is left as it is: %s", file, err->text);
+	manager_warn(ctx, "%s is not readable and is left as it is: %s", path, err->text);
 }
 
 int manager_start(struct manager *m, struct err *err)
@@ -114,7 +124,7 @@ int manager_start(struct manager *m, struct err *err)
 	if (r || !m->store)
 		return r;
 	store_each(m->store, &restore);
-	return 0;
+	return store_begin(m->store, err);
 }
 
 void manager_stop(struct manager *m)
@@ -123,7 +133,7 @@ void manager_stop(struct manager *m)
 	runs_end(m);
 	traces_stop(m->traces);
 	tracers_stop(m);
-	m->store = store_close(m->store, true);
+	m->store = store_close(m->store);
 	m->pins = pins_close(m->pins);
 }
 
@@ -139,7 +149,7 @@ struct manager *manager_free(struct manager *m)
 	closep(&m->statistics_fd);
 	traces_free(m->traces);
 	containers_free(m->containers);
-	store_close(m->store, false);
+	store_close(m->store);
 	pins_close(m->pins);
 	free(m);
 	return NULL;

@@ -12,10 +12,15 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+
+/* A daemon that ends and its child, or the next daemon, want the lock at the same time. */
+#define LOCK_TRIES 50
+#define LOCK_PAUSE_NS 20000000
 
 struct pins {
 	char *dir;
@@ -60,11 +65,10 @@ static int mount_bpffs(const char *parent, struct err *err)
 	return 0;
 }
 
-/* The nearest folder above that is there already: a bpffs has no folder that nobody made. */
-static int open_dir(const char *dir, int *ret, struct err *err)
+/* The folder, and a bpffs for it. */
+static int make_dir(const char *dir, struct err *err)
 {
 	_cleanup_(freep) char *parent = xstrdup(dir);
-	_cleanup_(closep) int fd = -1;
 	struct statfs fs;
 	char *slash = strrchr(parent, '/');
 	int r;
@@ -79,33 +83,66 @@ static int open_dir(const char *dir, int *ret, struct err *err)
 	}
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return err_set(err, -errno, "cannot make %s: %s", dir, strerror(errno));
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, -errno, "cannot open %s: %s", dir, strerror(errno));
-	*ret = take_fd(&fd);
 	return 0;
 }
 
-static int lock(int dir_fd, const char *dir, struct err *err)
+/* A folder that its last owner removed meanwhile is no lock. */
+static bool is_at(int fd, const char *dir)
 {
-	if (!flock(dir_fd, LOCK_EX | LOCK_NB))
+	struct stat ours, there;
+
+	return !fstat(fd, &ours) && !stat(dir, &there) && ours.st_ino == there.st_ino &&
+	       ours.st_dev == there.st_dev;
+}
+
+/* The folder with its lock; -EWOULDBLOCK: another has it; -ENOENT: it is gone. */
+static int try_lock(const char *dir)
+{
+	_cleanup_(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
+		return -errno;
+	return is_at(fd, dir) ? take_fd(&fd) : -ENOENT;
+}
+
+static void pause_a_little(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+}
+
+static int open_dir(const char *dir, int *ret, struct err *err)
+{
+	int fd = -ENOENT;
+
+	for (int i = 0; i < LOCK_TRIES && (fd == -ENOENT || fd == -EWOULDBLOCK); i++) {
+		int r = make_dir(dir, err);
+
+		if (r)
+			return r;
+		fd = try_lock(dir);
+		if (fd == -EWOULDBLOCK)
+			pause_a_little();
+	}
+	if (fd >= 0) {
+		*ret = fd;
 		return 0;
-	return errno == EWOULDBLOCK
+	}
+	return fd == -EWOULDBLOCK
 		       ? err_set(err, -EBUSY, "another ig daemon runs on this node (it holds %s)",
 				 dir)
-		       : err_set(err, -errno, "cannot lock %s: %s", dir, strerror(errno));
+		       : err_set(err, fd, "cannot lock %s: %s", dir, strerror(-fd));
 }
 
 /* ---- the child ------------------------------------------------------------------- */
 
 /*
- * Waits until the daemon is gone, and then for the lock no longer than it takes to see that the
- * next daemon has it, which clears up itself.
+ * Waits until the daemon is gone. Its lock may be given up a little later than the pipe; the next
+ * daemon, which may have it by then, clears up itself.
  */
 __attribute__((noreturn)) static void wait_and_clear(int alive, const char *dir)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-	_cleanup_(closep) int dir_fd = -1;
+	int dir_fd = -EWOULDBLOCK;
 	char byte;
 
 	for (size_t i = 0; i < array_size(ignored); i++)
@@ -113,8 +150,12 @@ __attribute__((noreturn)) static void wait_and_clear(int alive, const char *dir)
 	prctl(PR_SET_NAME, "ig-pins");
 	while (read(alive, &byte, 1) < 0 && errno == EINTR)
 		;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd >= 0 && !flock(dir_fd, LOCK_EX | LOCK_NB)) {
+	for (int i = 0; i < LOCK_TRIES && dir_fd == -EWOULDBLOCK; i++) {
+		dir_fd = try_lock(dir);
+		if (dir_fd == -EWOULDBLOCK)
+			pause_a_little();
+	}
+	if (dir_fd >= 0) {
 		clear(dir_fd);
 		rmdir(dir);
 	}
@@ -154,7 +195,6 @@ int pins_open(const char *dir, struct pins **ret, struct err *err)
 	p->dir = xstrdup(dir);
 	p->dir_fd = p->alive = -1;
 	r = open_dir(dir, &p->dir_fd, err);
-	r = r ?: lock(p->dir_fd, dir, err);
 	if (!r) {
 		clear(p->dir_fd);
 		r = start_child(p, err);

@@ -45,6 +45,16 @@ static struct tracer *bound_to(struct run *r)
 	return r->tracer ? tracer_find(r->manager, r->tracer) : NULL;
 }
 
+static void give_loss(struct run *r, struct tracer *to, const struct container *c, uint64_t count)
+{
+	buf_clear(&r->line);
+	buf_str(&r->line, "{\"ig\":{");
+	note_lost(&r->line, r->name, c, count);
+	buf_str(&r->line, "}}");
+	tracer_line(to, buf_cstr(&r->line), r->line.len);
+}
+
+/* A line that would be too long is lost. */
 static void give_line(struct run *r, unsigned int source, const struct row *row, bool late)
 {
 	struct tracer *to = bound_to(r);
@@ -54,6 +64,8 @@ static void give_line(struct run *r, unsigned int source, const struct row *row,
 	buf_clear(&r->line);
 	if (json_plan_row(r->lines[source].plan, row, late, &r->line))
 		tracer_line(to, buf_cstr(&r->line), r->line.len);
+	else
+		give_loss(r, to, row->part[PART_CONTAINER], 1);
 }
 
 static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, const struct row *row,
@@ -79,13 +91,8 @@ static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t co
 	struct tracer *to = bound_to(r);
 	struct run_watcher *w;
 
-	if (to) {
-		buf_clear(&r->line);
-		buf_str(&r->line, "{\"ig\":{");
-		note_lost(&r->line, gadget_name(trace_gadget(t)), c, count);
-		buf_str(&r->line, "}}");
-		tracer_line(to, buf_cstr(&r->line), r->line.len);
-	}
+	if (to)
+		give_loss(r, to, c, count);
 	if (r->reader.lost)
 		r->reader.lost(r->reader.ctx, c, count);
 	TAILQ_FOREACH(w, &r->watchers, link)
@@ -294,6 +301,11 @@ const struct run_spec *run_spec(const struct run *r)
 const char *run_name(const struct run *r)
 {
 	return r->name;
+}
+
+size_t run_queued(const struct run *r)
+{
+	return r->reader.queued ? r->reader.queued(r->reader.ctx) : 0;
 }
 
 const char *run_tracer(const struct run *r)

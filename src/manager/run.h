@@ -23,6 +23,7 @@ struct run_reader {
 	enum row_fate (*row)(void *ctx, unsigned int source, const struct row *row, bool late);
 	void (*table_end)(void *ctx, unsigned int source);
 	void (*lost)(void *ctx, struct container *c, uint64_t count);
+	size_t (*queued)(void *ctx); /* bytes that its client has not taken yet; NULL: no client */
 	/* It ended by itself: its time is over, or all that it had to tell was told. Called from
 	 * the reactor; the run may be freed. */
 	void (*ended)(void *ctx);
@@ -47,6 +48,7 @@ const char *run_name(const struct run *r);   /* the gadget's */
 const char *run_tracer(const struct run *r); /* the id of the one it is bound to, or NULL */
 /* Why it ended before it began: its start had to wait, and failed then. NULL: it did not. */
 const struct err *run_failure(const struct run *r);
+size_t run_queued(const struct run *r);
 const char *run_id(const struct run *r); /* lower-case hex, made at random */
 
 /*

@@ -76,17 +76,25 @@ static json_t *map_contents(int fd)
 	return all;
 }
 
+static void add_queue(void *ctx, size_t queued)
+{
+	json_array_append_new(ctx, number(queued));
+}
+
 static void add_tracer(void *ctx, struct tracer *t)
 {
-	json_t *o = json_object(), *matches = json_array();
+	json_t *o = json_object(), *matches = json_array(), *queues = json_array();
 	const struct set *s = tracer_set(t);
 
 	set_each(s, add_name, matches);
 	put(o, "id", text(tracer_id(t)));
+	put(o, "selector", json_loads(tracer_selector_text(t), 0, NULL));
 	put(o, "containers", matches);
 	put(o, "cgroupidset", map_contents(set_cgroups_fd(s)));
 	put(o, "mntnsset", map_contents(set_mntns_fd(s)));
+	tracer_each_reader(t, add_queue, queues);
 	put(o, "readers", number(tracer_n_readers(t)));
+	put(o, "queues", queues);
 	put(o, "lines", number(tracer_n_lines(t)));
 	json_array_append_new(ctx, o);
 }
@@ -130,6 +138,7 @@ static void add_run(void *ctx, struct run *r)
 	put(o, "gadget", text(run_name(r)));
 	put(o, "params", params(&run_spec(r)->params));
 	put(o, "tracer", text(run_tracer(r)));
+	put(o, "queue", number(run_queued(r)));
 	if (t) {
 		put(o, "containers", number(trace_n_containers(t)));
 		put(o, "totals", totals(trace_totals(t)));
@@ -142,7 +151,7 @@ static void add_run(void *ctx, struct run *r)
 static void add_instance(void *ctx, struct instance *i)
 {
 	struct instance_facts f;
-	json_t *o = json_object();
+	json_t *o = json_object(), *queues = json_array();
 
 	instance_facts(i, &f);
 	put(o, "id", text(f.id));
@@ -150,7 +159,9 @@ static void add_instance(void *ctx, struct instance *i)
 	put(o, "image", text(f.run_spec->image));
 	put(o, "run", text(f.run ? run_id(f.run) : NULL));
 	put(o, "error", text(f.error));
+	instance_each_reader(i, add_queue, queues);
 	put(o, "readers", number(f.readers));
+	put(o, "queues", queues);
 	put(o, "kept", number(f.kept));
 	put(o, "history", number(f.history));
 	json_array_append_new(ctx, o);

@@ -17,8 +17,9 @@
 #define MAX_FILE_BYTES (1 << 20)
 
 struct store {
+	char *dir;
 	int dir_fd, tracers_fd, instances_fd;
-	bool crashed;
+	bool crashed, begun;
 };
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -36,50 +37,49 @@ static int open_folder(int at, const char *path, int *ret, struct err *err)
 	return 0;
 }
 
-static int lock_and_mark(struct store *s, const char *dir, struct err *err)
-{
-	int fd;
-
-	if (flock(s->dir_fd, LOCK_EX | LOCK_NB))
-		return err_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno,
-			       "another ig daemon uses %s", dir);
-	s->crashed = !faccessat(s->dir_fd, RUNNING, F_OK, 0);
-	fd = openat(s->dir_fd, RUNNING, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_set(err, -errno, "cannot write to %s: %s", dir, strerror(errno));
-	close(fd);
-	return 0;
-}
-
 int store_open(const char *dir, struct store **ret, struct err *err)
 {
 	struct store *s = xnew(struct store);
 	int r;
 
+	s->dir = xstrdup(dir);
 	s->dir_fd = s->tracers_fd = s->instances_fd = -1;
 	r = open_folder(AT_FDCWD, dir, &s->dir_fd, err);
-	r = r ?: lock_and_mark(s, dir, err);
+	if (!r && flock(s->dir_fd, LOCK_EX | LOCK_NB))
+		r = err_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno,
+			    "another ig daemon uses %s", dir);
 	r = r ?: open_folder(s->dir_fd, "tracers", &s->tracers_fd, err);
 	r = r ?: open_folder(s->dir_fd, "instances", &s->instances_fd, err);
 	if (r) {
-		closep(&s->dir_fd); /* not ours: its mark stays */
-		s->dir_fd = -1;
-		store_close(s, false);
+		store_close(s);
 		return r;
 	}
+	s->crashed = !faccessat(s->dir_fd, RUNNING, F_OK, 0);
 	*ret = s;
 	return 0;
 }
 
-struct store *store_close(struct store *s, bool clean)
+int store_begin(struct store *s, struct err *err)
+{
+	_cleanup_(closep) int fd =
+		openat(s->dir_fd, RUNNING, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_set(err, -errno, "cannot write to %s: %s", s->dir, strerror(errno));
+	s->begun = true;
+	return 0;
+}
+
+struct store *store_close(struct store *s)
 {
 	if (!s)
 		return NULL;
-	if (clean)
+	if (s->begun)
 		unlinkat(s->dir_fd, RUNNING, 0);
 	closep(&s->dir_fd);
 	closep(&s->tracers_fd);
 	closep(&s->instances_fd);
+	free(s->dir);
 	free(s);
 	return NULL;
 }
@@ -111,22 +111,32 @@ static int write_all(int fd, const char *bytes, size_t n)
 	return fsync(fd) ? -errno : 0;
 }
 
-/* root is taken over. */
-static int write_json(int dir_fd, const char *id, json_t *root, struct err *err)
+static int write_file(int dir_fd, const char *id, const char *text, struct err *err)
 {
 	_cleanup_(freep) char *name = xasprintf("%s.json", id), *new = xasprintf("%s.new", id);
-	_cleanup_(freep) char *text = json_dumps(root, JSON_INDENT(2));
 	_cleanup_(closep) int fd = -1;
 	int r;
 
-	json_decref(root);
-	if (!text)
-		return err_set(err, -EINVAL, "%s has text that is no UTF-8", id);
 	fd = openat(dir_fd, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 	if (!r && renameat(dir_fd, new, dir_fd, name))
 		r = -errno;
 	return r ? err_set(err, r, "cannot keep %s: %s", id, strerror(-r)) : 0;
+}
+
+/* jansson takes no other text, and would leave it out. */
+static bool put_text(json_t *object, const char *key, const char *text)
+{
+	return !json_object_set_new(object, key, json_string(text));
+}
+
+/* root is taken over; a new string. */
+static char *to_text(json_t *root)
+{
+	char *text = json_dumps(root, JSON_INDENT(2));
+
+	json_decref(root);
+	return text;
 }
 
 static void forget(int dir_fd, const char *id)
@@ -151,20 +161,29 @@ static const struct member {
 	{"labels", offsetof(struct selector_options, labels)},
 };
 
-int store_tracer(struct store *s, const char *id, const struct selector_options *o, struct err *err)
+char *store_selector(const struct selector_options *o)
 {
 	json_t *root = json_object();
+	bool good = true;
 
 	for (size_t i = 0; i < array_size(selector_members); i++) {
 		const struct member *m = &selector_members[i];
 		const char *value = *(const char *const *)((const char *)o + m->offset);
 
 		if (value && *value)
-			json_object_set_new(root, m->name, json_string(value));
+			good &= put_text(root, m->name, value);
 	}
 	if (o->sandboxes)
 		json_object_set_new(root, "sandboxes", json_true());
-	return write_json(s->tracers_fd, id, root, err);
+	if (good)
+		return to_text(root);
+	json_decref(root);
+	return NULL;
+}
+
+int store_tracer(struct store *s, const char *id, const char *selector, struct err *err)
+{
+	return write_file(s->tracers_fd, id, selector, err);
 }
 
 void store_forget_tracer(struct store *s, const char *id)
@@ -187,24 +206,34 @@ static void read_tracer(json_t *root, const char *id, const struct store_reader 
 
 /* ---- instances ------------------------------------------------------------------- */
 
-int store_instance(struct store *s, const struct instance_spec *spec, int64_t created,
-		   struct err *err)
+static char *instance_text(const struct instance_spec *spec, int64_t created)
 {
 	json_t *root = json_object(), *params = json_object(), *tags = json_array();
+	bool good = put_text(root, "name", spec->name) && put_text(root, "image", spec->run.image);
 
 	for (size_t i = 0; i < spec->run.params.n; i++)
-		json_object_set_new(params, spec->run.params.items[i].key,
-				    json_string(spec->run.params.items[i].value));
+		good &= put_text(params, spec->run.params.items[i].key,
+				 spec->run.params.items[i].value);
 	for (size_t i = 0; i < spec->n_tags; i++)
-		json_array_append_new(tags, json_string(spec->tags[i]));
-	json_object_set_new(root, "name", json_string(spec->name));
-	json_object_set_new(root, "image", json_string(spec->run.image));
+		good &= !json_array_append_new(tags, json_string(spec->tags[i]));
 	json_object_set_new(root, "timeout", json_integer((json_int_t)spec->run.timeout_ns));
 	json_object_set_new(root, "created", json_integer(created));
 	json_object_set_new(root, "history", json_integer((json_int_t)spec->history));
 	json_object_set_new(root, "params", params);
 	json_object_set_new(root, "tags", tags);
-	return write_json(s->instances_fd, spec->id, root, err);
+	if (good)
+		return to_text(root);
+	json_decref(root);
+	return NULL;
+}
+
+int store_instance(struct store *s, const struct instance_spec *spec, int64_t created,
+		   struct err *err)
+{
+	_cleanup_(freep) char *text = instance_text(spec, created);
+
+	return text ? write_file(s->instances_fd, spec->id, text, err)
+		    : err_set(err, -EINVAL, "a text of instance %s is no UTF-8", spec->name);
 }
 
 void store_forget_instance(struct store *s, const char *id)
@@ -247,26 +276,33 @@ static void read_instance(json_t *root, const char *id, const struct store_reade
 
 /* ---- reading --------------------------------------------------------------------- */
 
-typedef void read_fn(json_t *root, const char *id, const struct store_reader *to);
+struct folder {
+	const char *name;
+	int fd;
+	void (*read)(json_t *root, const char *id, const struct store_reader *to);
+};
 
-static void read_one(int dir_fd, const char *name, read_fn *fn, const struct store_reader *to)
+static void read_one(const struct store *s, const struct folder *f, const char *name,
+		     const struct store_reader *to)
 {
 	_cleanup_(freep) char *id = xstrndup(name, strlen(name) - strlen(".json"));
 	_cleanup_(buf_done) struct buf b = {.max = MAX_FILE_BYTES};
 	struct err err = {0};
 	json_error_t fault;
 	json_t *root;
-	int r = buf_read_file(&b, dir_fd, name);
+	int r = buf_read_file(&b, f->fd, name);
 
 	root = r ? NULL : json_loadb(buf_cstr(&b), b.len, JSON_REJECT_DUPLICATES, &fault);
 	if (json_is_object(root)) {
-		fn(root, id, to);
+		f->read(root, id, to);
 	} else {
+		_cleanup_(freep) char *path = xasprintf("%s/%s/%s", s->dir, f->name, name);
+
 		err_set(&err, r ?: -EBADMSG, "%s",
 			r      ? strerror(-r)
 			: root ? "no JSON object"
 			       : fault.text);
-		to->bad(to->ctx, name, &err);
+		to->bad(to->ctx, path, &err);
 	}
 	json_decref(root);
 }
@@ -278,9 +314,10 @@ static bool is_json(const char *name)
 	return len > strlen(".json") && !strcmp(name + len - strlen(".json"), ".json");
 }
 
-static void read_folder(int dir_fd, read_fn *fn, const struct store_reader *to)
+static void read_folder(const struct store *s, const struct folder *f,
+			const struct store_reader *to)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
@@ -290,12 +327,15 @@ static void read_folder(int dir_fd, read_fn *fn, const struct store_reader *to)
 	}
 	while ((e = readdir(d)))
 		if (is_json(e->d_name))
-			read_one(dir_fd, e->d_name, fn, to);
+			read_one(s, f, e->d_name, to);
 	closedir(d);
 }
 
 void store_each(struct store *s, const struct store_reader *to)
 {
-	read_folder(s->tracers_fd, read_tracer, to);
-	read_folder(s->instances_fd, read_instance, to);
+	const struct folder folders[] = {{"tracers", s->tracers_fd, read_tracer},
+					 {"instances", s->instances_fd, read_instance}};
+
+	for (size_t i = 0; i < array_size(folders); i++)
+		read_folder(s, &folders[i], to);
 }

@@ -14,15 +14,17 @@ struct store;
 
 /* Makes the folders. -EBUSY: another daemon has them; -errno. */
 int store_open(const char *dir, struct store **ret, struct err *err);
-/* clean: all was written that there was to write; else the next one is told of a crash. NULL is
- * fine; returns NULL. */
-struct store *store_close(struct store *s, bool clean);
+/* All was written that there was to write. NULL is fine; returns NULL. */
+struct store *store_close(struct store *s);
 
+/* From now on there is something to lose: without store_close() it is a crash. */
+int store_begin(struct store *s, struct err *err);
 /* Did the last daemon end without store_close()? */
 bool store_crashed(const struct store *s);
 
-int store_tracer(struct store *s, const char *id, const struct selector_options *o,
-		 struct err *err);
+/* What is said, as JSON; a new string. NULL: a text is no UTF-8. */
+char *store_selector(const struct selector_options *o);
+int store_tracer(struct store *s, const char *id, const char *selector, struct err *err);
 void store_forget_tracer(struct store *s, const char *id);
 
 int store_instance(struct store *s, const struct instance_spec *spec, int64_t created,
@@ -38,6 +40,6 @@ struct store_reader {
 	void *ctx;
 	void (*tracer)(void *ctx, const char *id, const struct selector_options *o);
 	void (*instance)(void *ctx, const struct instance_spec *spec, int64_t created);
-	void (*bad)(void *ctx, const char *file, const struct err *err);
+	void (*bad)(void *ctx, const char *path, const struct err *err);
 };
 void store_each(struct store *s, const struct store_reader *to);

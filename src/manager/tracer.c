@@ -28,6 +28,7 @@ struct tracer {
 	struct manager *manager;
 	char *id;
 	struct selector *selector;
+	char *selector_text; /* JSON */
 	struct set *set;
 	TAILQ_HEAD(, line) lines;
 	size_t n_lines, line_bytes;
@@ -37,21 +38,14 @@ struct tracer {
 
 /* ---- life ------------------------------------------------------------------------ */
 
-/* It becomes a file's name. */
 static int check_id(const char *id, struct err *err)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789-_.";
-	size_t len = strlen(id);
-
-	if (!len)
-		return err_set(err, -EINVAL, "no tracer is named");
-	if (len > MAX_TRACER_ID_BYTES || strspn(id, letters) != len || id[0] == '.')
-		return err_set(err, -EINVAL,
-			       "a tracer's id is at most %d letters, digits and -_. and does not "
-			       "begin with a dot",
-			       MAX_TRACER_ID_BYTES);
-	return 0;
+	return manager_is_name(id)
+		       ? 0
+		       : err_set(err, -EINVAL,
+				 "a tracer's id is at most %d letters, digits and -_. and does not "
+				 "begin with a dot",
+				 MAX_NAME_BYTES);
 }
 
 static int pin(struct tracer *t, struct err *err)
@@ -82,6 +76,7 @@ static void tracer_free(struct tracer *t)
 	t->manager->n_tracers--;
 	set_free(t->set);
 	selector_free(t->selector);
+	free(t->selector_text);
 	free(t->id);
 	free(t);
 }
@@ -113,12 +108,14 @@ int tracer_add(struct manager *m, const struct tracer_spec *spec, struct tracer 
 	if (m->n_tracers == MAX_TRACERS)
 		return err_set(err, -ENOSPC, "more than %d tracers", MAX_TRACERS);
 	t = tracer_new(m, spec->id);
-	r = selector_new(&spec->selector, &t->selector, err);
+	t->selector_text = store_selector(&spec->selector);
+	r = t->selector_text ? selector_new(&spec->selector, &t->selector, err)
+			     : err_set(err, -EINVAL, "a text of the selector is no UTF-8");
 	r = r ?: set_new(m->containers, t->selector, &t->set, err);
 	if (!r && m->pins)
 		r = pin(t, err);
 	if (!r && m->store)
-		r = store_tracer(m->store, t->id, &spec->selector, err);
+		r = store_tracer(m->store, t->id, t->selector_text, err);
 	if (r) {
 		tracer_free(t);
 		return r;
@@ -190,9 +187,22 @@ const struct set *tracer_set(const struct tracer *t)
 	return t->set;
 }
 
+const char *tracer_selector_text(const struct tracer *t)
+{
+	return t->selector_text;
+}
+
 size_t tracer_n_readers(const struct tracer *t)
 {
 	return t->n_readers;
+}
+
+void tracer_each_reader(const struct tracer *t, void (*fn)(void *ctx, size_t queued), void *ctx)
+{
+	const struct tracer_subscription *s;
+
+	TAILQ_FOREACH(s, &t->readers, link)
+		fn(ctx, s->reader.queued(s->reader.ctx));
 }
 
 size_t tracer_n_lines(const struct tracer *t)

@@ -26,7 +26,9 @@ void manager_each_tracer(struct manager *m, void (*fn)(void *ctx, struct tracer 
 const char *tracer_id(const struct tracer *t);
 const struct selector *tracer_selector(const struct tracer *t);
 const struct set *tracer_set(const struct tracer *t);
+const char *tracer_selector_text(const struct tracer *t); /* as JSON */
 size_t tracer_n_readers(const struct tracer *t);
+void tracer_each_reader(const struct tracer *t, void (*fn)(void *ctx, size_t queued), void *ctx);
 size_t tracer_n_lines(const struct tracer *t); /* that are kept */
 
 /* ---- its lines ------------------------------------------------------------------- */
@@ -37,7 +39,8 @@ void tracer_line(struct tracer *t, const char *line, size_t len);
 struct tracer_reader {
 	void *ctx;
 	void (*line)(void *ctx, const char *line, size_t len);
-	void (*removed)(void *ctx); /* the tracer is gone, and the reader with it */
+	size_t (*queued)(void *ctx); /* bytes that its client has not taken yet */
+	void (*removed)(void *ctx);  /* the tracer is gone, and the reader with it */
 };
 struct tracer_subscription;
 

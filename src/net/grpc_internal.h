@@ -73,5 +73,8 @@ struct grpc_served {
 /* Sets what nghttp2 calls for the streams of a client, which owns the h2. */
 void served_set_callbacks(nghttp2_session_callbacks *callbacks);
 
+/* Those that are open are told that the server shuts down. */
+void served_stop_all(struct client *c);
+
 /* The connection is lost, or given up: all calls are gone. The client may have been freed by it. */
 void served_lose_all(struct client *c);

@@ -77,6 +77,17 @@ void served_lose_all(struct client *client)
 		lose(c);
 }
 
+void served_stop_all(struct client *client)
+{
+	struct grpc_served *c, *next;
+
+	for (c = TAILQ_FIRST(&client->calls); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->events && c->events->stopping)
+			c->events->stopping(c->ctx, c);
+	}
+}
+
 /* ---- answers --------------------------------------------------------------------- */
 
 static void set_text(struct grpc_served *c, const char *text)

@@ -272,7 +272,9 @@ void grpc_server_shutdown(struct grpc_server *s, uint64_t ns, void (*done)(void 
 	stop_listening(s);
 	s->shutdown_done = done;
 	s->shutdown_ctx = ctx;
-	TAILQ_FOREACH(c, &s->clients, link)
+	TAILQ_FOREACH(c, &s->clients, link) {
 		say_goodbye(c);
+		served_stop_all(c);
+	}
 	timer_start(&s->shutdown, s->shared.reactor, s->n_clients ? ns : 0, on_shutdown_done, s);
 }

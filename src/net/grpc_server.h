@@ -33,8 +33,9 @@ struct tls;
 struct grpc_method {
 	const char *path; /* "/grpc.health.v1.Health/Check" */
 	/*
-	 * Unary: the client's one message to the answer's bytes, appended to `reply`. Not 0: -errno,
-	 * which becomes the call's status by status_grpc(), and err's text its message. NULL: `begin`.
+	 * Unary: the client's one message to the answer's bytes, appended to `reply`. Not 0:
+	 * -errno, which becomes the call's status by status_grpc(), and err's text its message.
+	 * NULL: `begin`.
 	 */
 	int (*unary)(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err);
 	void (*begin)(void *ctx, struct grpc_served *call); /* any number of messages either way */
@@ -44,7 +45,8 @@ struct grpc_method {
 struct grpc_server_options {
 	size_t max_message;	/* bytes of a client's message; 0: MAX_SERVED_MESSAGE_BYTES */
 	size_t max_connections; /* 0: MAX_SERVED_CONNECTIONS; one more is closed at once */
-	void (*warn)(void *ctx, const char *text); /* a peer's fault, or no descriptors; may be NULL */
+	void (*warn)(void *ctx,
+		     const char *text); /* a peer's fault, or no descriptors; may be NULL */
 	void *ctx;
 };
 
@@ -64,7 +66,8 @@ void grpc_server_add(struct grpc_server *s, const struct grpc_method *methods, v
 int grpc_server_listen(struct grpc_server *s, int fd, struct tls *tls, struct err *err);
 
 /*
- * No more connections and calls are taken; calls that are open stay until they are finished.
+ * No more connections and calls are taken; calls that are open are told, and stay until they are
+ * finished.
  * `done` is called once, when all that was finished has been written and each client was told, or
  * when `ns` have passed.
  */
@@ -79,9 +82,12 @@ size_t grpc_server_connections(const struct grpc_server *s);
 struct grpc_served_events {
 	/* A message of the client, valid during the call. */
 	void (*message)(void *ctx, struct grpc_served *call, const void *bytes, size_t len);
-	void (*half_closed)(void *ctx, struct grpc_served *call); /* no more will come; may be NULL */
+	void (*half_closed)(void *ctx,
+			    struct grpc_served *call); /* no more will come; may be NULL */
 	/* What was queued has shrunk to GRPC_DRAINED_BYTES after it was more; may be NULL. */
 	void (*drained)(void *ctx, struct grpc_served *call);
+	/* The server shuts down: who has nothing more to say finishes. May be NULL. */
+	void (*stopping)(void *ctx, struct grpc_served *call);
 	void (*gone)(void *ctx, struct grpc_served *call); /* the call ended by itself */
 };
 
@@ -93,7 +99,8 @@ void grpc_served_start(struct grpc_served *call, const struct grpc_served_events
  * grpc_served_queued() first.
  */
 void grpc_served_send(struct grpc_served *call, const void *bytes, size_t len);
-size_t grpc_served_queued(const struct grpc_served *call); /* bytes that the client's windows hold back */
+size_t
+grpc_served_queued(const struct grpc_served *call); /* bytes that the client's windows hold back */
 
 /* The call ends when what is queued was sent. text may be NULL. */
 void grpc_served_finish(struct grpc_served *call, enum grpc_status status, const char *text);
