@@ -58,7 +58,7 @@ def test_replay_is_the_same_bytes(agent, recorded, output, more):
     assert here.stdout == there.stdout and here.err == there.err
     assert here.stdout
     if output == "json" and not more:
-        assert there.out == out
+        assert sorted(there.out.splitlines()) == sorted(out.splitlines())  # a file does not tell a table's own order
 
 
 @pytest.mark.parametrize("part", (0.0, 0.02, 0.3, 0.7, 0.99))
@@ -117,7 +117,7 @@ def test_a_recording_of_the_client_shows_what_was_shown(agent, lab, tmp_path, ou
         assert running.stop() == 0, running.err
         out, totals = running.out, {g: running.totals(g) for g in ("trace_exec", "trace_open", "trace_tcp", "top_tcp")}
     assert all(n.seen and n.seen == n.delivered for n in totals.values()), totals
-    done = ig.once("replay", path, "-o", output, "--sort", "-sent,tid", check=0)  # a file does not tell the gadget's own order
+    done = ig.once("replay", path, "-o", output, "--sort", "-sent,tid", check=0)  # as above
     assert done.out == out
     if output == "json":
         times = [r["timestamp"] for r in ig.records(out) if "timestamp" in r]
