@@ -58,6 +58,10 @@ void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, v
  */
 uint64_t remote_run_missed(const struct remote_run *run);
 
-/* What a gadget is, for which it need not run, or an instance. Waits. */
-int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err);
+/*
+ * What a gadget is, for which it need not run: with these parameters (NULL: none), which the daemon
+ * judges as it would for a run. Or what an instance is. Both wait.
+ */
+int remote_gadget(struct remote *r, const char *image, const struct labels *params,
+		  struct wire_gadget **ret, struct err *err);
 int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err);

@@ -16,25 +16,34 @@ const char *request_method(const struct remote_request *request)
 
 /* ---- the first message ----------------------------------------------------------- */
 
+/* Parameters as entries of a message; *ret_list is to be freed, and holds all. */
+static size_t make_entries(const struct labels *params, Api__Entry ***ret_list)
+{
+	size_t n = params ? params->n : 0;
+	Api__Entry **list = xcalloc(n + 1, sizeof(*list) + sizeof(**list));
+	Api__Entry *entries = (Api__Entry *)(list + n);
+
+	for (size_t i = 0; i < n; i++) {
+		api__entry__init(&entries[i]);
+		entries[i].key = params->items[i].key;
+		entries[i].value = params->items[i].value;
+		list[i] = &entries[i];
+	}
+	*ret_list = list;
+	return n;
+}
+
 static void pack_run(const struct remote_request *request, struct buf *out)
 {
 	Api__GadgetControlRequest m = API__GADGET_CONTROL_REQUEST__INIT;
 	Api__GadgetRunRequest what = API__GADGET_RUN_REQUEST__INIT;
-	size_t n = request->params ? request->params->n : 0;
-	_cleanup_(freep) Api__Entry *entries = xnew_n(Api__Entry, n + 1);
-	_cleanup_(freep) Api__Entry **list = xnew_n(Api__Entry *, n + 1);
+	_cleanup_(freep) Api__Entry **list = NULL;
 
-	for (size_t i = 0; i < n; i++) {
-		api__entry__init(&entries[i]);
-		entries[i].key = request->params->items[i].key;
-		entries[i].value = request->params->items[i].value;
-		list[i] = &entries[i];
-	}
+	what.n_paramvalues = make_entries(request->params, &list);
+	what.paramvalues = list;
 	what.imagename = (char *)request->image;
 	what.version = API_VERSION;
 	what.timeout = (int64_t)request->timeout_ns;
-	what.n_paramvalues = n;
-	what.paramvalues = list;
 	what.igcompact = true;
 	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_RUN_REQUEST;
 	m.runrequest = &what;
@@ -111,14 +120,17 @@ void request_pack_stop(struct buf *out)
 
 /* ---- what a gadget is ------------------------------------------------------------ */
 
-static int describe(struct remote *r, const char *name, uint32_t flags, struct wire_gadget **ret,
-		    struct err *err)
+static int describe(struct remote *r, const char *name, uint32_t flags, const struct labels *params,
+		    struct wire_gadget **ret, struct err *err)
 {
 	Api__GetGadgetInfoRequest request = API__GET_GADGET_INFO_REQUEST__INIT;
 	_cleanup_(buf_done) struct buf info = {.max = MAX_GRPC_MESSAGE_BYTES};
+	_cleanup_(freep) Api__Entry **list = NULL;
 	Api__GetGadgetInfoResponse *answer;
 	int code;
 
+	request.n_paramvalues = make_entries(params, &list);
+	request.paramvalues = list;
 	request.imagename = (char *)name;
 	request.flags = flags;
 	request.version = API_VERSION;
@@ -136,14 +148,15 @@ static int describe(struct remote *r, const char *name, uint32_t flags, struct w
 	return code;
 }
 
-int remote_gadget(struct remote *r, const char *image, struct wire_gadget **ret, struct err *err)
+int remote_gadget(struct remote *r, const char *image, const struct labels *params,
+		  struct wire_gadget **ret, struct err *err)
 {
-	return describe(r, image, 0, ret, err);
+	return describe(r, image, 0, params, ret, err);
 }
 
 int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err)
 {
 	enum { IS_INSTANCE = 1 };
 
-	return describe(r, id, IS_INSTANCE, ret, err);
+	return describe(r, id, IS_INSTANCE, NULL, ret, err);
 }

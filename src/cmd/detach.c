@@ -45,7 +45,7 @@ static int detach_one(struct remote *r, const struct offer *offer, const struct 
 		entries[i].value = params.items[i].value;
 		list[i] = &entries[i];
 	}
-	config.imagename = (char *)offer_name(offer);
+	config.imagename = (char *)offer_image(offer);
 	config.version = 1;
 	config.timeout = (int64_t)o->timeout_ns;
 	config.n_paramvalues = params.n;

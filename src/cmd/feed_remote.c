@@ -26,6 +26,7 @@ struct discarded {
 struct far {
 	struct far_feed *feed;
 	unsigned int first_source;
+	char *image;
 	struct labels params;
 	struct remote_run *run; /* NULL: not begun */
 	struct clock_base clock;
@@ -219,11 +220,11 @@ static void on_remote(void *ctx)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static void begin(struct far *r, const char *image)
+static void begin(struct far *r)
 {
 	struct remote_reader to = reader;
 	const struct remote_request request = {
-		.image = image,
+		.image = r->image,
 		.params = &r->params,
 		.instance = r->feed->feed.options.instance,
 		.last = r->feed->feed.options.last,
@@ -233,12 +234,29 @@ static void begin(struct far *r, const char *image)
 	r->run = remote_run_new(r->feed->remote, &request, &to);
 }
 
+/* All can run, or none is begun. */
+static int judge(struct far_feed *f, struct err *err)
+{
+	for (size_t i = 0; !f->feed.options.instance && i < f->feed.n_tracers; i++) {
+		struct wire_gadget *g;
+		int r = remote_gadget(f->remote, f->fars[i].image, &f->fars[i].params, &g, err);
+
+		if (r)
+			return r;
+		wire_gadget_free(g);
+	}
+	return 0;
+}
+
 static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
 	struct far_feed *f = far_of(feed);
+	int r = judge(f, err);
 
+	if (r)
+		return r;
 	for (size_t i = 0; i < feed->n_tracers; i++)
-		begin(&f->fars[i], feed->tracers[i].name);
+		begin(&f->fars[i]);
 	return loop_add_fd(loop, reactor_fd(remote_reactor(f->remote)), on_remote, f, err);
 }
 
@@ -277,6 +295,7 @@ static void free_far(struct far *r)
 {
 	remote_run_free(r->run);
 	labels_done(&r->params);
+	free(r->image);
 	for (size_t i = 0; i < r->n_names; i++)
 		free(r->by_name[i].name);
 	free(r->by_name);
@@ -295,9 +314,15 @@ static void free_feed(struct feed *feed)
 	free(f->fars);
 }
 
+/* One that failed ends all, as it would here. */
 static bool finished(const struct feed *feed)
 {
-	return have_ended(far_of(feed));
+	const struct far_feed *f = far_of(feed);
+
+	for (size_t i = 0; i < feed->n_tracers; i++)
+		if (f->fars[i].failure.code)
+			return true;
+	return have_ended((void *)f);
 }
 
 static int failure(const struct feed *feed, struct err *err)
@@ -414,6 +439,7 @@ int feed_remote_new(struct gadget_flags *gadgets, const struct feed_options *o,
 		const struct offer *offer = gadgets->offers[i];
 
 		feed_add_tracer(&f->feed, offer_name(offer));
+		f->fars[i].image = xstrdup(offer_image(offer));
 		f->fars[i].first_source = f->feed.tracers[i].first_source;
 		run_params(o, offer_params(offer), &f->fars[i].params);
 		for (size_t s = 0; s < offer_n_sources(offer); s++) {

@@ -7,25 +7,18 @@
 #include "containers/container.h"
 
 struct offer {
-	char *name, *doc;
+	char *image, *name, *doc;
 	struct gadget *local;	    /* NULL: a daemon's, or taken */
 	struct wire_gadget *remote; /* NULL: here */
 	struct labels params;	    /* of the daemon's that were set */
 };
 
-typedef int remote_fn(struct remote *r, const char *name, struct wire_gadget **ret,
-		      struct err *err);
-
-static int open_remote(struct offer *o, struct remote *r, remote_fn *fn, const char *name,
-		       struct err *err)
+static void take_remote(struct offer *o, const char *image, struct wire_gadget *g)
 {
-	int code = fn(r, name, &o->remote, err);
-
-	if (code)
-		return code;
-	o->name = xstrdup(o->remote->name);
-	o->doc = xstrdup(o->remote->doc);
-	return 0;
+	o->remote = g;
+	o->image = xstrdup(image);
+	o->name = xstrdup(g->name);
+	o->doc = xstrdup(g->doc);
 }
 
 static int open_local(struct offer *o, const char *name, struct err *err)
@@ -40,29 +33,32 @@ static int open_local(struct offer *o, const char *name, struct err *err)
 	return 0;
 }
 
-/* o as *ret, or nothing. */
-static int opened(struct offer *o, int r, struct offer **ret)
-{
-	if (r)
-		offer_free(o);
-	else
-		*ret = o;
-	return r;
-}
-
 int offer_open(struct remote *r, const char *name, struct offer **ret, struct err *err)
 {
 	struct offer *o = xnew(struct offer);
+	struct wire_gadget *g = NULL;
+	int code = r ? remote_gadget(r, name, NULL, &g, err) : open_local(o, name, err);
 
-	return opened(o, r ? open_remote(o, r, remote_gadget, name, err) : open_local(o, name, err),
-		      ret);
+	if (code) {
+		offer_free(o);
+		return code;
+	}
+	if (g)
+		take_remote(o, name, g);
+	*ret = o;
+	return 0;
 }
 
 int offer_open_instance(struct remote *r, const char *id, struct offer **ret, struct err *err)
 {
-	struct offer *o = xnew(struct offer);
+	struct wire_gadget *g;
+	int code = remote_instance(r, id, &g, err);
 
-	return opened(o, open_remote(o, r, remote_instance, id, err), ret);
+	if (code)
+		return code;
+	*ret = xnew(struct offer);
+	take_remote(*ret, id, g);
+	return 0;
 }
 
 struct offer *offer_free(struct offer *o)
@@ -72,6 +68,7 @@ struct offer *offer_free(struct offer *o)
 	gadget_free(o->local);
 	wire_gadget_free(o->remote);
 	labels_done(&o->params);
+	free(o->image);
 	free(o->name);
 	free(o->doc);
 	free(o);
@@ -81,6 +78,11 @@ struct offer *offer_free(struct offer *o)
 const char *offer_name(const struct offer *o)
 {
 	return o->name;
+}
+
+const char *offer_image(const struct offer *o)
+{
+	return o->image;
 }
 
 const char *offer_doc(const struct offer *o)

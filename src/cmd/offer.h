@@ -16,6 +16,7 @@ int offer_open_instance(struct remote *r, const char *id, struct offer **ret, st
 struct offer *offer_free(struct offer *o); /* NULL is fine; returns NULL */
 
 const char *offer_name(const struct offer *o);
+const char *offer_image(const struct offer *o); /* as the daemon was asked for it; NULL: here */
 const char *offer_doc(const struct offer *o);
 size_t offer_n_params(const struct offer *o);
 const struct gadget_param *offer_param(const struct offer *o, size_t i);

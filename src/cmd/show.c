@@ -126,6 +126,14 @@ static void say_totals(struct showing *s, size_t tracer)
 			 name, difference);
 }
 
+static bool nothing_came(const struct showing *s)
+{
+	for (size_t i = 0; i < feed_n_tracers(s->feed); i++)
+		if (feed_totals(s->feed, i).seen)
+			return false;
+	return true;
+}
+
 /* ---- all of it ------------------------------------------------------------------- */
 
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
@@ -179,6 +187,8 @@ static int follow(struct showing *s, const struct show_options *o, struct err *e
 	feed_stop(s->feed);
 	sink_flush(&s->sink);
 	r = r ?: feed_failure(s->feed, err);
+	if (r && nothing_came(s)) /* it has not even begun */
+		return r;
 	for (size_t i = 0; i < feed_n_tracers(s->feed); i++)
 		say_totals(s, i);
 	feed_say_trouble(s->feed);

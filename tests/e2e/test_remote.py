@@ -18,6 +18,7 @@ from containers import keep_saying
 
 OUTPUTS = ("json", "jsonpretty", "yaml", "columns")
 EVENTS = "for i in 1 2 3 4 5; do cat /etc/hosts; cat /no/such; done; load_connect 5"
+TALK = "(nc -l -p 7000 </dev/null >/dev/null) & sleep 0.1; echo hello | nc 127.0.0.1 7000; wait"
 
 
 def both(agent, *args, **kwargs):
@@ -36,14 +37,14 @@ def recorded(agent, whole_lab, containerd):
         with ig.Ig("run", "trace_exec,trace_open,trace_tcp,top_tcp", *containerd.flags, "-c", f"{name},main",
                    "--interval", "500ms", "--buffer-size", "4KiB", "-o", "json", "--record", path) as running:
             running.ready()
-            whole_lab.container(EVENTS + "; load_open 4 50000", name=name).run()
+            whole_lab.container(f"{EVENTS}; {TALK}; load_open 4 50000", name=name).run()
             time.sleep(1.2)
             assert running.stop() == 0, running.err
             out = running.out
     seen = {ig.container_of(r) for r in ig.records(out)}
     assert seen == {name, "main"}
     assert {ig.get(r, "k8s.podName") for r in ig.records(out)} >= {pod_name}
-    assert ig.notes(out), "nothing was lost"
+    assert ig.notes(out) and any("sent" in r for r in ig.records(out)), "no loss, or no table"
     return path, out
 
 
@@ -57,7 +58,7 @@ def test_replay_is_the_same_bytes(agent, recorded, output, more):
     assert here.stdout == there.stdout and here.err == there.err
     assert here.stdout
     if output == "json" and not more:
-        assert there.out == out
+        assert sorted(there.out.splitlines()) == sorted(out.splitlines())  # a file does not tell a table's own order
 
 
 @pytest.mark.parametrize("part", (0.0, 0.02, 0.3, 0.7, 0.99))
@@ -101,7 +102,7 @@ def test_two_runs_see_the_same(agent, lab):
         time.sleep(0.5)
         assert here.stop() == 0 and there.stop() == 0
         a, b = here.out, there.out
-        assert here.err == there.err
+        assert here.totals() == there.totals()
     assert a and without_time(ig.records(a)) == without_time(ig.records(b))
     assert json.loads(a.splitlines()[0]).keys() == json.loads(b.splitlines()[0]).keys()
 
@@ -109,14 +110,14 @@ def test_two_runs_see_the_same(agent, lab):
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_recording_of_the_client_shows_what_was_shown(agent, lab, tmp_path, output):
     """Streams are in order of time (--window), a top table among them; Ctrl-C gives the last rows of all."""
-    path, c = str(tmp_path / "client.rec"), lab.container(EVENTS)
+    path, c = str(tmp_path / "client.rec"), lab.container(f"{EVENTS}; {TALK}")
     with agent.run("trace_exec,trace_open,trace_tcp,top_tcp", "-o", output, "-c", c.name, "--interval", "200ms",
-                   "--record", path) as running:
+                   "--sort", "-sent,tid", "--record", path) as running:
         c.run()
         assert running.stop() == 0, running.err
         out, totals = running.out, {g: running.totals(g) for g in ("trace_exec", "trace_open", "trace_tcp", "top_tcp")}
     assert all(n.seen and n.seen == n.delivered for n in totals.values()), totals
-    done = ig.once("replay", path, "-o", output, check=0)
+    done = ig.once("replay", path, "-o", output, "--sort", "-sent,tid", check=0)  # as above
     assert done.out == out
     if output == "json":
         times = [r["timestamp"] for r in ig.records(out) if "timestamp" in r]
@@ -124,7 +125,7 @@ def test_a_recording_of_the_client_shows_what_was_shown(agent, lab, tmp_path, ou
 
 
 def test_interval_sort_and_max_entries_of_a_top_gadget(agent, lab):
-    a, b = lab.start("while :; do load_connect 1; sleep 0.1; done"), lab.start("while :; do load_connect 1; sleep 0.1; done")
+    a, b = (lab.start(f"while :; do {TALK}; done") for _ in range(2))
     with agent.run("top_tcp", "-o", "json", "-c", f"{a.name},{b.name}", "--interval", "500ms", "--max-entries", "1",
                    "--sort", "-sent", "-t", "3") as running:
         running.wait()
@@ -210,9 +211,9 @@ def test_a_bad_value_of_a_gadgets_flag(agent, whole_lab):
     """The daemon judges it."""
     params = re.findall(r"--([a-z-]+) N", ig.once("run", "trace_open,trace_exec,trace_tcp,top_tcp", "--help").out)
     name = next(p for p in params if p not in ("max-entries", "history"))
-    here, there = both(agent, "run", "trace_open,trace_exec,trace_tcp,top_tcp", f"--{name}", "many", "-t", "1")
+    here, there = both(agent, "run", "trace_open,trace_exec,trace_tcp,top_tcp", f"--{name}", "many")
     assert here.returncode == there.returncode == 2
-    assert "many" in there.err and here.err.splitlines()[0] == there.err.splitlines()[0]
+    assert "many" in there.err and here.err == there.err
 
 
 def test_no_daemon(tmp_path):
@@ -251,8 +252,7 @@ def test_an_instance_runs_without_a_reader(agent, lab):
     table = agent.once("ps", check=0).out
     assert ident[:12] in table and ident not in table
 
-    containers.wait_for(lambda: "5" == ig.lines(agent.once("ps", "-o", "json", "--filter", "name==mine").out)[0]["kept"]
-                        or ig.lines(agent.once("ps", "-o", "json", "--filter", "name==mine").out)[0]["kept"] == 5, 10, "records")
+    containers.wait_for(lambda: ig.lines(agent.once("ps", "-o", "json", "--filter", "kept==5").out), 10, "records that are kept")
     with agent.ig("attach", "mine", "-o", "json", "--last", "2") as one, agent.ig("attach", ident[:8], "-o", "json") as two:
         containers.wait_for(lambda: len(one.records()) > 4 and len(two.records()) > 7, 20, "records of an instance")
         assert one.stop() == 0 and two.stop() == 0, one.err + two.err
@@ -360,3 +360,57 @@ def test_environment_names_the_daemon(agent):
     assert "daemon v" in ig.once("version", env=env, check=0).out
     assert ig.once("ps", env=env, check=0).returncode == 0
     ig.once("docs", "trace_exec", env=env, check=0)  # of this machine: it is not the variable's affair
+
+
+# ---- servers of other projects -----------------------------------------------------
+
+class Foreign:
+    """A gadget server that knows nothing of ours. rows: (seq, pid) of what it sends."""
+
+    def __init__(self, folder, rows):
+        import grpc
+        self.address = f"unix://{folder}/foreign.socket"
+        p, services = api_client.load_stubs(os.path.join(folder, "stubs"))
+        info = p.GadgetInfo(name="watch", imageName="registry.test/watch:latest", dataSources=[p.DataSource(
+            id=3, name="things", type=1, fields=[
+                p.Field(name="pid", fullName="pid", index=0, payloadIndex=0, offs=0, size=4, flags=api_client.STATIC, kind=p.Uint32),
+                p.Field(name="comm", fullName="comm", index=1, payloadIndex=1, kind=p.String)])])
+        self.requests = requests = []
+
+        class Servicer(services.GadgetManagerServicer):
+            def GetGadgetInfo(self, request, context):
+                return p.GetGadgetInfoResponse(gadgetInfo=info)
+
+            def RunGadget(self, stream, context):
+                requests.append(next(stream).runRequest)
+                yield p.GadgetEvent(type=4, payload=info.SerializeToString())
+                for seq, pid in rows:
+                    data = p.GadgetData(seq=seq, data=p.DataElement(payload=[pid.to_bytes(4, "little"), b"cat"]))
+                    yield p.GadgetEvent(type=0, seq=seq, dataSourceID=3, payload=data.SerializeToString())
+                yield p.GadgetEvent(type=3 << 16, payload="odd \x1b[31m things".encode())
+                yield p.GadgetEvent(type=77, payload=b"\xff")
+
+        self.server = grpc.server(futures.ThreadPoolExecutor(4))
+        services.add_GadgetManagerServicer_to_server(Servicer(), self.server)
+        self.server.add_insecure_port(self.address)
+        self.server.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop(None).wait()
+
+
+def test_a_server_of_another_project(tmp_path):
+    """Gaps in its numbers are losses; what it says steers no terminal."""
+    with Foreign(str(tmp_path), [(1, 10), (2, 20), (5, 50), (6, 60)]) as server:
+        done = ig.once("--remote", server.address, "run", "registry.test/watch:latest", "-o", "json", check=0)
+        assert [r["pid"] for r in ig.records(done.out)] == [10, 20, 50, 60]
+        assert [(n["event"], n["count"]) for n in ig.notes(done.out)] == [("lost", 2)]
+        assert ig.totals(done.err) == (6, 4, 0, 2)
+        assert "\x1b" not in done.err and "things" in done.err
+        assert server.requests[0].imageName == "registry.test/watch:latest"
+        for command in (["cost"], ["dump-state"], ["list-containers"], ["replay", "x.rec"], ["list"], ["ps"]):
+            done = ig.once("--remote", server.address, *command)
+            assert done.returncode == 4 and len(done.err.splitlines()) == 1, (command, done.err)
