@@ -313,10 +313,12 @@ static void say_crash(struct instance *i)
 
 void instance_restore(struct manager *m, const struct instance_spec *spec, int64_t created)
 {
+	const char *image = spec->run.image;
 	struct instance *i;
 	struct err err;
 
-	if (check_spec(m, spec, &err)) {
+	if (image && *image ? check_spec(m, spec, &err)
+			    : err_set(&err, -EINVAL, "no gadget is named")) {
 		manager_warn(m, "instance %s is not kept: %s", spec->id, err.text);
 		return;
 	}

@@ -1,30 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """While nothing happens ig does nothing; and then it is there at once."""
 
-import re
 import time
 
 import containers
 import ig
 import pytest
-
-
-def switches(pid):
-    """How often it has gone to sleep."""
-    with open(f"/proc/{pid}/status") as f:
-        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(), re.M).group(1))
-
-
-def quiet_seconds(running, seconds=5):
-    """It sleeps all the time. (Other containers that start on this machine are an event; then once more.)"""
-    woken = []
-    for _ in range(12):
-        before = switches(running.pid)
-        time.sleep(seconds)
-        woken.append(switches(running.pid) - before)
-        if woken[-1] < 5:
-            return
-    raise AssertionError(f"woken in each {seconds} s: {woken}")
+from idle import assert_quiet
 
 
 @pytest.mark.parametrize("gadgets", ("trace_exec", "trace_exec,trace_open"))
@@ -35,7 +17,7 @@ def test_nothing_ticks_while_nothing_happens(lab, gadgets):
         running.ready()
         time.sleep(2)  # the start, and the last look at losses
         for word in ("first", "second"):
-            quiet_seconds(running)
+            assert_quiet(running.pid)
             begin = time.monotonic()
             with open(go, "w") as f:
                 f.write(f"{word}\n")
@@ -53,5 +35,5 @@ def test_no_container_no_wake_up():
     with ig.Ig("run", "trace_exec", "-c", "nothing") as running:
         running.ready()
         time.sleep(2)
-        quiet_seconds(running)
+        assert_quiet(running.pid)
         assert running.stop() == 0
