@@ -96,7 +96,7 @@ def run_all(cs):
 
 
 @pytest.mark.parametrize("window", [0, 100_000_000])
-@pytest.mark.parametrize("buffer", [4096, 1 << 20])
+@pytest.mark.parametrize("buffer", [4096, 1 << 25])
 def test_two_selectors_at_once(lab, program, buffer, window):
     one, both, other = storms(lab, 30_000, 50_000, 20_000)
     early = lab.start("while :; do cat /etc/hosts; sleep 0.01; done >/dev/null")
@@ -146,7 +146,7 @@ def programs_of(tracers):
     return sum(kind == "prog" for kind, _ in bpf.held_by(tracers.pid))
 
 
-@pytest.mark.parametrize("buffer", [4096, 1 << 20])
+@pytest.mark.parametrize("buffer", [4096, 1 << 25])
 @pytest.mark.parametrize("n", [1, 4, 16])
 def test_tracers_share_programs(lab, program, n, buffer):
     """Each has a selector of its own, and exact totals; the programs are there once."""
@@ -174,7 +174,7 @@ def test_tracers_share_programs(lab, program, n, buffer):
 
 
 @pytest.mark.parametrize("window", [0, 50_000_000])
-@pytest.mark.parametrize("buffer", [4096, 1 << 20])
+@pytest.mark.parametrize("buffer", [4096, 1 << 25])
 def test_tracers_come_and_go_under_load(lab, program, buffer, window):
     """Those that follow each other without a gap are given together what one is given that is there all the time."""
     cs = storms(lab, 300_000, 200_000)
