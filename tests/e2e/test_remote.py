@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from concurrent import futures
@@ -18,7 +19,7 @@ from containers import keep_saying
 
 OUTPUTS = ("json", "jsonpretty", "yaml", "columns")
 EVENTS = "for i in 1 2 3 4 5; do cat /etc/hosts; cat /no/such; done; load_connect 5"
-TALK = "(nc -l -p 7000 </dev/null >/dev/null) & sleep 0.1; echo hello | nc 127.0.0.1 7000; wait"
+TALK = "(nc -l -p 7000 </dev/null >/dev/null) & until echo hello | nc 127.0.0.1 7000; do sleep 0.1; done; wait"
 
 
 def both(agent, *args, **kwargs):
@@ -360,6 +361,18 @@ def test_environment_names_the_daemon(agent):
     assert "daemon v" in ig.once("version", env=env, check=0).out
     assert ig.once("ps", env=env, check=0).returncode == 0
     ig.once("docs", "trace_exec", env=env, check=0)  # of this machine: it is not the variable's affair
+
+
+def test_the_example_of_the_documentation(agent, lab, tmp_path):
+    """docs/api.md's, as it stands there."""
+    protoc = containers.require_module("grpc_tools.protoc", "python3-grpc-tools")
+    with open(os.path.join(containers.TOP, "docs/api.md"), encoding="utf-8") as f:
+        (tmp_path / "example.py").write_text(re.search(r"^```python\n(.*?)^```", f.read(), re.M | re.S).group(1))
+    assert not protoc.main(["protoc", f"-I{containers.TOP}/src/wire", f"--python_out={tmp_path}", "api.proto"])
+    c = lab.start(keep_saying("example"))
+    out = containers.run(sys.executable, str(tmp_path / "example.py"), agent.address, c.name).text
+    rows = [line.split() for line in out.splitlines()]
+    assert rows and all(name == c.name and int(pid) for name, _, pid in rows)
 
 
 # ---- servers of other projects -----------------------------------------------------
