@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/config.h"
 #include "cmd/container_flags.h"
 #include "cmd/detach.h"
 #include "cmd/flags.h"
@@ -121,14 +122,19 @@ static int run(struct gadget_flags *gadgets, struct err *err)
 	return show(gadgets, &opt.feed, &so, err);
 }
 
+static bool has_word(int argc, char **argv, const char *flag, const char *letter)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], flag) || !strcmp(argv[i], letter))
+			return true;
+	return false;
+}
+
 /* What only a daemon can do is asked of this node's where no other was named. */
 static bool wants_daemon(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--detach") || !strcmp(argv[i], "-d") ||
-		    !strcmp(argv[i], "--tracer") || str_starts(argv[i], "--tracer="))
-			return true;
-	return remote_flags_given();
+	return remote_flags_given() || config_option(argc, argv, "tracer") ||
+	       has_word(argc, argv, "--detach", "-d");
 }
 
 static int run_main(int argc, char **argv)
@@ -142,7 +148,7 @@ static int run_main(int argc, char **argv)
 	remote_flags_look(argc, argv);
 	if (wants_daemon(argc, argv))
 		r = remote_flags_open(&remote, &err);
-	if (r)
+	if (r && !has_word(argc, argv, "--help", "-h")) /* which is of what is here, then */
 		return command_fail(r, &err);
 	flags_init(&flags, command_find("run"));
 	gadget_flags_init(&gadgets, &flags, remote);
