@@ -250,7 +250,7 @@ static const struct fault {
 	{ other_machine, "not a BPF object" },
 	{ big_endian, "little-endian" },
 	{ sections_outside, "the table of sections lies outside the file" },
-	{ section_outside, "section 7 lies outside the file" },
+	{ section_outside, " lies outside the file" },
 	{ section_wraps, "lies outside the file" },
 	{ license_without_bytes, "section license is malformed" },
 	{ section_twice, "two sections of one name" },
