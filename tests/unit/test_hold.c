@@ -71,6 +71,9 @@ static void test_bounds(void **state)
 		n += push(others[i], 0, 100);
 	}
 	assert_true(n >= 8 && room.used <= room.max);
+	hold_each(full, on_record, &g); /* they stay */
+	assert_int_equal(g.n, kept);
+	g = (struct given){0};
 	hold_release(full, on_record, &g);
 	assert_int_equal(g.n, kept);
 	for (size_t i = 0; i < array_size(others); i++)

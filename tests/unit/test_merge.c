@@ -35,6 +35,13 @@ static void release(void *ctx, const struct merge_row *row, bool late)
 	*grow(&s->got, &s->n, &s->room) = (struct got){ row->time, id, late };
 }
 
+static void push_of(struct merge *m, void *owner, uint64_t time, uint32_t id)
+{
+	struct merge_row row = { .owner = owner, .time = time, .size = sizeof(id), .record = &id };
+
+	merge_push(m, &row, time);
+}
+
 static void push(struct merge *m, uint64_t time, uint32_t id, uint32_t size, uint64_t now)
 {
 	_cleanup_(freep) unsigned char *record = calloc(1, size);
@@ -176,6 +183,35 @@ static void test_free_of_held(void **state)
 	assert_int_equal(s.n, 0);
 }
 
+/* One of two owners leaves: it is given its rows in their order, and then they go. */
+static void test_owners(void **state)
+{
+	struct sink s = { 0 }, own = { 0 };
+	struct merge *m = merge_new(100 * MS, 1 << 20, release, &s);
+	int a, b;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		push_of(m, i % 3 ? &a : &b, MS + i * 7919 % 1000, i);
+	merge_each(m, &a, release, &own);
+	assert_int_equal(own.n, 666);
+	for (size_t i = 0; i < own.n; i++) {
+		assert_true(own.got[i].id % 3);
+		assert_true(!i || own.got[i].time > own.got[i - 1].time);
+	}
+	assert_int_equal(merge_held(m), 1000);
+	merge_drop(m, &a);
+	assert_int_equal(merge_held(m), 334);
+	merge_release_all(m);
+	assert_int_equal(s.n, 334);
+	for (size_t i = 0; i < s.n; i++) {
+		assert_int_equal(s.got[i].id % 3, 0);
+		assert_true(!i || s.got[i].time > s.got[i - 1].time);
+	}
+	merge_free(m);
+	free(own.got);
+	free(s.got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_random_bursts),
 		cmocka_unit_test(test_free_of_held),
+		cmocka_unit_test(test_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,27 @@ static void test_unknown(void **state)
 	assert_null(strstr(err.text, "did you mean"));
 }
 
+/* A value that is set to what it is by default is the same. */
+static void test_same(void **state)
+{
+	void *second = NULL;
+	struct gadget *g = *state, *other;
+
+	assert_int_equal(set_up(&second), 0);
+	other = second;
+	assert_true(gadget_same(g, other));
+	assert_int_equal(gadget_set(g, "small", "7", NULL), 0);
+	assert_int_equal(gadget_set(other, "prefix", "", NULL), 0);
+	assert_true(gadget_same(g, other));
+	assert_int_equal(gadget_set(g, "prefix", "a", NULL), 0);
+	assert_false(gadget_same(g, other));
+	assert_int_equal(gadget_set(other, "prefix", "a", NULL), 0);
+	assert_true(gadget_same(g, other));
+	other->elf[other->elf_size - 1] ^= 1;
+	assert_false(gadget_same(g, other));
+	gadget_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_either_spelling, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unknown, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
