@@ -176,7 +176,7 @@ def test_loss_is_told_by_container(agent, lab):
 
 def test_a_reader_that_is_slow_costs_itself_records(agent, lab):
     """Its own: they are counted, and the other one gets all."""
-    c = lab.container("load_open", "2", "100000")
+    c = lab.container("i=0; while [ $((i += 1)) -le 20 ]; do load_open 1 5000; sleep 0.1; done")
     args = ("-o", "json", "-c", c.name, "--comm", "load_open", "--buffer-size", "64MiB")
     reader, writer = os.pipe()
     with agent.run("trace_open", *args, stdout=writer) as slow, agent.run("trace_open", *args) as quick:
