@@ -70,7 +70,7 @@ int sink_add(struct sink *s, const struct gadget_source *source, struct err *err
 	to->kind = source->kind;
 	r = view_add(s->view, source->schema, view_kind(source->kind), &to->view, err);
 	if (!r)
-		view_default_sort(s->view, to->view, source->sort);
+		view_default_sort(s->view, to->view, source->sort ?: source->schema->sort);
 	return r;
 }
 

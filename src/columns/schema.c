@@ -33,6 +33,11 @@ struct schema *schema_new(const char *gadget, const char *name, uint32_t record_
 	return s;
 }
 
+void schema_set_sort(struct schema *s, const char *sort)
+{
+	s->sort = arena_strdup(s->arena, sort);
+}
+
 struct schema *schema_ref(struct schema *s)
 {
 	s->refs++;

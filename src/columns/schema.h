@@ -92,6 +92,7 @@ struct schema {
 	unsigned int refs;
 	const char *name;     /* data source: "open" */
 	const char *gadget;   /* "trace_open"; may be NULL */
+	const char *sort;     /* of tables, order where nobody names one: "-sent,pid"; may be NULL */
 	struct field *fields; /* in order of columns and JSON; groups before their members */
 	size_t room_fields;
 	size_t n_fields;
@@ -118,6 +119,8 @@ struct schema *schema_new(const char *gadget, const char *name, uint32_t record_
 struct schema *schema_ref(struct schema *s);
 struct schema *schema_unref(struct schema *s); /* returns NULL; NULL is fine */
 void schema_unrefp(struct schema **s);
+
+void schema_set_sort(struct schema *s, const char *sort); /* copied */
 
 /*
  * Adds a field; *f and all it points to are copied. Groups that its name implies ("a.b" is in "a")

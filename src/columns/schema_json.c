@@ -82,6 +82,7 @@ void schema_to_json(const struct schema *s, struct buf *out)
 	buf_str(out, "{\"name\":");
 	json_quote(out, s->name ? s->name : "", s->name ? strlen(s->name) : 0);
 	add_text_member(out, "gadget", s->gadget);
+	add_text_member(out, "sort", s->sort);
 	buf_printf(out, ",\"size\":%u,\"fields\":[", s->record_size);
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
@@ -190,7 +191,7 @@ int schema_from_json(const char *text, size_t len, struct schema **ret, struct e
 {
 	json_auto_t *root = NULL;
 	_cleanup_(schema_unrefp) struct schema *s = NULL;
-	const char *name, *gadget;
+	const char *name, *gadget, *sort;
 	const json_t *fields;
 	json_error_t fault;
 	uint64_t size;
@@ -202,9 +203,11 @@ int schema_from_json(const char *text, size_t len, struct schema **ret, struct e
 		return err_set(err, -EINVAL, "schema: %s at byte %d", fault.text, fault.position);
 	fields = json_object_get(root, "fields");
 	if (get_text(root, "name", &name) || !name || get_text(root, "gadget", &gadget) ||
-	    get_number(root, "size", MAX_RECORD_BYTES, &size) || !json_is_array(fields))
+	    get_text(root, "sort", &sort) || get_number(root, "size", MAX_RECORD_BYTES, &size) ||
+	    !json_is_array(fields))
 		return err_set(err, -EINVAL, "schema: a member is missing or malformed");
 	s = schema_new(gadget, name, (uint32_t)size);
+	schema_set_sort(s, sort);
 	for (size_t i = 0; i < json_array_size(fields); i++) {
 		int r = read_field(s, json_array_get(fields, i), err);
 

@@ -226,6 +226,7 @@ int container_extend_schema(const struct schema *plain, struct schema **ret, str
 		schema_new(plain->gadget, plain->name, plain->record_size);
 	int r = schema_add_table(s, plain->fields, plain->n_fields, err);
 
+	schema_set_sort(s, plain->sort);
 	if (!r)
 		r = container_add_fields(s, err);
 	if (!r)

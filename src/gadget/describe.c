@@ -242,6 +242,7 @@ static int describe_source(const struct types *t, uint32_t var, enum source_kind
 		return err_set(err, -EINVAL, "the order of data source %s is malformed", variable);
 	src->pub.sort = src->sort = xstrdup(sort);
 	src->pub.schema = schema_new(g->name, src->prefix, (uint32_t)types_size(t, id));
+	schema_set_sort(src->pub.schema, sort);
 	return describe_fields(t, id, src, err);
 }
 

@@ -19,7 +19,7 @@ from containers import keep_saying
 
 OUTPUTS = ("json", "jsonpretty", "yaml", "columns")
 EVENTS = "for i in 1 2 3 4 5; do cat /etc/hosts; cat /no/such; done; load_connect 5"
-TALK = "(nc -l -p 7000 </dev/null >/dev/null) & until echo hello | nc 127.0.0.1 7000; do sleep 0.1; done; wait"
+TALK = "(sleep 0.3 | nc -l -p 7000 >/dev/null) & until echo hello | nc 127.0.0.1 7000; do sleep 0.1; done; wait"
 
 
 def both(agent, *args, **kwargs):
@@ -59,7 +59,7 @@ def test_replay_is_the_same_bytes(agent, recorded, output, more):
     assert here.stdout == there.stdout and here.err == there.err
     assert here.stdout
     if output == "json" and not more:
-        assert sorted(there.out.splitlines()) == sorted(out.splitlines())  # a file does not tell a table's own order
+        assert there.out == out
 
 
 @pytest.mark.parametrize("part", (0.0, 0.02, 0.3, 0.7, 0.99))
@@ -113,12 +113,12 @@ def test_a_recording_of_the_client_shows_what_was_shown(agent, lab, tmp_path, ou
     """Streams are in order of time (--window), a top table among them; Ctrl-C gives the last rows of all."""
     path, c = str(tmp_path / "client.rec"), lab.container(f"{EVENTS}; {TALK}")
     with agent.run("trace_exec,trace_open,trace_tcp,top_tcp", "-o", output, "-c", c.name, "--interval", "200ms",
-                   "--sort", "-sent,tid", "--record", path) as running:
+                   "--record", path) as running:
         c.run()
         assert running.stop() == 0, running.err
         out, totals = running.out, {g: running.totals(g) for g in ("trace_exec", "trace_open", "trace_tcp", "top_tcp")}
     assert all(n.seen and n.seen == n.delivered for n in totals.values()), totals
-    done = ig.once("replay", path, "-o", output, "--sort", "-sent,tid", check=0)  # as above
+    done = ig.once("replay", path, "-o", output, check=0)
     assert done.out == out
     if output == "json":
         times = [r["timestamp"] for r in ig.records(out) if "timestamp" in r]
@@ -176,7 +176,7 @@ def test_loss_is_told_by_container(agent, lab):
 
 def test_a_reader_that_is_slow_costs_itself_records(agent, lab):
     """Its own: they are counted, and the other one gets all."""
-    c = lab.container("load_open", "2", "100000")
+    c = lab.container("i=0; while [ $((i += 1)) -le 20 ]; do load_open 1 5000; sleep 0.1; done")
     args = ("-o", "json", "-c", c.name, "--comm", "load_open", "--buffer-size", "64MiB")
     reader, writer = os.pipe()
     with agent.run("trace_open", *args, stdout=writer) as slow, agent.run("trace_open", *args) as quick:

@@ -65,8 +65,12 @@ class Agent:
             raise AssertionError(f"ig daemon does not end\n{self.log}") from None
 
     def close(self):
+        """Whoever has killed it has stopped it; else it must end well."""
+        running = self.process.poll() is None
         self.daemon.stop()
+        log = self.log
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert not running or self.process.returncode == 0, log
 
     def __enter__(self):
         return self
