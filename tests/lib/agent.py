@@ -66,6 +66,7 @@ class Agent:
 
     def close(self):
         self.daemon.stop()
+        assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
