@@ -103,7 +103,7 @@ $(LIB_OBJ) $(CMD_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(
 PUBLIC = $(shell src/public-headers)
 INSTALLED = bin/ig lib/libig.a lib/pkgconfig/ig.pc $(wildcard include/gadget/*.h) $(PUBLIC:src/%=include/ig/%) \
 	share/man/man8/ig.8 share/bash-completion/completions/ig share/zsh/site-functions/_ig \
-	share/fish/vendor_completions.d/ig.fish
+	share/fish/vendor_completions.d/ig.fish lib/systemd/system/ig.service
 AT := $(DESTDIR)$(PREFIX)
 
 .PHONY: install uninstall
@@ -114,6 +114,7 @@ install: all
 	sed 's#@PREFIX@#$(PREFIX)#; s#@VERSION@#$(VERSION)#; s#@LIBS@#$(LIBS)#' src/ig.pc.in > $(AT)/lib/pkgconfig/ig.pc
 	install -m 644 include/gadget/*.h $(AT)/include/gadget
 	for h in $(PUBLIC:src/%=%); do install -D -m 644 src/$$h $(AT)/include/ig/$$h || exit 1; done
+	sed 's#/usr/local/bin#$(PREFIX)/bin#' deploy/ig.service > $(AT)/lib/systemd/system/ig.service
 	$(B)/ig man > $(AT)/share/man/man8/ig.8
 	$(B)/ig completion bash > $(AT)/share/bash-completion/completions/ig
 	$(B)/ig completion zsh > $(AT)/share/zsh/site-functions/_ig

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig daemon: the agent of a node. It serves its tracers and containers until it is told to end. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "api/service.h"
 #include "base/log.h"
@@ -192,6 +193,17 @@ static void on_reactor(void *ctx)
 	reactor_dispatch(d->reactor);
 }
 
+/* Maps, programs and clients are descriptors; the soft limit is for those who use select(2). */
+static void use_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int start(struct daemon_run *d, struct err *err)
 {
 	const struct grpc_server_options so = {.warn = warn_client};
@@ -199,6 +211,7 @@ static int start(struct daemon_run *d, struct err *err)
 		.state_dir = or_null(opt.state_dir), .pin_dir = or_null(opt.pin_dir), .warn = warn};
 	int r;
 
+	use_all_descriptors();
 	container_flags_options(&mo.containers);
 	r = loop_init(&d->loop, err);
 	r = r ?: reactor_new(&d->reactor, err);

@@ -132,6 +132,7 @@ void manager_stop(struct manager *m)
 	instances_stop(m);
 	runs_end(m);
 	traces_stop(m->traces);
+	watch_remove(&m->watch); /* nobody reads it any more */
 	tracers_stop(m);
 	m->store = store_close(m->store);
 	m->pins = pins_close(m->pins);

@@ -118,6 +118,15 @@ bool address_tune(int fd)
 
 /* ---- listening ------------------------------------------------------------------- */
 
+/* We have made it, at some time, or somebody has in our place; no folder that others use. */
+static bool is_ours(int fd, const struct listen_options *o)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_uid == geteuid() &&
+	       (st.st_mode & (mode_t)07777) == o->folder_mode;
+}
+
 /* The folder that a socket file lies in, made if need be; a descriptor or -errno. */
 static int open_folder(const char *path, const struct listen_options *o)
 {
@@ -130,8 +139,8 @@ static int open_folder(const char *path, const struct listen_options *o)
 	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (made && (fchownat(fd, "", (uid_t)-1, o->group, AT_EMPTY_PATH) ||
-		     fchmodat(AT_FDCWD, folder, o->folder_mode, 0)))
+	if ((made || is_ours(fd, o)) && (fchownat(fd, "", (uid_t)-1, o->group, AT_EMPTY_PATH) ||
+					 (made && fchmodat(AT_FDCWD, folder, o->folder_mode, 0))))
 		return -errno;
 	return take_fd(&fd);
 }

@@ -24,7 +24,7 @@ void address_done(struct address *a);
 bool address_is_loopback(const struct address *a); /* a unix socket, 127.0.0.0/8, ::1, localhost */
 
 struct listen_options {
-	mode_t folder_mode; /* of the socket's folder, if it has to be made */
+	mode_t folder_mode; /* of the socket's folder, if it has to be made, or is like that already */
 	mode_t socket_mode;
 	gid_t group; /* of both; (gid_t)-1: as they come */
 };

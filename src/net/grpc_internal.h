@@ -37,6 +37,7 @@ struct client {
 	struct served_calls calls;
 	struct timer hello; /* what does not speak HTTP/2 in time is closed */
 	bool busy;	    /* losing its calls: who frees it leaves the memory to that */
+	bool awaited;	    /* it had calls when the server began to shut down */
 };
 
 struct grpc_served {

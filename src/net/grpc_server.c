@@ -29,7 +29,7 @@ struct grpc_server {
 	struct calls_shared shared;
 	TAILQ_HEAD(, listener) listeners;
 	TAILQ_HEAD(, client) clients;
-	size_t n_clients, max_clients;
+	size_t n_clients, max_clients, n_awaited;
 	bool is_full; /* which was said */
 	nghttp2_session_callbacks *callbacks;
 	void (*warn)(void *ctx, const char *text);
@@ -73,7 +73,8 @@ static void leave_server(struct client *c)
 	s->is_full = --s->n_clients >= s->max_clients;
 	timer_stop(&c->hello);
 	h2_free(c->h2);
-	if (s->shutdown_done && !s->n_clients)
+	s->n_awaited -= c->awaited;
+	if (s->shutdown_done && c->awaited && !s->n_awaited)
 		timer_start(&s->shutdown, s->shared.reactor, 0, on_shutdown_done, s);
 }
 
@@ -273,8 +274,10 @@ void grpc_server_shutdown(struct grpc_server *s, uint64_t ns, void (*done)(void 
 	s->shutdown_done = done;
 	s->shutdown_ctx = ctx;
 	TAILQ_FOREACH(c, &s->clients, link) {
+		c->awaited = !TAILQ_EMPTY(&c->calls);
+		s->n_awaited += c->awaited;
 		say_goodbye(c);
 		served_stop_all(c);
 	}
-	timer_start(&s->shutdown, s->shared.reactor, s->n_clients ? ns : 0, on_shutdown_done, s);
+	timer_start(&s->shutdown, s->shared.reactor, s->n_awaited ? ns : 0, on_shutdown_done, s);
 }

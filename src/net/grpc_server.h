@@ -68,8 +68,8 @@ int grpc_server_listen(struct grpc_server *s, int fd, struct tls *tls, struct er
 /*
  * No more connections and calls are taken; calls that are open are told, and stay until they are
  * finished.
- * `done` is called once, when all that was finished has been written and each client was told, or
- * when `ns` have passed.
+ * `done` is called once, when all that was finished has been written and each client that had a
+ * call has closed, or when `ns` have passed.
  */
 void grpc_server_shutdown(struct grpc_server *s, uint64_t ns, void (*done)(void *ctx), void *ctx);
 

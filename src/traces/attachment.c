@@ -293,19 +293,23 @@ void attachment_finish(struct attachment *a)
 	stop(a);
 }
 
+/* What was made until now, and not only what was read. */
+static void read_all(struct traces *ts)
+{
+	ts->now = boot_now();
+	containers_dispatch(ts->containers);
+	read_rings(ts);
+}
+
 /* The last one of a running attachment takes all that there is, as at the end of a run. */
 static void leave_last(struct attachment *a, struct trace *t)
 {
-	struct traces *ts = a->ts;
-
-	if (!ts->started) {
+	if (!a->ts->started) {
 		attachment_finish(a);
 		return;
 	}
 	gadget_detach(a->gadget);
-	ts->now = boot_now();
-	containers_dispatch(ts->containers);
-	read_rings(ts);
+	read_all(a->ts);
 	read_waiting(t);
 	attachment_last(a);
 	attachment_finish(a);
@@ -319,6 +323,8 @@ void attachment_leave(struct attachment *a, struct trace *t)
 		leave_last(a, t);
 		return;
 	}
+	if (a->ts->started)
+		read_all(a->ts);
 	read_loss(a, false); /* misses of programs, too */
 	read_waiting(t);
 	while ((e = TAILQ_FIRST(&t->account.entries)))

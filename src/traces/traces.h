@@ -109,7 +109,7 @@ int traces_add(struct traces *ts, struct gadget *g, const struct trace_options *
 	       struct trace **ret, struct err *err);
 
 /*
- * t ends, while others go on: everything that was read so far is given to it, and its totals are
+ * t ends, while others go on: everything that was made so far is given to it, and its totals are
  * final. The last tracer of its programs takes them off and reads what is left, as traces_stop()
  * does.
  */

@@ -100,7 +100,7 @@ def test_the_last_records_stay(node, lab):
 
 
 def wait_written(node):
-    containers.wait_for(lambda: any(os.path.getsize(f) > 4096 for f in glob.glob(f"{node.state}/instances/*.rows")), 5,
+    containers.wait_for(lambda: any(os.path.getsize(f) > 4096 for f in glob.glob(f"{node.state_dir}/instances/*.rows")), 5,
                         "records on disk")
 
 
@@ -114,7 +114,7 @@ def test_times_of_another_boot(node, lab):
         reader.wait(lambda: len(opened(reader)) == 10)
         shown = [times_of(r) for r in opened(reader)]
     assert node.stop() == 0
-    file, = glob.glob(f"{node.state}/instances/*.rows")
+    file, = glob.glob(f"{node.state_dir}/instances/*.rows")
     move_clock(file, 3600 * 10**9)
     node.start()
     with Client(node.address) as client:
@@ -173,8 +173,8 @@ def test_two_daemons(node):
         client.add_tracer("t")
         done = ig.once("daemon", "--host", node.address + "2", "--pin-dir", node.pins, "--state-dir", node.dir + "/other")
         assert done.returncode == 1 and "another ig daemon runs on this node" in done.err and node.pins in done.err
-        done = ig.once("daemon", "--host", node.address + "2", "--pin-dir", node.pins + "-2", "--state-dir", node.state)
-        assert done.returncode == 1 and "another ig daemon uses" in done.err and node.state in done.err
+        done = ig.once("daemon", "--host", node.address + "2", "--pin-dir", node.pins + "-2", "--state-dir", node.state_dir)
+        assert done.returncode == 1 and "another ig daemon uses" in done.err and node.state_dir in done.err
         done = ig.once("daemon", "--host", node.address, "--pin-dir", node.pins + "-2", "--state-dir", node.dir + "/other")
         assert done.returncode == 1 and "Address already in use" in done.err
         # The first one has noticed nothing.
@@ -210,15 +210,15 @@ def test_bad_files(node):
            "instances/NOHEX.json": '{"name": "y", "image": "trace_exec"}', "instances/12.json": "\0\1\2",
            "instances/34.json": '{"name": "a\\nb", "image": "trace_exec"}'}
     for name, text in bad.items():
-        with open(f"{node.state}/{name}", "w") as f:
+        with open(f"{node.state_dir}/{name}", "w") as f:
             f.write(text)
-    for file in glob.glob(f"{node.state}/instances/*.rows*"):
+    for file in glob.glob(f"{node.state_dir}/instances/*.rows*"):
         with open(file, "r+b") as f:
             f.truncate(os.path.getsize(file) // 2)
     node.start()
     for name, text in bad.items():
         assert os.path.basename(name).removesuffix(".json") in node.log, name
-        with open(f"{node.state}/{name}") as f:
+        with open(f"{node.state_dir}/{name}") as f:
             assert f.read() == text
     with Client(node.address) as client:
         assert [t["id"] for t in client.state()["tracers"]] == ["good"]
@@ -226,7 +226,7 @@ def test_bad_files(node):
         assert listed["good"].state.status == 1
         assert listed["x"].state.status == 2 and "no_such_gadget" in listed["x"].state.message
         client.remove(listed["x"].id)
-    assert not os.path.exists(f"{node.state}/instances/ef.json")
+    assert not os.path.exists(f"{node.state_dir}/instances/ef.json")
 
 
 def test_a_full_disk(node, lab, tmp_path):

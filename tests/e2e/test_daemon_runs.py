@@ -246,7 +246,7 @@ def test_a_slow_reader_loses_alone(client, node, lab):
         slow.wait(lambda: slow.read > 1000)
         containers.wait_for(lambda: [r["queue"] for r in client.state()["runs"]] == [0, 0], 30, "empty queues")
         opens(c, 10)  # by the numbers of these it sees the last gap
-        fast.wait(lambda: fast.read >= 100_010)
+        slow.wait(lambda: slow.gaps)
         assert slow.stop() == fast.stop() == ("OK", "")
         follower.join(20)
         lost = account[0].totals.lost

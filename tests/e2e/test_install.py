@@ -51,7 +51,7 @@ def test_what_is_installed(installed):
     for name in ("usr/bin/ig", "usr/lib/libig.a", "usr/lib/pkgconfig/ig.pc", "usr/include/gadget/gadget.bpf.h",
                  "usr/include/ig/gadget/gadget.h", "usr/include/ig/columns/view.h", "usr/share/man/man8/ig.8",
                  "usr/share/bash-completion/completions/ig", "usr/share/zsh/site-functions/_ig",
-                 "usr/share/fish/vendor_completions.d/ig.fish"):
+                 "usr/share/fish/vendor_completions.d/ig.fish", "usr/lib/systemd/system/ig.service"):
         assert name in files
         assert os.path.getsize(os.path.join(installed, name)) > 0
     assert not [f for f in files if "internal" in f]

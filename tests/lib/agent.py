@@ -69,6 +69,7 @@ class Agent:
         running = self.process.poll() is None
         self.daemon.stop()
         log = self.log
+        assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         shutil.rmtree(self.dir, ignore_errors=True)
         assert not running or self.process.returncode == 0, log
 
