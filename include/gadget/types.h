@@ -31,6 +31,11 @@ typedef __u32 g_group; /* machine that shows them, a container's own are not ask
 typedef char g_comm[16];
 typedef __s32 g_errno; /* positive; 0 = no error */
 typedef __u32 g_signal;
+/*
+ * Why a signal was sent, si_code. Codes above 0 but SI_KERNEL mean different things for different
+ * signals: these are signal << 16 | si_code.
+ */
+typedef __s32 g_signal_code;
 typedef __s32 g_fd;	    /* -1 = none */
 typedef __u32 g_open_flags; /* O_* of this architecture */
 typedef __u32 g_file_mode;  /* S_I* */
