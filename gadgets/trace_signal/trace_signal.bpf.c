@@ -44,10 +44,14 @@ struct signal_event {
 	g_bool by_kernel DOC("The kernel sent it, not a call") COL(hidden);
 	__s32 to DOC("Of a call that failed: whom it named, in the sender's pid namespace; "
 		     "negative: a process group") COL(hidden, skip-empty);
-	g_cgroup cgroup DOC("Cgroup of the sender") COL(hidden);
-	g_cgroup tcgroup DOC("Cgroup of the target") COL(hidden);
+	g_cgroup sender_cgroup DOC("Cgroup of the sender") COL(hidden);
+	g_cgroup target_cgroup DOC("Cgroup of the target") COL(hidden);
+	g_container_name sender_container DOC(
+		"Name of the sender's container, of a pod's with namespace and pod; empty: the "
+		"host, or not known") COL(hidden);
+	g_container_name target_container DOC("The same of the target") COL(hidden);
 };
-TRACER(signal, signal_event, 0);
+TRACER(signal, signal_event, 2 * sizeof(g_cgroup));
 
 enum {
 	SIGILL = 4,
@@ -135,13 +139,15 @@ static __always_inline void fill_target(struct signal_event *e, const struct tas
 	e->tpid = BPF_CORE_READ(task, tgid);
 	e->ttid = BPF_CORE_READ(task, pid);
 	e->blocked = has_blocked(task, e->sig);
-	e->tcgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	e->target_cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	text_container(signal, e, target_container, e->target_cgroup);
 }
 
 static __always_inline void fill_sender(struct signal_event *e)
 {
 	process_fill(&e->proc);
-	e->cgroup = bpf_get_current_cgroup_id();
+	e->sender_cgroup = bpf_get_current_cgroup_id();
+	text_container(signal, e, sender_container, e->sender_cgroup);
 }
 
 /* args: signal, struct kernel_siginfo or a small number, target, to a process?, result */

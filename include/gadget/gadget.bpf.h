@@ -553,6 +553,15 @@ static __always_inline void g_copy_words(void *to, const void *from, __u32 bytes
 				    (g_copy_words(to_, block, room), (long)take_)); \
 	})
 
+/* A cgroup (v2 id) into a field of type g_container_name, which takes 8 bytes of the tail. */
+#define text_container(NAME, e, field, cgroup)                                             \
+	({                                                                                 \
+		__u64 id_ = (cgroup);                                                      \
+                                                                                           \
+		g_text_read(NAME, e, field, sizeof(id_),                                   \
+			    (g_copy_words(to_, &id_, sizeof(id_)), (long)sizeof(id_)));    \
+	})
+
 /*
  * The current process's user stack into a field of type g_ustack, which takes
  * sizeof(struct g_user_stack) of the tail; record_submit_now() then. ctx: the program's own. What
