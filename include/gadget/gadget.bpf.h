@@ -106,6 +106,8 @@ const volatile __s64 g_target_uid = -1; /* -1: any */
 const volatile __s64 g_target_gid = -1;
 const volatile char g_target_comm[16]; /* "": any */
 
+const volatile __u32 g_page_bytes = 4096; /* of this machine */
+
 /* ---- is this container wanted? ------------------------------------------------------------ */
 
 static __always_inline bool g_comm_wanted(const char *comm)
@@ -140,7 +142,7 @@ static __always_inline bool g_process_wanted(void)
 }
 
 /* The same of any task. */
-static __always_inline bool g_task_wanted(const struct task_struct *task)
+static __always_inline bool task_wanted(const struct task_struct *task)
 {
 	if (g_target_pid && g_target_pid != BPF_CORE_READ(task, tgid))
 		return false;
@@ -198,26 +200,37 @@ static __always_inline bool g_typed_task(void)
 }
 
 /*
- * The current task's container, if this tracer wants it. Not for softirq context: see
- * wanted_sock().
+ * The current task's container, if this tracer wants it, whatever --pid and the like say: where the
+ * record is of another task than this one of its threads (task_wanted() then).
  */
-static __always_inline bool wanted(g_container *ret)
+static __always_inline bool wanted_container(g_container *ret)
 {
 	__u64 cgroup = bpf_get_current_cgroup_id();
 	g_container *c = bpf_map_lookup_elem(&g_wanted, &cgroup);
 
 	if (c && *c != G_BY_NAMESPACE) {
 		*ret = *c;
-		return g_process_wanted();
+		return true;
 	}
 	if (!c && !g_host)
 		return false;
 	return g_wanted_slow(c, cgroup, task_mntns((struct task_struct *)bpf_get_current_task()),
-			     ret) &&
-	       g_process_wanted();
+			     ret);
 }
 
-/* Any task's container, if this tracer wants it and that task: for iterators. */
+/*
+ * The current task's container, if this tracer wants it and that task. Not for softirq context: see
+ * wanted_sock().
+ */
+static __always_inline bool wanted(g_container *ret)
+{
+	return wanted_container(ret) && g_process_wanted();
+}
+
+/*
+ * Any task's container, if this tracer wants it and that task: for iterators, and where one task
+ * does something to another.
+ */
 static __always_inline bool wanted_task(struct task_struct *task, g_container *ret)
 {
 	__u64 cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
@@ -225,11 +238,11 @@ static __always_inline bool wanted_task(struct task_struct *task, g_container *r
 
 	if (c && *c != G_BY_NAMESPACE) {
 		*ret = *c;
-		return g_task_wanted(task);
+		return task_wanted(task);
 	}
 	if (!c && !g_host)
 		return false;
-	return g_wanted_slow(c, cgroup, task_mntns(task), ret) && g_task_wanted(task);
+	return g_wanted_slow(c, cgroup, task_mntns(task), ret) && task_wanted(task);
 }
 
 /* The cgroup id of who made the socket; 0 where an old kernel does not tell. */
@@ -538,6 +551,15 @@ static __always_inline void g_copy_words(void *to, const void *from, __u32 bytes
 		if (take_ <= (room))                                                \
 			g_text_read(NAME, e, field, room,                           \
 				    (g_copy_words(to_, block, room), (long)take_)); \
+	})
+
+/* A cgroup (v2 id) into a field of type g_container_name, which takes 8 bytes of the tail. */
+#define text_container(NAME, e, field, cgroup)                                             \
+	({                                                                                 \
+		__u64 id_ = (cgroup);                                                      \
+                                                                                           \
+		g_text_read(NAME, e, field, sizeof(id_),                                   \
+			    (g_copy_words(to_, &id_, sizeof(id_)), (long)sizeof(id_)));    \
 	})
 
 /*

@@ -194,6 +194,7 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 struct css_set {
+	struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id */
 	struct cgroup *dfl_cgrp;
 };
 
@@ -234,12 +235,28 @@ struct tty_struct {
 	struct tty_driver *driver;
 	char name[64];
 };
+typedef struct {
+	int counter;
+} atomic_t;
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
 struct signal_struct {
 	struct tty_struct *tty;
+	atomic_t live; /* threads that have not begun to exit */
+	unsigned int flags;
 	int group_exit_code;
+	short oom_score_adj;
+};
+struct kernel_siginfo {
+	int si_signo, si_errno, si_code;
 };
 struct mm_struct {
-	unsigned long start_stack, arg_start, arg_end, env_start, env_end;
+	unsigned long start_stack, arg_start, arg_end, env_start, env_end, total_vm;
+	atomic64_t pgtables_bytes;
 	struct file *exe_file;
 };
 struct callback_head {
@@ -259,6 +276,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	sigset_t blocked;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
 	kuid_t loginuid;
@@ -301,9 +319,6 @@ struct path {
 struct fs_struct {
 	struct path root, pwd;
 };
-typedef struct {
-	__s64 counter;
-} atomic64_t;
 struct file_system_type {
 	const char *name;
 };
@@ -558,6 +573,7 @@ struct bpf_iter__tcp {
 #define EINPROGRESS 115
 #define ERESTARTSYS 512
 #define MSG_PEEK 2
+#define SIGNAL_GROUP_EXIT 4 /* in signal_struct.flags: the process as a whole ends */
 #define PF_KTHREAD 0x00200000
 #define I_CTIME_QUERIED (1u << 31) /* in i_ctime_nsec, since 6.13 */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630

@@ -31,6 +31,11 @@ typedef __u32 g_group; /* machine that shows them, a container's own are not ask
 typedef char g_comm[16];
 typedef __s32 g_errno; /* positive; 0 = no error */
 typedef __u32 g_signal;
+/*
+ * Why a signal was sent, si_code. Codes above 0 but SI_KERNEL mean different things for different
+ * signals: these are signal << 16 | si_code.
+ */
+typedef __s32 g_signal_code;
 typedef __s32 g_fd;	    /* -1 = none */
 typedef __u32 g_open_flags; /* O_* of this architecture */
 typedef __u32 g_file_mode;  /* S_I* */
@@ -55,6 +60,8 @@ struct g_text_place {
 typedef struct g_text_place g_text;   /* bytes, not NUL-terminated */
 typedef struct g_text_place g_args;   /* NUL-terminated strings, one after the other */
 typedef struct g_text_place g_ustack; /* struct g_user_stack; the host makes g_args of it */
+typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its container's name
+						 of it, g_text */
 
 /*
  * A user stack as the kernel gives it, innermost frame first. Where a file has a build id the frame

@@ -409,6 +409,7 @@ static const struct format formats[] = {
 	{"g_comm", 1 << KIND_CHARS, 16, 16, FIELD_FIXED, .text = plain_text},
 	{"g_errno", NAMED(12, errno)},
 	{"g_signal", NAMED(9, signal)},
+	{"g_signal_code", NAMED(12, signal_code)},
 	{"g_fd", NUMBER(4, 0)},
 	{"g_open_flags", NAMED(24, open_flags)},
 	{"g_file_mode", .kinds = NUMBERS, .width = 6, .flags = NUMBER_FLAGS,

@@ -12,12 +12,14 @@
 /* format_names.c: numbers that have names */
 void errno_text(FORMAT_ARGS);
 void signal_text(FORMAT_ARGS);
+void signal_code_text(FORMAT_ARGS);
 void open_flags_text(FORMAT_ARGS);
 void enum_text(FORMAT_ARGS);
 void ipproto_text(FORMAT_ARGS);
 void tcp_state_text(FORMAT_ARGS);
 int errno_parse(const struct field *f, const char *word, int64_t *ret);
 int signal_parse(const struct field *f, const char *word, int64_t *ret);
+int signal_code_parse(const struct field *f, const char *word, int64_t *ret);
 int open_flags_parse(const struct field *f, const char *word, int64_t *ret);
 int enum_parse(const struct field *f, const char *word, int64_t *ret);
 int ipproto_parse(const struct field *f, const char *word, int64_t *ret);

@@ -110,6 +110,8 @@ int signal_parse(const struct field *f, const char *word, int64_t *ret)
 	}
 	if (!strncasecmp(word, "SIG", 3))
 		word += 3;
+	if (!strcasecmp(word, "IO")) /* the kernel's name */
+		word = "POLL";
 	if (!strncasecmp(word, "RTMIN+", 6) && !parse_u64(word + 6, &plus) &&
 	    plus <= REALTIME_LAST - REALTIME_FIRST) {
 		*ret = REALTIME_FIRST + (int64_t)plus;
@@ -124,6 +126,83 @@ int signal_parse(const struct field *f, const char *word, int64_t *ret)
 		}
 	}
 	return -EINVAL;
+}
+
+/* include/uapi/asm-generic/siginfo.h of the kernel; what the C library may lack stands as a number */
+#define FROM_ANY(code) {code, #code}
+#define OF_SIGNAL(signal, code) {(signal) << 16 | (code), #code}
+
+static const struct name signal_codes[] = {
+	FROM_ANY(SI_USER),
+	FROM_ANY(SI_KERNEL),
+	FROM_ANY(SI_QUEUE),
+	FROM_ANY(SI_TIMER),
+	FROM_ANY(SI_MESGQ),
+	FROM_ANY(SI_ASYNCIO),
+	FROM_ANY(SI_SIGIO),
+	FROM_ANY(SI_TKILL),
+	FROM_ANY(SI_ASYNCNL),
+	OF_SIGNAL(SIGILL, ILL_ILLOPC),
+	OF_SIGNAL(SIGILL, ILL_ILLOPN),
+	OF_SIGNAL(SIGILL, ILL_ILLADR),
+	OF_SIGNAL(SIGILL, ILL_ILLTRP),
+	OF_SIGNAL(SIGILL, ILL_PRVOPC),
+	OF_SIGNAL(SIGILL, ILL_PRVREG),
+	OF_SIGNAL(SIGILL, ILL_COPROC),
+	OF_SIGNAL(SIGILL, ILL_BADSTK),
+	OF_SIGNAL(SIGILL, ILL_BADIADDR),
+	OF_SIGNAL(SIGFPE, FPE_INTDIV),
+	OF_SIGNAL(SIGFPE, FPE_INTOVF),
+	OF_SIGNAL(SIGFPE, FPE_FLTDIV),
+	OF_SIGNAL(SIGFPE, FPE_FLTOVF),
+	OF_SIGNAL(SIGFPE, FPE_FLTUND),
+	OF_SIGNAL(SIGFPE, FPE_FLTRES),
+	OF_SIGNAL(SIGFPE, FPE_FLTINV),
+	OF_SIGNAL(SIGFPE, FPE_FLTSUB),
+	OF_SIGNAL(SIGFPE, FPE_FLTUNK),
+	OF_SIGNAL(SIGFPE, FPE_CONDTRAP),
+	OF_SIGNAL(SIGSEGV, SEGV_MAPERR),
+	OF_SIGNAL(SIGSEGV, SEGV_ACCERR),
+	OF_SIGNAL(SIGSEGV, SEGV_BNDERR),
+	OF_SIGNAL(SIGSEGV, SEGV_PKUERR),
+	OF_SIGNAL(SIGSEGV, SEGV_MTEAERR),
+	OF_SIGNAL(SIGSEGV, SEGV_MTESERR),
+	OF_SIGNAL(SIGBUS, BUS_ADRALN),
+	OF_SIGNAL(SIGBUS, BUS_ADRERR),
+	OF_SIGNAL(SIGBUS, BUS_OBJERR),
+	OF_SIGNAL(SIGBUS, BUS_MCEERR_AR),
+	OF_SIGNAL(SIGBUS, BUS_MCEERR_AO),
+	OF_SIGNAL(SIGTRAP, TRAP_BRKPT),
+	OF_SIGNAL(SIGTRAP, TRAP_TRACE),
+	OF_SIGNAL(SIGTRAP, TRAP_BRANCH),
+	OF_SIGNAL(SIGTRAP, TRAP_HWBKPT),
+	OF_SIGNAL(SIGTRAP, TRAP_UNK),
+	OF_SIGNAL(SIGCHLD, CLD_EXITED),
+	OF_SIGNAL(SIGCHLD, CLD_KILLED),
+	OF_SIGNAL(SIGCHLD, CLD_DUMPED),
+	OF_SIGNAL(SIGCHLD, CLD_TRAPPED),
+	OF_SIGNAL(SIGCHLD, CLD_STOPPED),
+	OF_SIGNAL(SIGCHLD, CLD_CONTINUED),
+	OF_SIGNAL(SIGIO, POLL_IN),
+	OF_SIGNAL(SIGIO, POLL_OUT),
+	OF_SIGNAL(SIGIO, POLL_MSG),
+	OF_SIGNAL(SIGIO, POLL_ERR),
+	OF_SIGNAL(SIGIO, POLL_PRI),
+	OF_SIGNAL(SIGIO, POLL_HUP),
+	{SIGSEGV << 16 | 10, "SEGV_CPERR"},
+	{SIGTRAP << 16 | 6, "TRAP_PERF"},
+	{SIGSYS << 16 | 1, "SYS_SECCOMP"},
+	{SIGSYS << 16 | 2, "SYS_USER_DISPATCH"},
+};
+
+void signal_code_text(FORMAT_ARGS)
+{
+	table_text(signal_codes, array_size(signal_codes), f, row, out);
+}
+
+int signal_code_parse(const struct field *f, const char *word, int64_t *ret)
+{
+	return table_parse(signal_codes, array_size(signal_codes), word, ret);
 }
 
 /* ---- flags --------------------------------------------------------------------------------- */

@@ -525,6 +525,16 @@ struct container *containers_find(struct containers *cs, uint64_t key)
 	return e ? e->container : NULL;
 }
 
+struct container *containers_find_cgroup(const struct containers *cs, uint64_t cgroup)
+{
+	struct entry *e = NULL;
+	uint64_t key;
+
+	if (maps_lookup(cs, cgroup, &key) && key != G_BY_NAMESPACE)
+		e = slots_entry(&cs->slots, key);
+	return e ? e->container : NULL;
+}
+
 size_t containers_trouble(const struct containers *cs)
 {
 	return trouble_count(cs->trouble);

@@ -81,6 +81,12 @@ void containers_dispatch(struct containers *cs); /* reads what the detector foun
  */
 struct container *containers_find(struct containers *cs, uint64_t key);
 
+/*
+ * The container of a cgroup (v2 id), a child's as well, as far as is known without reading what the
+ * detector has found since. NULL: none, or the cgroup holds several.
+ */
+struct container *containers_find_cgroup(const struct containers *cs, uint64_t cgroup);
+
 /* Those whose names are looked for. While there are some, they are found by dispatching. */
 size_t containers_pending(const struct containers *cs);
 /* Waits no longer: all that are pending are published with what is known of them. */

@@ -186,6 +186,7 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	uint8_t host = o->host;
 	uint32_t pid = f->pid > 0 ? f->pid : 0, tid = f->tid > 0 ? f->tid : 0;
 	uint32_t wake = smallest_ring / 4 < WAKE_BYTES ? smallest_ring / 4 : WAKE_BYTES;
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
 	int64_t uid = f->uid >= 0 ? f->uid : -1, gid = f->gid >= 0 ? f->gid : -1;
 
 	put_constant(r, "g_host", &host, sizeof(host));
@@ -195,6 +196,7 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	put_constant(r, "g_target_gid", &gid, sizeof(gid));
 	put_constant(r, "g_target_comm", f->comm, sizeof(f->comm));
 	put_constant(r, "g_wake_bytes", &wake, sizeof(wake));
+	put_constant(r, "g_page_bytes", &page, sizeof(page));
 }
 
 static int set_constants(struct gadget *g, const struct gadget_load_options *o,

@@ -98,8 +98,8 @@ static int read_number(const struct param *p, const char *text, int64_t *ret)
 		*ret = yes;
 		return r;
 	}
-	if (has_format(p) && f.format->parse)
-		r = f.format->parse(&f, text, ret);
+	if (has_format(p) && f.format->parse && !f.format->parse(&f, text, ret))
+		r = 0;
 	else if (p->kind == KIND_INT)
 		r = parse_i64(text, ret);
 	else

@@ -76,7 +76,7 @@ static void add_sources(struct attachment *a)
 			.time_offset = offset_of(from->schema, from->schema->time_field),
 			.container_offset = offset_of(from->schema, from->schema->container_field),
 		};
-		stacks_find(&a->sources[i], from->schema);
+		texts_find(&a->sources[i], from->schema);
 	}
 }
 
@@ -170,7 +170,7 @@ void attachment_free(struct attachment *a)
 	gadget_free(a->gadget);
 	closep(&a->wanted_fd);
 	for (size_t i = 0; i < a->n_sources; i++)
-		free(a->sources[i].stacks);
+		free(a->sources[i].texts);
 	free(a->sources);
 	free(a->tracers);
 	free(a->by_slot);

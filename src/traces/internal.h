@@ -29,12 +29,18 @@
  */
 #define END_GRACE_NS 300000000ull
 
+/* A field that is to be a text, and what kind: texts.c. */
+struct late_text {
+	uint32_t offset;
+	const struct late_text_kind *kind;
+};
+
 struct trace_source {
 	enum source_kind kind;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
-	uint32_t *stacks;		   /* places of its fields of type g_ustack */
-	size_t n_stacks;
+	struct late_text *texts;	   /* its fields that are numbers in the ring */
+	size_t n_texts;
 };
 
 /* What an attachment has of a container, of the host (key 0), or of a key of no container. */
@@ -118,7 +124,7 @@ struct traces {
 	uint64_t now;		   /* boot clock at the start of this dispatch */
 	uint64_t newest;	   /* boot clock when a record newer than that was met */
 	struct symbols *symbols;   /* NULL: no stack was met yet */
-	struct buf stacked, stack; /* a record with its stacks as texts; one stack */
+	struct buf made, text;	   /* a record with all its texts; one text */
 };
 
 uint64_t boot_now(void);
@@ -176,14 +182,14 @@ struct track *follow_unknown(struct attachment *a, uint64_t key); /* of a key me
 void follow_endings(struct traces *ts, bool all); /* lets those go whose last record was read */
 void follow_strays(struct attachment *a);	  /* the same for keys of no container */
 
-/* stacks.c */
-void stacks_find(struct trace_source *to, const struct schema *s);
+/* texts.c */
+void texts_find(struct trace_source *to, const struct schema *s);
 /*
- * A record with its user stacks as texts, and its size; valid until the next call. The same record
- * where it has none.
+ * A record with texts for what came as numbers, and its size; valid until the next call. The same
+ * record where it has none.
  */
-const void *stacks_as_texts(struct traces *ts, const struct trace_source *s, const void *record,
-			    uint32_t *size);
+const void *texts_made(struct traces *ts, const struct trace_source *s, const void *record,
+		       uint32_t *size);
 
 /* read.c */
 size_t read_rings(struct traces *ts);		       /* returns the number of records */

@@ -31,8 +31,8 @@ int traces_new(struct containers *cs, const struct traces_options *o, struct tra
 	}
 	ts->containers = cs;
 	ts->window_ns = o ? o->window_ns : 0;
-	buf_init(&ts->stacked, 2 * MAX_RECORD_BYTES);
-	buf_init(&ts->stack, MAX_STACK_BYTES);
+	buf_init(&ts->made, 2 * MAX_RECORD_BYTES);
+	buf_init(&ts->text, MAX_STACK_BYTES);
 	ts->now = boot_now();
 	ts->hold_room =
 		(struct hold_room){.max = MAX_UNNAMED_BYTES, .max_each = MAX_UNNAMED_BYTES_EACH};
@@ -71,8 +71,8 @@ struct traces *traces_free(struct traces *ts)
 	reactor_free(ts->reactor);
 	merge_free(ts->merge);
 	symbols_free(ts->symbols);
-	buf_done(&ts->stacked);
-	buf_done(&ts->stack);
+	buf_done(&ts->made);
+	buf_done(&ts->text);
 	free(ts->endings);
 	free(ts->attachments);
 	free(ts->traces);

@@ -3,6 +3,7 @@
 
     # a comment
     since 6.0                         older kernels lack what this block needs: it is left out there, and a comment says what
+    memory 32                         the containers of the block may have so many MiB of memory
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
     do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
     host true                         a shell command on the host
@@ -20,13 +21,14 @@ import json
 import re
 import shlex
 
-WORDS = ("since", "run", "do", "host", "have", "not")
+WORDS = ("since", "memory", "run", "do", "host", "have", "not")
 
 
 class Block:
     def __init__(self, line):
         self.line = line
         self.since = None  # "6.0"
+        self.memory = None  # MiB
         self.args = []
         self.steps = []  # ("do" or "host", script)
         self.have = []
@@ -35,6 +37,8 @@ class Block:
     def add(self, word, rest):
         if word == "since":
             self.since = rest
+        elif word == "memory":
+            self.memory = int(rest)
         elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":

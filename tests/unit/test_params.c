@@ -102,6 +102,7 @@ static void test_numbers(void **state)
 		{ "min-latency", "1us", { 0xe8, 0x03 } },
 		{ "min-size", "64KiB", { 0, 0, 1 } },
 		{ "error-wanted", "EPERM", { 1 } },
+		{ "error-wanted", "2", { 2 } },
 	};
 	struct gadget *g = *state;
 

@@ -55,20 +55,20 @@ static void begin(struct setup *s)
 	};
 
 	*s = (struct setup){.ts.symbols = symbols_new(-1), .size = offsetof(struct record, tail)};
-	buf_init(&s->ts.stacked, 2 * MAX_RECORD_BYTES);
-	buf_init(&s->ts.stack, MAX_STACK_BYTES);
+	buf_init(&s->ts.made, 2 * MAX_RECORD_BYTES);
+	buf_init(&s->ts.text, MAX_STACK_BYTES);
 	assert_int_equal(schema_add_table(schema, fields, array_size(fields), NULL), 0);
-	stacks_find(&s->source, schema);
-	assert_int_equal(s->source.n_stacks, 2);
+	texts_find(&s->source, schema);
+	assert_int_equal(s->source.n_texts, 2);
 	schema_unref(schema);
 }
 
 static void end(struct setup *s)
 {
 	symbols_free(s->ts.symbols);
-	buf_done(&s->ts.stacked);
-	buf_done(&s->ts.stack);
-	free(s->source.stacks);
+	buf_done(&s->ts.made);
+	buf_done(&s->ts.text);
+	free(s->source.texts);
 }
 
 /* The strings of a list, joined by |. */
@@ -99,11 +99,11 @@ static void none(void **state)
 	begin(&s);
 	add_bytes(&s, &s.r.name, "name", 4);
 	before = s.size;
-	assert_ptr_equal(stacks_as_texts(&s.ts, &s.source, &s.r, &s.size), &s.r);
+	assert_ptr_equal(texts_made(&s.ts, &s.source, &s.r, &s.size), &s.r);
 	s.r.stack = (g_ustack){4, UINT32_MAX}; /* a hostile gadget's: outside of the record */
 	s.r.other = (g_ustack){UINT32_MAX, 8};
-	assert_ptr_equal(stacks_as_texts(&s.ts, &s.source, &s.r, &s.size), &s.r);
-	assert_ptr_equal(stacks_as_texts(&s.ts, &s.source, &s.r, &(uint32_t){12}), &s.r);
+	assert_ptr_equal(texts_made(&s.ts, &s.source, &s.r, &s.size), &s.r);
+	assert_ptr_equal(texts_made(&s.ts, &s.source, &s.r, &(uint32_t){12}), &s.r);
 	assert_int_equal(s.size, before);
 	end(&s);
 }
@@ -116,7 +116,7 @@ static void last(void **state)
 	begin(&s);
 	add_bytes(&s, &s.r.name, "name", 4);
 	add_stack(&s, &s.r.stack, 2);
-	got = stacks_as_texts(&s.ts, &s.source, &s.r, &s.size);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
 	expect_list(got, s.size, offsetof(struct record, stack), "0xa0|0xa1|", false);
 	/* The addresses are gone. */
 	assert_int_equal(s.size, offsetof(struct record, tail) + 4 + strlen("0xa0|0xa1|"));
@@ -133,7 +133,7 @@ static void several(void **state)
 	add_stack(&s, &s.r.other, 1);
 	add_stack(&s, &s.r.stack, 3);
 	add_bytes(&s, &s.r.name, "name", 4);
-	got = stacks_as_texts(&s.ts, &s.source, &s.r, &s.size);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
 	expect_list(got, s.size, offsetof(struct record, stack), "0xa0|0xa1|0xa2|", false);
 	expect_list(got, s.size, offsetof(struct record, other), "0xa0|", false);
 	assert_memory_equal(got + s.r.name.offset, "name", 4);
@@ -148,13 +148,13 @@ static void cut(void **state)
 
 	begin(&s);
 	add_stack(&s, &s.r.stack, G_STACK_FRAMES);
-	got = stacks_as_texts(&s.ts, &s.source, &s.r, &s.size);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
 	expect_list(got, s.size, offsetof(struct record, stack), "", true);
 	end(&s);
 	begin(&s);
 	add_stack(&s, &s.r.stack, 1);
 	s.r.stack.length |= G_TRUNCATED;
-	got = stacks_as_texts(&s.ts, &s.source, &s.r, &s.size);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
 	expect_list(got, s.size, offsetof(struct record, stack), "", true);
 	end(&s);
 }
