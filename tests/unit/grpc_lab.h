@@ -89,8 +89,10 @@ static inline void on_gone(void *ctx, struct grpc_served *call)
 
 static inline void begin(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {on_message, on_half_closed, on_drained,
-							 on_gone};
+	static const struct grpc_served_events events = {.message = on_message,
+							 .half_closed = on_half_closed,
+							 .drained = on_drained,
+							 .gone = on_gone};
 	struct lab *l = ctx;
 	struct served *s = &l->calls[l->n_calls++];
 
