@@ -171,6 +171,22 @@ static void on_replay_drained(void *ctx, struct grpc_served *call)
 	read_on(ctx);
 }
 
+static void on_replay_half_closed(void *ctx, struct grpc_served *call)
+{
+	struct replaying *p = ctx;
+	struct err err = {0};
+
+	if (!p->reader)
+		finish(p, api_no_request(&err), &err);
+}
+
+static void on_replay_stopping(void *ctx, struct grpc_served *call)
+{
+	struct err err = {0};
+
+	finish(ctx, api_stopping(&err), &err);
+}
+
 static void on_replay_gone(void *ctx, struct grpc_served *call)
 {
 	replaying_free(ctx);
@@ -178,8 +194,11 @@ static void on_replay_gone(void *ctx, struct grpc_served *call)
 
 static void replay(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {
-		.message = on_replay_message, .drained = on_replay_drained, .gone = on_replay_gone};
+	static const struct grpc_served_events events = {.message = on_replay_message,
+							 .half_closed = on_replay_half_closed,
+							 .stopping = on_replay_stopping,
+							 .drained = on_replay_drained,
+							 .gone = on_replay_gone};
 	struct replaying *p = xnew(struct replaying);
 
 	p->api = ctx;
