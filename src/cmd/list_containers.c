@@ -203,7 +203,7 @@ static void on_row(void *ctx, unsigned int source, const struct row *row)
 {
 	struct list *l = ctx;
 
-	if (!l->ended)
+	if (!l->ended && !source)
 		view_row(l->view, l->source, row, false);
 }
 

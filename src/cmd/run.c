@@ -97,12 +97,23 @@ static const struct flag run_flag_list[] = {
 };
 static const struct flag_table run_flags = {"Run", run_flag_list};
 
+static bool shows_rows(void)
+{
+	struct view_options o;
+
+	view_flags_options(&o);
+	return o.output || o.fields || o.sort || o.n_filters || o.max_entries;
+}
+
 static int check(const struct gadget_flags *gadgets, struct err *err)
 {
 	if (!gadgets->n)
 		return err_set(err, -EINVAL, "name a gadget; `ig list` shows them");
 	if ((opt.name || opt.history) && !opt.detach)
 		return err_set(err, -EINVAL, "--name and --history go with --detach");
+	if (opt.detach && (opt.record || shows_rows()))
+		return err_set(err, -EINVAL,
+			       "--detach shows no rows; filters and outputs are for `ig attach`");
 	if (!gadgets->remote && geteuid())
 		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
 	return 0;

@@ -273,6 +273,13 @@ def test_an_instance_runs_without_a_reader(agent, lab):
         assert gone.returncode == 2 and "no instance 'mine'" in gone.err
 
 
+def test_an_instance_shows_nothing(agent):
+    """So what says how is refused, and not forgotten."""
+    for flags in (["--filter", "proc.pid==1"], ["-o", "json"], ["--max-entries", "1"], ["--record", "x"]):
+        done = agent.once("run", "trace_exec", "--detach", *flags)
+        assert done.returncode == 2 and "ig attach" in done.err
+
+
 def test_stop_stops_all_that_it_can(agent):
     agent.once("run", "trace_exec", "-d", "--name", "a1", check=0)
     agent.once("run", "trace_open", "-d", "--name", "a2", check=0)
