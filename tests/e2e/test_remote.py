@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import containers
 import ig
 import pytest
 from agent import Agent
+from certificates import Authority
 from containers import keep_saying
 
 OUTPUTS = ("json", "jsonpretty", "yaml", "columns")
@@ -273,6 +275,21 @@ def test_an_instance_runs_without_a_reader(agent, lab):
         assert gone.returncode == 2 and "no instance 'mine'" in gone.err
 
 
+def test_loss_of_an_instance_is_told_to_its_reader(agent, lab):
+    c = lab.container("load_open", "4", "100000")
+    agent.once("run", "trace_open", "-d", "--name", "lossy", "-c", c.name, "--comm", "load_open", "--buffer-size", "4KiB", check=0)
+    with agent.ig("attach", "lossy", "-o", "json") as reader:
+        containers.wait_for(lambda: ig.lines(agent.once("ps", "-o", "json", "--filter", "readers==1").out), 10, "a reader")
+        c.run()
+        time.sleep(1)
+        assert reader.stop() == 0, reader.err
+        notes, n = ig.notes(reader.out), reader.totals("trace_open")
+    agent.once("stop", "lossy", check=0)
+    assert n.seen == 100000 and n.delivered == len(ig.records(reader.out))
+    assert sum(note["count"] for note in notes) == n.lost > 0
+    assert c.name in {note["container"] for note in notes}
+
+
 def test_an_instance_shows_nothing(agent):
     """So what says how is refused, and not forgotten."""
     for flags in (["--filter", "proc.pid==1"], ["-o", "json"], ["--max-entries", "1"], ["--record", "x"]):
@@ -380,6 +397,25 @@ def test_the_example_of_the_documentation(agent, lab, tmp_path):
     out = containers.run(sys.executable, str(tmp_path / "example.py"), agent.address, c.name).text
     rows = [line.split() for line in out.splitlines()]
     assert rows and all(name == c.name and int(pid) for name, _, pid in rows)
+
+
+def test_over_tls(whole_lab, lab, tmp_path):
+    """Flags stand before the command or behind it; who has no certificate is told so."""
+    authority = Authority(tmp_path)
+    (server, server_key), (client, client_key) = authority.sign("server"), authority.sign("client")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{s.getsockname()[1]}"
+    c = lab.start(keep_saying("tls"))
+    with Agent("--host", address, "--tls-ca", authority.ca, "--tls-cert", server, "--tls-key", server_key):
+        flags = ("--remote", address, "--remote-ca", authority.ca, "--remote-cert", client, "--remote-key", client_key)
+        run = ("run", "trace_exec", "-o", "json", "-c", c.name, "--max-entries", "3")
+        for args in ((*flags, *run), (*run, *flags)):
+            assert len(ig.records(ig.once(*args, check=0).out)) == 3
+        assert ig.once(*flags, "ps", check=0).out
+        for few in (flags[:2], flags[:4]):
+            done = ig.once(*few, "ps")
+            assert done.returncode == 1 and len(done.err.splitlines()) == 1, done.err
 
 
 # ---- servers of other projects -----------------------------------------------------
