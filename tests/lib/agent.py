@@ -24,7 +24,7 @@ class Agent:
         _number += 1
         self.args, self.env = args, env
         self.dir = tempfile.mkdtemp(prefix="ig-agent-")
-        self.state, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
+        self.state_dir, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
         self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"
         self.socket = os.path.join(self.dir, "ig.socket")
         self.address = f"unix://{self.socket}"
@@ -34,7 +34,7 @@ class Agent:
 
     def start(self, *more):
         """Starts it (again); more: flags behind those of every start."""
-        flags = ["--host", self.address, "--state-dir", self.state, "--pin-dir", self.pins,
+        flags = ["--host", self.address, "--state-dir", self.state_dir, "--pin-dir", self.pins,
                  "--record-dir", self.records, "--config", "/dev/null", "--log-level", "info"]
         self.daemon = daemon.Daemon(self.dir, "ig", [ig.IG, "daemon", *flags, *self.args, *more], self.answers,
                                     env=dict(ig.ENV, **(self.env or {})))
