@@ -32,42 +32,59 @@ struct exit_event {
 };
 TRACER(exit, exit_event, ARGS_MAX + PATH_MAX);
 
-/* A process, told apart from those that had or will have its id. */
-struct process {
-	__u64 start;
-	__u64 pid;
+/* What became of a first thread and so of its process, of late. */
+enum { PASSED, TOLD };
+struct step {
+	__u64 leader, start; /* which one: the task, which may be freed and used again */
+	__u64 what;
 };
-
-/* Processes that ended lately. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
-	__type(key, struct process);
+	__type(key, struct step);
 	__type(value, __u8);
-} ended SEC(".maps");
+} steps SEC(".maps");
 
-struct trace_event_raw_sched_process_exit { /* since 6.16 */
-	bool group_dead;
-} __attribute__((preserve_access_index));
-
-/*
- * Is it the last thread of its process? Until 6.15 the hook does not say so: then the count of
- * threads does, but threads that end at the same moment all see that there is none left.
- */
-static __always_inline bool is_last(const struct bpf_raw_tracepoint_args *ctx,
-				    const struct task_struct *task)
+static __always_inline struct step step_of(const struct task_struct *leader, __u64 what)
 {
-	struct trace_event_raw_sched_process_exit *hook = NULL;
-	struct process key = {};
+	return (struct step){(__u64)leader, BPF_CORE_READ(leader, start_boottime), what};
+}
+
+/* True: it is the first time. */
+static __always_inline bool take_step(const struct task_struct *leader, __u64 what)
+{
+	struct step step = step_of(leader, what);
 	__u8 yes = true;
 
-	if (bpf_core_field_exists(hook->group_dead))
-		return ctx->args[1];
-	if (BPF_CORE_READ(task, signal, live.counter))
-		return false;
-	key.pid = BPF_CORE_READ(task, tgid);
-	key.start = BPF_CORE_READ(task, group_leader, start_boottime);
-	return !bpf_map_update_elem(&ended, &key, &yes, BPF_NOEXIST);
+	return !bpf_map_update_elem(&steps, &step, &yes, BPF_NOEXIST);
+}
+
+static __always_inline bool has_passed(const struct task_struct *leader)
+{
+	struct step step = step_of(leader, PASSED);
+
+	return BPF_CORE_READ(leader, exit_state) || bpf_map_lookup_elem(&steps, &step);
+}
+
+/*
+ * Is this the thread to tell the end of its process? No thread may be left, and the first thread's
+ * exit code must stand in it, which is so when it passes here. Threads that end at the same moment
+ * all see that none is left, before each of them has passed: then the first one to see both tells
+ * it. (Since 6.16 the hook says which thread was the last; but the code may not stand there yet.)
+ */
+static __always_inline bool tells_end(const struct task_struct *task,
+				      const struct task_struct *leader)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (task == leader) {
+		if (BPF_CORE_READ(signal, nr_threads) == 1)
+			return true;
+		take_step(leader, PASSED); /* before `live` is looked at */
+		return !BPF_CORE_READ(signal, live.counter) && take_step(leader, TOLD);
+	}
+	return !BPF_CORE_READ(signal, live.counter) && has_passed(leader) &&
+	       take_step(leader, TOLD);
 }
 
 /* As wait() tells it: what the first thread passed that ended the process as a whole. */
@@ -109,24 +126,27 @@ static __always_inline void fill_process(struct exit_event *e, const struct task
 	bpf_core_read_str(e->proc.comm, sizeof(e->proc.comm), &leader->comm);
 }
 
-/* args: the task, which is the current one; since 6.16 whether it is the last of its process */
+/* args: the task, which is the current one */
 SEC("raw_tp/sched_process_exit")
 int exited(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	bool last = is_last(ctx, task);
 	struct exit_event *e;
 	g_container c;
+	bool end;
 
-	if ((!last && !threads) || !wanted_container(&c) || !task_wanted(last ? leader : task))
+	if (!wanted_container(&c))
+		return 0;
+	end = tells_end(task, leader);
+	if ((!end && !threads) || !task_wanted(end ? leader : task))
 		return 0;
 	e = record_begin(exit, c);
 	if (!e)
 		return 0;
 	process_fill(&e->proc);
-	e->group_dead = last;
-	if (last) {
+	e->group_dead = end;
+	if (end) {
 		fill_process(e, leader);
 		fill_end(e, leader, code_of_process(leader));
 		fill_program(e, task);

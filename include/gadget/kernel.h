@@ -246,7 +246,8 @@ typedef struct {
 } sigset_t;
 struct signal_struct {
 	struct tty_struct *tty;
-	atomic_t live; /* threads that have not begun to exit */
+	atomic_t live;	/* threads that have not begun to exit */
+	int nr_threads; /* that are not gone */
 	unsigned int flags;
 	int group_exit_code;
 	short oom_score_adj;
