@@ -41,8 +41,7 @@ struct oom_event {
 };
 TRACER(oom, oom_event, 256);
 
-/* ---- the kernel's accounts ---------------------------------------------------------------------
- */
+/* ---- the kernel's accounts ------------------------------------------------------------------ */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -143,8 +142,7 @@ static __always_inline struct mem_cgroup *exhausted(struct mem_cgroup *group)
 	return found;
 }
 
-/* ---- the record --------------------------------------------------------------------------------
- */
+/* ---- the record ----------------------------------------------------------------------------- */
 
 static __always_inline void fill_memory(struct oom_event *e, const struct task_struct *task)
 {
@@ -197,8 +195,7 @@ static __always_inline void put_out(struct task_struct *victim)
 	record_submit(oom, e);
 }
 
-/* ---- the hooks ---------------------------------------------------------------------------------
- */
+/* ---- the hooks ------------------------------------------------------------------------------ */
 
 /* Until 6.8: whom the current task sent the kernel's SIGKILL last; it is marked right after that.
  */

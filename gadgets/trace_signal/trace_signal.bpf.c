@@ -68,8 +68,7 @@ enum {
 
 enum { SI_KERNEL = 128, SI_USER = 0, SI_QUEUE = -1, SI_TIMER = -2, SI_SIGIO = -5, SI_TKILL = -6 };
 
-/* ---- what is sent ------------------------------------------------------------------------------
- */
+/* ---- what is sent --------------------------------------------------------------------------- */
 
 struct sent {
 	__u32 sig;
@@ -191,8 +190,7 @@ int generated(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* ---- what is not -------------------------------------------------------------------------------
- */
+/* ---- what is not ---------------------------------------------------------------------------- */
 
 struct signal_call {
 	g_container container;

@@ -40,7 +40,7 @@ typedef _Bool bool;
 #define false 0
 #define NULL ((void *)0)
 
-/* ---- the BPF interface (uapi/linux/bpf.h) ---------------------------------------------------- */
+/* ---- the BPF interface (uapi/linux/bpf.h) --------------------------------------------------- */
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC,
@@ -107,10 +107,7 @@ struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
-/*
- * ---- registers of this architecture, as bpf/bpf_tracing.h names them ---------------------------
- *
- */
+/* ---- registers of this architecture, as bpf/bpf_tracing.h names them ------------------------ */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -139,10 +136,7 @@ struct pt_regs {
 #error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
 #endif
 
-/*
- * ---- namespaces and cgroups --------------------------------------------------------------------
- *
- */
+/* ---- namespaces and cgroups ----------------------------------------------------------------- */
 
 struct ns_common {
 	unsigned int inum;
@@ -198,10 +192,7 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-/*
- * ---- tasks
- * ---------------------------------------------------------------------------------------
- */
+/* ---- tasks ---------------------------------------------------------------------------------- */
 
 struct upid {
 	int nr;
@@ -284,10 +275,7 @@ struct task_struct {
 	unsigned int sessionid;
 };
 
-/*
- * ---- files
- * -----------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 struct qstr {
 	union {
@@ -390,10 +378,7 @@ struct ovl_inode {
 	struct dentry *__upperdentry;
 };
 
-/*
- * ---- sockets
- * ------------------------------------------------------------------------------------------
- */
+/* ---- sockets -------------------------------------------------------------------------------- */
 
 struct in6_addr {
 	union {
@@ -485,10 +470,7 @@ enum {
 	TCP_NEW_SYN_RECV,
 };
 
-/*
- * ---- io_uring
- * -------------------------------------------------------------------------------------------
- */
+/* ---- io_uring ------------------------------------------------------------------------------- */
 
 /* A request begins with a union of what its kinds need: struct io_open for an open. */
 struct io_cqe {
@@ -514,10 +496,7 @@ enum {
 	IORING_OP_OPENAT2 = 28,
 };
 
-/*
- * ---- iterators
- * ------------------------------------------------------------------------------------------
- */
+/* ---- iterators ------------------------------------------------------------------------------ */
 
 struct seq_file;
 struct bpf_iter_meta {
@@ -542,10 +521,7 @@ struct bpf_iter__tcp {
 
 #pragma clang attribute pop
 
-/*
- * ---- constants
- * --------------------------------------------------------------------------------------------
- */
+/* ---- constants ------------------------------------------------------------------------------ */
 
 #define AF_UNIX 1
 #define AF_INET 2

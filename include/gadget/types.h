@@ -57,9 +57,9 @@ struct g_text_place {
 	__u32 length;
 };
 #define G_TRUNCATED 0x80000000u
-typedef struct g_text_place g_text;   /* bytes, not NUL-terminated */
-typedef struct g_text_place g_args;   /* NUL-terminated strings, one after the other */
-typedef struct g_text_place g_ustack; /* struct g_user_stack; the host makes g_args of it */
+typedef struct g_text_place g_text;	      /* bytes, not NUL-terminated */
+typedef struct g_text_place g_args;	      /* NUL-terminated strings, one after the other */
+typedef struct g_text_place g_ustack;	      /* struct g_user_stack; the host makes g_args of it */
 typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its container's name
 						 of it, g_text */
 
@@ -71,7 +71,7 @@ typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its 
 struct g_user_stack {
 	__u64 start_stack; /* of its address space: another one after an exec */
 	__u32 pid;
-	__u32 parent; /* pid: it may have the same files, when the process is gone */
+	__u32 parent;	       /* pid: it may have the same files, when the process is gone */
 	struct g_stack_frame { /* the kernel's struct bpf_stack_build_id */
 		__s32 status;  /* G_FRAME_…; 0: none */
 		__u8 build_id[20];
