@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Records with user stacks, as they come from the ring and as they go on. */
+/* Records with numbers that become texts: from the ring, and as they go on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +17,7 @@
 struct record {
 	g_text name;
 	g_ustack stack, other;
+	g_container_name container;
 	char tail[4096];
 };
 
@@ -52,6 +53,11 @@ static void begin(struct setup *s)
 		{.name = "name", .type = "g_text", .kind = KIND_TEXT, .size = 8},
 		{.name = "stack", .type = "g_ustack", .kind = KIND_LIST, .size = 8, .offset = 8},
 		{.name = "other", .type = "g_ustack", .kind = KIND_LIST, .size = 8, .offset = 16},
+		{.name = "container",
+		 .type = "g_container_name",
+		 .kind = KIND_TEXT,
+		 .size = 8,
+		 .offset = 24},
 	};
 
 	*s = (struct setup){.ts.symbols = symbols_new(-1), .size = offsetof(struct record, tail)};
@@ -59,7 +65,7 @@ static void begin(struct setup *s)
 	buf_init(&s->ts.text, MAX_STACK_BYTES);
 	assert_int_equal(schema_add_table(schema, fields, array_size(fields), NULL), 0);
 	texts_find(&s->source, schema);
-	assert_int_equal(s->source.n_texts, 2);
+	assert_int_equal(s->source.n_texts, 3);
 	schema_unref(schema);
 }
 
@@ -159,6 +165,20 @@ static void cut(void **state)
 	end(&s);
 }
 
+/* A hostile gadget's, which is no cgroup's id. */
+static void not_a_container(void **state)
+{
+	struct setup s;
+	const char *got;
+
+	begin(&s);
+	add_bytes(&s, &s.r.container, "123", 3);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
+	expect_list(got, s.size, offsetof(struct record, container), "", true);
+	assert_int_equal(s.size, offsetof(struct record, tail));
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +186,7 @@ int main(void)
 		cmocka_unit_test(last),
 		cmocka_unit_test(several),
 		cmocka_unit_test(cut),
+		cmocka_unit_test(not_a_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
