@@ -196,9 +196,13 @@ def test_containers_that_are_none(client):
                           (definition(id="x", pid=pid_max + 1), "NOT_FOUND", "no process"),
                           (definition(id="x", pid=os.getpid()), "INVALID_ARGUMENT", "parent's cgroups"),
                           (definition_v04(id="x", cgroup_path="/no/such/cgroup"), "INVALID_ARGUMENT", "neither"),
-                          (definition_v04(id="x", mntns=5), "INVALID_ARGUMENT", "neither")):
+                          (definition_v04(id="x", mntns=5), "INVALID_ARGUMENT", "neither"),
+                          (definition(id="x" * 5000, pid=2), "INVALID_ARGUMENT", "too long"),
+                          (definition(id="x", name="y" * 5000, pid=2), "INVALID_ARGUMENT", "too long")):
         got, text = status_of(lambda d=d: announce(client, d))
         assert got == code and word in text, d
+    call = client.channel.unary_unary("/gadgettracermanager.GadgetTracerManager/AddContainer")
+    assert status_of(lambda: call(b"\x0a\x02x\xff\x10\x02"))[1].endswith("no UTF-8")
     assert status_of(lambda: retract(client, definition(id="x"))) == ("NOT_FOUND", "no container 'x'")
     assert status_of(lambda: retract(client, definition()))[0] == "INVALID_ARGUMENT"
 

@@ -155,6 +155,10 @@ class Stream:
                 self.take(message)
         except grpc.RpcError as e:
             self.error = e
+        self.ended()
+
+    def ended(self):
+        pass
 
     def end(self, seconds=20):
         """Waits for the end of the stream: (status, text)."""
@@ -199,6 +203,9 @@ class Run(Stream):
         self.may_read = threading.Event()
         self.may_read.set()
         super().__init__(client.gadgets.RunGadget(iter(self.requests.get, None)))
+
+    def ended(self):
+        self.requests.put(None)  # a thread of grpcio's waits for them, and keeps the connection
 
     def ask(self, **request):
         self.requests.put(STUBS.api.GadgetControlRequest(**request))
