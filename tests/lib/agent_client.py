@@ -65,6 +65,11 @@ def status_of(call):
         return e.code().name, e.details()
 
 
+def wanted(account):
+    """Of the records that were seen, those that were not other people's: a moment passes until that is known."""
+    return account.totals.seen - account.totals.discarded
+
+
 class Client:
     """One connection. Its services: tracers, gadgets, builtin, instances, node, health."""
 
