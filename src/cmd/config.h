@@ -15,8 +15,9 @@ struct config {
 void config_done(struct config *c);
 
 /*
- * Sets what the file says of the flags in f's tables; *keep must outlive them. -ENOENT: no such file; -EINVAL: a key that is
- * no flag, or not a value of it; -EBADMSG: no such YAML; err names file and line.
+ * Sets what the file says of the flags in f's tables; *keep must outlive them. -ENOENT: no such
+ * file; -EINVAL: a key that is no flag, or not a value of it; -EBADMSG: no such YAML; err names
+ * file and line.
  */
 int config_read(struct flags *f, const char *path, struct config *keep, struct err *err);
 
