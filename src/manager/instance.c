@@ -317,14 +317,17 @@ static void date(char to[32], int64_t seconds)
 	strftime(to, 32, "%F %T", localtime_r(&t, &tm));
 }
 
-/* Rows were written a second after they came at the latest. */
+/* Rows were written a second after they came at the latest. Without any, all since the start of
+ * that daemon, or of the instance, may be what was lost. */
 static void say_crash(struct instance *i)
 {
 	struct manager *m = i->manager;
+	int64_t begun = store_crashed(m->store);
 	int64_t written = archive_written(store_instances_fd(m->store), i->spec.id);
 	char since[32], until[32];
 
-	date(since, written > i->created ? written : i->created);
+	begun = begun > i->created ? begun : i->created;
+	date(since, written > begun ? written : begun);
 	date(until, time(NULL));
 	manager_warn(m,
 		     "the daemon before this one crashed: instance %s has lost what happened "

@@ -322,6 +322,23 @@ def test_the_last_of_an_instance(client, lab):
     assert len(client.listed()) == 2  # stopRequest ends the reader, and not the instance
 
 
+def test_a_long_past(client, lab):
+    """More than a reader's queue holds: it is there from the start."""
+    c = lab.start("sleep 100")
+    client.create("trace_open", name="long", history=50_000, container=c.name)
+    live = client.attach("long").started()
+    live.decode = False
+    for i in range(6):
+        opens(c, 5000)
+        live.wait(lambda n=5000 * (i + 1): live.read >= n, 60)
+    kept = client.state()["instances"][0]["kept"]
+    assert kept > 10_000
+    late = client.attach("long").started()
+    late.decode = False
+    late.wait(lambda: late.read >= kept, 60)
+    assert live.stop() == late.stop() == ("OK", "") and not late.gaps and not live.gaps
+
+
 def test_instances_that_are_none(client):
     s = STUBS.api
     client.create("trace_exec", name="one", ident="ab12")
