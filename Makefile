@@ -208,9 +208,17 @@ KERNELS ?= 5.10 6.1 6.12 newest
 check-kernels: all $(TEST_GADGETS:%=$(B)/tests/gadgets/%.bpf.o)
 	tests/kernels/run $(B) '$(E2E)' $(KERNELS)
 
+# A daemon under what comes and goes, for so many minutes; then one with sanitizers.
+SOAK_MINUTES ?= 10
+.PHONY: check-soak
+check-soak: all
+	+$(MORE) SAN=address,undefined B=$(B)/asan CFLAGS='-O1 -g' $(B)/asan/ig
+	IG=$(abspath $(B)/ig) tests/soak $(SOAK_MINUTES)
+	IG=$(abspath $(B)/asan/ig) tests/soak $(SOAK_MINUTES)
+
 # Suites that have a name but no test yet must not look green.
-.PHONY: check-soak check-k8s
-check-soak check-k8s:
+.PHONY: check-k8s
+check-k8s:
 	@echo "make: no suite $@ yet" >&2; exit 2
 
 # The README's table of gadgets.

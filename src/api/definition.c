@@ -3,10 +3,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "api/gadgettracermanager.pb-c.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 /* ---- which form? ----------------------------------------------------------------- */
 
@@ -95,6 +97,37 @@ static const char *text(const char *s)
 	return s && *s ? s : NULL;
 }
 
+/* What is kept of a container is bounded, and shown to clients who take nothing but UTF-8. */
+static bool is_fit(const char *s, size_t max)
+{
+	size_t len = s ? strlen(s) : 0, n;
+	uint32_t c;
+
+	if (len > max)
+		return false;
+	for (; len; s += n, len -= n) {
+		n = utf8_decode(s, len, &c);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
+static bool is_fit_notice(const struct container_notice *n, const struct labels *l)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		bytes += strlen(l->items[i].key) + strlen(l->items[i].value);
+		if (!is_fit(l->items[i].key, MAX_TOLD_CONFIG_BYTES) ||
+		    !is_fit(l->items[i].value, MAX_TOLD_CONFIG_BYTES))
+			return false;
+	}
+	return bytes <= MAX_TOLD_CONFIG_BYTES && is_fit(n->id, MAX_TOLD_TEXT_BYTES) &&
+	       is_fit(n->namespace_, MAX_TOLD_TEXT_BYTES) && is_fit(n->pod, MAX_TOLD_TEXT_BYTES) &&
+	       is_fit(n->name, MAX_TOLD_TEXT_BYTES) && is_fit(n->cgroup_path, MAX_TOLD_TEXT_BYTES);
+}
+
 static void take_labels(struct definition *d, Gadgettracermanager__Label **labels, size_t n)
 {
 	for (size_t i = 0; i < n && i < MAX_LABELS; i++)
@@ -151,7 +184,9 @@ int definition_read(const void *bytes, size_t len, struct definition *ret, struc
 		return err_set(err, -EINVAL, "not a ContainerDefinition");
 	*ret = d;
 	ret->notice.labels = &ret->labels;
-	return 0;
+	return is_fit_notice(&ret->notice, &ret->labels)
+		       ? 0
+		       : err_set(err, -EINVAL, "a text of the container is too long, or no UTF-8");
 }
 
 void definition_done(struct definition *d)

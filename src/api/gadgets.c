@@ -160,8 +160,11 @@ static int start_attachment(struct running *r, const Api__GadgetAttachRequest *m
 	instance_facts(i, &facts);
 	if (facts.run)
 		start_rows(r, facts.run, facts.id, m->igcompact);
-	return instance_attach(i, &reader, m->ighaslast ? m->iglast : UINT64_MAX, &r->attachment,
+	r->rows.past = true;
+	code = instance_attach(i, &reader, m->ighaslast ? m->iglast : UINT64_MAX, &r->attachment,
 			       err);
+	r->rows.past = false;
+	return code;
 }
 
 /* ---- the call -------------------------------------------------------------------- */

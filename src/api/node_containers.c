@@ -8,8 +8,9 @@
 #include "containers/source.h"
 
 #define NAMES_INTERVAL_NS 10000000ull
-#define NAMES_TIMES 100 /* that names are waited for: a second, as a container's records are held \
-			 */
+#define NAMES_TIMES                                                                   \
+	100 /* that names are waited for: a second, as a container's records are held \
+	     */
 
 struct listing {
 	struct manager *manager;

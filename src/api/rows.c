@@ -65,7 +65,7 @@ void rows_done(struct rows *r)
 
 static bool has_room(const struct rows *r)
 {
-	return grpc_served_queued(r->call) < MAX_READER_BYTES;
+	return r->past || grpc_served_queued(r->call) < MAX_READER_BYTES;
 }
 
 static bool send_packed(struct rows *r, bool packed)

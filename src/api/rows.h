@@ -15,6 +15,7 @@ struct rows {
 	struct wire_source **sources;
 	size_t n_sources;
 	uint32_t seq; /* of the last event */
+	bool past;    /* rows of a history come, which is bounded itself: all have room */
 	struct buf out;
 };
 

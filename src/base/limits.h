@@ -15,6 +15,7 @@
 #define MAX_RECORD_BYTES 32768		 /* one record; the kernel's limit for per-CPU scratch */
 #define MAX_CONFIG_BYTES (16u << 20)	 /* a container's config.json or state.json */
 #define MAX_TOLD_CONFIG_BYTES (1u << 20) /* the same as a hook sends it */
+#define MAX_TOLD_TEXT_BYTES 4096	 /* a text of a container that is announced */
 #define MAX_LABELS 1024			 /* labels or annotations of one container or pod */
 #define MAX_DAEMONS 16			 /* runtimes' sockets that are asked */
 #define MAX_HEARD 2048			 /* containers that a daemon told of by itself, kept */

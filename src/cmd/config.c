@@ -12,6 +12,7 @@
 
 struct file {
 	struct flags *flags;
+	struct config *keep;
 	const char *path;
 	yaml_document_t document;
 };
@@ -30,7 +31,7 @@ static int fault(const struct file *f, const yaml_node_t *at, struct err *err, c
 	return err_set(err, -EINVAL, "%s, line %zu: %s", f->path, at->start_mark.line + 1, text);
 }
 
-/* A scalar, or scalars as a comma list; a new string, which flags may keep. NULL: it is neither. */
+/* A scalar, or scalars as a comma list; a new string. NULL: it is neither. */
 static char *value_of(struct file *f, const yaml_node_t *node)
 {
 	_cleanup_(buf_done) struct buf list = {.max = MAX_CONFIG_FILE_BYTES};
@@ -51,9 +52,8 @@ static char *value_of(struct file *f, const yaml_node_t *node)
 	return xstrdup(buf_cstr(&list));
 }
 
-/* value is the flag's from here on, as an argument of the command line would be. */
-static int set_flag(struct file *f, const struct flag *flag, const yaml_node_t *at, char *value,
-		    struct err *err)
+static int set_flag(struct file *f, const struct flag *flag, const yaml_node_t *at,
+		    const char *value, struct err *err)
 {
 	bool on = true;
 	int r;
@@ -62,7 +62,6 @@ static int set_flag(struct file *f, const struct flag *flag, const yaml_node_t *
 		r = flag->set(flag, value, err);
 	} else {
 		r = parse_bool(value, &on) ? err_set(err, -EINVAL, "not true or false") : 0;
-		free(value);
 		if (!r && on)
 			r = flag->set(flag, NULL, err);
 	}
@@ -82,6 +81,7 @@ static int set_pair(struct file *f, const yaml_node_t *key, const yaml_node_t *v
 	text = value_of(f, value);
 	if (!text)
 		return fault(f, value, err, "a value is wanted, or a list of values");
+	*grow(&f->keep->texts, &f->keep->n, &f->keep->room) = text;
 	return set_flag(f, flag, value, take(text), err);
 }
 
@@ -101,10 +101,18 @@ static int set_all(struct file *f, struct err *err)
 	return r;
 }
 
-int config_read(struct flags *flags, const char *path, struct err *err)
+void config_done(struct config *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free(c->texts[i]);
+	free(c->texts);
+	*c = (struct config){0};
+}
+
+int config_read(struct flags *flags, const char *path, struct config *keep, struct err *err)
 {
 	_cleanup_(buf_done) struct buf text = {.max = MAX_CONFIG_FILE_BYTES};
-	struct file f = {.flags = flags, .path = path};
+	struct file f = {.flags = flags, .keep = keep, .path = path};
 	yaml_parser_t parser;
 	int r = buf_read_file(&text, AT_FDCWD, path);
 

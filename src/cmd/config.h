@@ -7,11 +7,19 @@
 
 #include "cmd/flags.h"
 
+/* The texts of a file, which flags point to; zeroed at first. */
+struct config {
+	char **texts;
+	size_t n, room;
+};
+void config_done(struct config *c);
+
 /*
- * Sets what the file says of the flags in f's tables. -ENOENT: no such file; -EINVAL: a key that is
- * no flag, or not a value of it; -EBADMSG: no such YAML; err names file and line.
+ * Sets what the file says of the flags in f's tables; *keep must outlive them. -ENOENT: no such
+ * file; -EINVAL: a key that is no flag, or not a value of it; -EBADMSG: no such YAML; err names
+ * file and line.
  */
-int config_read(struct flags *f, const char *path, struct err *err);
+int config_read(struct flags *f, const char *path, struct config *keep, struct err *err);
 
 /* The value of --NAME on a command line, before it is parsed as a whole; NULL: it is not there. */
 const char *config_option(int argc, char **argv, const char *name);

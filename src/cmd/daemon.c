@@ -250,23 +250,24 @@ static int serve(struct daemon_run *d, struct err *err)
 	return 0;
 }
 
-static int read_config(struct flags *f, int argc, char **argv, struct err *err)
+static int read_config(struct flags *f, int argc, char **argv, struct config *keep, struct err *err)
 {
 	const char *path = config_option(argc, argv, "config");
-	int r = config_read(f, path ?: CONFIG_FILE, err);
+	int r = config_read(f, path ?: CONFIG_FILE, keep, err);
 
 	return r == -ENOENT && !path ? 0 : r;
 }
 
 static int daemon_main(int argc, char **argv)
 {
+	_cleanup_(config_done) struct config config = {0};
 	struct daemon_run d = {0};
 	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
 
 	flags_init(&flags, command_find("daemon"));
-	r = read_config(&flags, argc, argv, &err);
+	r = read_config(&flags, argc, argv, &config, &err);
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
 	if (!r && geteuid())

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/reactor.h"
@@ -26,7 +27,7 @@ struct archive {
 		enum source_kind kind;
 		unsigned int number; /* in the file */
 	} * sources;
-	size_t n_sources, rows;
+	size_t n_sources, rows, bytes;
 	struct timer flush;
 	struct err error;
 };
@@ -166,7 +167,7 @@ static void start_file(struct archive *a)
 		fail(a, -errno);
 		return;
 	}
-	a->rows = 0;
+	a->rows = a->bytes = 0;
 	r = record_writer_new(fd, a->o.clock, &a->writer, NULL);
 	for (size_t i = 0; !r && i < a->n_sources; i++) {
 		struct archived *s = &a->sources[i];
@@ -219,13 +220,14 @@ void archive_row(struct archive *a, unsigned int source, const struct row *row)
 {
 	if (a->error.code)
 		return;
-	if (!a->writer || a->rows >= a->o.max_rows) {
+	if (!a->writer || a->rows >= a->o.max_rows || a->bytes >= MAX_HISTORY_BYTES) {
 		record_writer_close(take(a->writer), NULL);
 		start_file(a);
 		if (!a->writer)
 			return;
 	}
 	a->rows++;
+	a->bytes += row->size[PART_RECORD];
 	fail(a, record_writer_row(a->writer, a->sources[source].number, row));
 	if (!a->flush.reactor)
 		timer_start(&a->flush, a->reactor, FLUSH_NS, on_flush, a);

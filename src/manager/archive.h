@@ -15,7 +15,7 @@ struct reactor;
 struct archive_options {
 	int dir_fd;	       /* borrowed as long as the archive lives */
 	const char *name;      /* NAME.rows and NAME.rows.1; copied */
-	size_t max_rows;       /* of one file */
+	size_t max_rows;       /* of one file, which has at most MAX_HISTORY_BYTES besides */
 	struct gadget *gadget; /* asked for its sources at the call */
 	const struct clock_base *clock;
 	uint64_t *versions; /* how many containers were read by now, from all archives */

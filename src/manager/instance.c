@@ -107,6 +107,11 @@ static void end_readers(struct instance *i)
 	}
 }
 
+static int has_ended(struct err *err)
+{
+	return err_set(err, -ESRCH, "it has ended");
+}
+
 /* Its time is over: it is listed, with that, until it is removed. */
 static void on_ended(void *ctx)
 {
@@ -117,7 +122,7 @@ static void on_ended(void *ctx)
 	if (why)
 		i->error = *why;
 	else
-		err_set(&i->error, -ESRCH, "it has ended");
+		has_ended(&i->error);
 	i->run = run_free(i->run);
 	end_readers(i);
 }
@@ -203,16 +208,32 @@ static void open_archive(struct instance *i, bool again)
 	history_each(i->history, UINT64_MAX, &rewrite);
 }
 
+/* Of its time, in ns; 0: it is over. */
+static uint64_t time_left(const struct instance *i)
+{
+	int64_t ran_s = time(NULL) - i->created;
+	uint64_t ran_ns = ran_s > 0 ? (uint64_t)ran_s * 1000000000 : 0;
+
+	return i->spec.run.timeout_ns > ran_ns ? i->spec.run.timeout_ns - ran_ns : 0;
+}
+
 /* again: it ran before this daemon did. */
 static int start(struct instance *i, bool again, struct err *err)
 {
+	struct run_spec spec = i->spec.run;
 	struct run_reader reader = {.ctx = i,
 				    .row = on_row,
 				    .table_end = on_table_end,
 				    .lost = on_lost,
 				    .ended = on_ended};
-	int r = run_new(i->manager, &i->spec.run, &reader, &i->run, err);
+	int r;
 
+	if (again && spec.timeout_ns) {
+		spec.timeout_ns = time_left(i);
+		if (!spec.timeout_ns)
+			return has_ended(err);
+	}
+	r = run_new(i->manager, &spec, &reader, &i->run, err);
 	if (r)
 		return r;
 	if (i->manager->store)
@@ -296,14 +317,17 @@ static void date(char to[32], int64_t seconds)
 	strftime(to, 32, "%F %T", localtime_r(&t, &tm));
 }
 
-/* Rows were written a second after they came at the latest. */
+/* Rows were written a second after they came at the latest. Without any, all since the start of
+ * that daemon, or of the instance, may be what was lost. */
 static void say_crash(struct instance *i)
 {
 	struct manager *m = i->manager;
+	int64_t begun = store_crashed(m->store);
 	int64_t written = archive_written(store_instances_fd(m->store), i->spec.id);
 	char since[32], until[32];
 
-	date(since, written > i->created ? written : i->created);
+	begun = begun > i->created ? begun : i->created;
+	date(since, written > begun ? written : begun);
 	date(until, time(NULL));
 	manager_warn(m,
 		     "the daemon before this one crashed: instance %s has lost what happened "
@@ -325,7 +349,7 @@ void instance_restore(struct manager *m, const struct instance_spec *spec, int64
 	i = instance_new(m, spec, created);
 	if (store_crashed(m->store))
 		say_crash(i);
-	if (start(i, true, &i->error))
+	if (start(i, true, &i->error) && i->error.code != -ESRCH)
 		manager_warn(m, "instance %s is not running: %s", i->spec.name, i->error.text);
 }
 

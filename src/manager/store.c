@@ -19,7 +19,8 @@
 struct store {
 	char *dir;
 	int dir_fd, tracers_fd, instances_fd;
-	bool crashed, begun;
+	int64_t crashed;
+	bool begun;
 };
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -40,6 +41,7 @@ static int open_folder(int at, const char *path, int *ret, struct err *err)
 int store_open(const char *dir, struct store **ret, struct err *err)
 {
 	struct store *s = xnew(struct store);
+	struct stat st;
 	int r;
 
 	s->dir = xstrdup(dir);
@@ -54,15 +56,16 @@ int store_open(const char *dir, struct store **ret, struct err *err)
 		store_close(s);
 		return r;
 	}
-	s->crashed = !faccessat(s->dir_fd, RUNNING, F_OK, 0);
+	if (!fstatat(s->dir_fd, RUNNING, &st, AT_SYMLINK_NOFOLLOW))
+		s->crashed = st.st_mtim.tv_sec;
 	*ret = s;
 	return 0;
 }
 
 int store_begin(struct store *s, struct err *err)
 {
-	_cleanup_(closep) int fd =
-		openat(s->dir_fd, RUNNING, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_(closep) int fd = openat(
+		s->dir_fd, RUNNING, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return err_set(err, -errno, "cannot write to %s: %s", s->dir, strerror(errno));
@@ -84,7 +87,7 @@ struct store *store_close(struct store *s)
 	return NULL;
 }
 
-bool store_crashed(const struct store *s)
+int64_t store_crashed(const struct store *s)
 {
 	return s->crashed;
 }

@@ -19,8 +19,8 @@ struct store *store_close(struct store *s);
 
 /* From now on there is something to lose: without store_close() it is a crash. */
 int store_begin(struct store *s, struct err *err);
-/* Did the last daemon end without store_close()? */
-bool store_crashed(const struct store *s);
+/* Unix time, s, when the last daemon began, if it ended without store_close(); 0: it did not. */
+int64_t store_crashed(const struct store *s);
 
 /* What is said, as JSON; a new string. NULL: a text is no UTF-8. */
 char *store_selector(const struct selector_options *o);

@@ -76,7 +76,8 @@ def test_several_sockets(whole_lab, tmp_path):
 
 
 def test_no_address(whole_lab, tmp_path):
-    for host, word in (("nonsense", "is no address"), ("http://x", "is no address"), ("", "--host wants"), (",", "'' is no address"),
+    for host, word in (("nonsense", "is no address"), ("http://x", "is no address"), ("", "--host wants"),
+                       (",", "'' is no address"),
                        (",".join(f"unix://{tmp_path}/{i}" for i in range(9)), "--host wants one to 8"),
                        ("unix:///proc/no/ig.socket", "No such file"), (f"unix://{tmp_path}/{'x' * 200}", "too long")):
         assert word in refused("--host", host), host

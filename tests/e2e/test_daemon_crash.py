@@ -16,7 +16,7 @@ import bpf
 import containers
 import ig
 import pytest
-from agent_client import Client, status_of
+from agent_client import STUBS, Client, status_of
 
 
 @pytest.fixture
@@ -139,6 +139,23 @@ def move_clock(path, ns):
         payload = struct.pack("<q", struct.unpack("<q", payload[:8])[0] + ns) + payload[8:]
         f.seek(24)
         f.write(payload + struct.pack("<I", zlib.crc32(head + payload)))
+
+
+def test_an_instance_whose_time_is_over(node):
+    """It does not begin anew with the daemon."""
+    s = STUBS.api
+    with Client(node.address) as client:
+        for name, seconds in (("short", 1), ("long", 100)):
+            client.instances.CreateGadgetInstance(s.CreateGadgetInstanceRequest(gadgetInstance=s.GadgetInstance(
+                name=name, gadgetConfig=s.GadgetRunRequest(imageName="trace_exec", version=1, timeout=seconds * 10**9))))
+        containers.wait_for(lambda: {i.name: i.state.status for i in client.listed()} == {"short": 2, "long": 1}, what="end")
+    node.stop()
+    node.start()
+    with Client(node.address) as client:
+        assert {i.name: (i.state.status, i.state.message) for i in client.listed()} == \
+            {"short": (2, "it has ended"), "long": (1, "")}
+        assert {i.gadgetConfig.timeout for i in client.listed()} == {10**9, 100 * 10**9}
+    assert "not running" not in node.log
 
 
 def test_killed_clients(node, lab):

@@ -11,7 +11,7 @@ import agent
 import containers
 import ig
 import pytest
-from agent_client import STUBS, Client, Run, status_of
+from agent_client import STUBS, Client, Run, status_of, wanted
 
 
 @pytest.fixture(scope="module")
@@ -196,9 +196,13 @@ def test_containers_that_are_none(client):
                           (definition(id="x", pid=pid_max + 1), "NOT_FOUND", "no process"),
                           (definition(id="x", pid=os.getpid()), "INVALID_ARGUMENT", "parent's cgroups"),
                           (definition_v04(id="x", cgroup_path="/no/such/cgroup"), "INVALID_ARGUMENT", "neither"),
-                          (definition_v04(id="x", mntns=5), "INVALID_ARGUMENT", "neither")):
+                          (definition_v04(id="x", mntns=5), "INVALID_ARGUMENT", "neither"),
+                          (definition(id="x" * 5000, pid=2), "INVALID_ARGUMENT", "too long"),
+                          (definition(id="x", name="y" * 5000, pid=2), "INVALID_ARGUMENT", "too long")):
         got, text = status_of(lambda d=d: announce(client, d))
         assert got == code and word in text, d
+    call = client.channel.unary_unary("/gadgettracermanager.GadgetTracerManager/AddContainer")
+    assert status_of(lambda: call(b"\x0a\x02x\xff\x10\x02"))[1].endswith("no UTF-8")
     assert status_of(lambda: retract(client, definition(id="x"))) == ("NOT_FOUND", "no container 'x'")
     assert status_of(lambda: retract(client, definition()))[0] == "INVALID_ARGUMENT"
 
@@ -214,15 +218,15 @@ def test_a_config_that_is_no_config(client, lab):
 
 
 def test_lines_of_a_bound_run(client, node, lab):
-    wanted, other = lab.name("wanted"), lab.name("other")
-    client.add_tracer("t", name=wanted)
+    name, other = lab.name("wanted"), lab.name("other")
+    client.add_tracer("t", name=name)
     early = client.receive("t")
     run = client.run("trace_exec", tracer="t").started()
-    lab.start(containers.keep_saying("wanted"), name=wanted)
+    lab.start(containers.keep_saying("wanted"), name=name)
     lab.start(containers.keep_saying("other"), name=other)
     early.wait(lambda: len(early.records) > 10)
     run.wait(lambda: len(run.rows) > 10)
-    assert {ig.container_of(r) for r in early.records} == {wanted} == {r["runtime.containerName"] for r in run.rows}
+    assert {ig.container_of(r) for r in early.records} == {name} == {r["runtime.containerName"] for r in run.rows}
     assert early.records[0]["gadget"] == "trace_exec"
     late = client.receive("t")
     late.wait(lambda: late.records)
@@ -297,7 +301,7 @@ def test_loss_is_in_the_lines(client, lab):
     lines.end()
     assert account.totals.lost == sum(n["count"] for n in lines.notes) > 0
     assert account.totals.delivered == len(run.rows) == len(lines.records)
-    assert account.totals.seen == account.totals.delivered + account.totals.lost and not account.unaccounted
+    assert wanted(account) == account.totals.delivered + account.totals.lost and not account.unaccounted
     assert {(n["event"], n["gadget"], n["container"]) for n in lines.notes} == {("lost", "trace_open", c.name)}
 
 
@@ -345,5 +349,5 @@ def test_a_slow_reader_of_lines_is_told(client, node, lab):
     finally:
         slow.kill()
     n, lost = map(int, out.split())
-    assert not fast.notes and len(fast.records) == account.totals.delivered == account.totals.seen
+    assert not fast.notes and len(fast.records) == account.totals.delivered == wanted(account)
     assert lost > 0 and n + lost == len(fast.records)

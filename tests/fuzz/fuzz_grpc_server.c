@@ -99,7 +99,8 @@ static void on_gone(void *ctx, struct grpc_served *call)
 
 static void begin(void *ctx, struct grpc_served *call)
 {
-	static const struct grpc_served_events events = {on_message, on_half_closed, NULL, on_gone};
+	static const struct grpc_served_events events = {
+		.message = on_message, .half_closed = on_half_closed, .gone = on_gone};
 	struct side *s = ctx;
 	struct call *c = xnew(struct call);
 

@@ -65,6 +65,11 @@ def status_of(call):
         return e.code().name, e.details()
 
 
+def wanted(account):
+    """Of the records that were seen, those that were not other people's: a moment passes until that is known."""
+    return account.totals.seen - account.totals.discarded
+
+
 class Client:
     """One connection. Its services: tracers, gadgets, builtin, instances, node, health."""
 
@@ -155,6 +160,10 @@ class Stream:
                 self.take(message)
         except grpc.RpcError as e:
             self.error = e
+        self.ended()
+
+    def ended(self):
+        pass
 
     def end(self, seconds=20):
         """Waits for the end of the stream: (status, text)."""
@@ -199,6 +208,9 @@ class Run(Stream):
         self.may_read = threading.Event()
         self.may_read.set()
         super().__init__(client.gadgets.RunGadget(iter(self.requests.get, None)))
+
+    def ended(self):
+        self.requests.put(None)  # a thread of grpcio's waits for them, and keeps the connection
 
     def ask(self, **request):
         self.requests.put(STUBS.api.GadgetControlRequest(**request))
