@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig daemon: the agent of a node. It serves its tracers and containers until it is told to end. */
+#include <malloc.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -19,6 +20,7 @@
 #define CONFIG_FILE "/etc/ig/config.yaml"
 #define LAST_WORDS_NS 2000000000ull /* how long clients may take for them at the end */
 #define MAX_ADDRESSES 8
+#define KEPT_BYTES (128 << 10)
 
 static struct {
 	const char *hosts, *group, *config, *state_dir, *pin_dir, *record_dir;
@@ -204,6 +206,16 @@ static void use_all_descriptors(void)
 	}
 }
 
+/*
+ * What was long goes back to the kernel when it is freed. glibc would take the first long ones as
+ * a sign of more, and keep them in the heap, in between small ones that stay.
+ */
+static void keep_no_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
+
 static int start(struct daemon_run *d, struct err *err)
 {
 	const struct grpc_server_options so = {.warn = warn_client};
@@ -212,6 +224,7 @@ static int start(struct daemon_run *d, struct err *err)
 	int r;
 
 	use_all_descriptors();
+	keep_no_memory();
 	container_flags_options(&mo.containers);
 	r = loop_init(&d->loop, err);
 	r = r ?: reactor_new(&d->reactor, err);
