@@ -182,11 +182,13 @@ int definition_read(const void *bytes, size_t len, struct definition *ret, struc
 
 	if (!(d.is_v04 ? read_v04 : read_v12)(bytes, len, &d))
 		return err_set(err, -EINVAL, "not a ContainerDefinition");
+	if (!is_fit_notice(&d.notice, &d.labels)) {
+		definition_done(&d);
+		return err_set(err, -EINVAL, "a text of the container is too long, or no UTF-8");
+	}
 	*ret = d;
 	ret->notice.labels = &ret->labels;
-	return is_fit_notice(&ret->notice, &ret->labels)
-		       ? 0
-		       : err_set(err, -EINVAL, "a text of the container is too long, or no UTF-8");
+	return 0;
 }
 
 void definition_done(struct definition *d)
