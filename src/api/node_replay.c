@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig.v1.Node/Replay: a record file of the daemon's folder, as fast as the client reads. */
+/*
+ * ig.v1.Node/Replay: a record file of the daemon's folder, or a ring of its flight recorder, as
+ * fast as the client reads.
+ */
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
@@ -7,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "api/rings.h"
 #include "api/rows.h"
 #include "api/service.h"
 #include "base/mem.h"
@@ -137,13 +141,14 @@ static void read_on(struct replaying *p)
 	}
 }
 
-static int open_reader(struct replaying *p, const char *file, struct err *err)
+static int open_reader(struct replaying *p, const Ig__V1__ReplayRequest *m, struct err *err)
 {
-	int fd = open_file(p->api->record_dir, file, err);
+	int fd = *m->ring ? ring_as_file(p->api, m->ring, err)
+			  : open_file(p->api->record_dir, m->file, err);
 
 	if (fd < 0)
 		return fd;
-	p->file = xstrdup(file);
+	p->file = xstrdup(*m->ring ? m->ring : m->file);
 	return record_reader_open(fd, &p->reader, err);
 }
 
@@ -157,7 +162,7 @@ static void on_replay_message(void *ctx, struct grpc_served *call, const void *b
 	if (p->reader)
 		code = err_set(&err, -EINVAL, "one file at a time");
 	else
-		code = m ? open_reader(p, m->file, &err) : api_malformed(&err);
+		code = m ? open_reader(p, m, &err) : api_malformed(&err);
 	if (m)
 		ig__v1__replay_request__free_unpacked(m, NULL);
 	if (code)

@@ -10,10 +10,12 @@
 #include "base/registry.h"
 #include "manager/manager.h"
 #include "net/grpc_server.h"
+#include "recorder/recording.h"
 
 struct api {
 	struct manager *manager;
-	const char *record_dir; /* whose record files may be replayed; NULL: none */
+	const char *record_dir;	     /* whose record files may be replayed; NULL: none */
+	struct recording *recording; /* the flight recorder; NULL: none */
 };
 
 struct api_service {

@@ -12,6 +12,8 @@
 #include "base/reactor.h"
 #include "cmd/config.h"
 #include "cmd/container_flags.h"
+#include "cmd/daemon_recorder.h"
+#include "cmd/recorder_flags.h"
 #include "cmd/loop.h"
 #include "cmd/sd_notify.h"
 #include "net/address.h"
@@ -65,6 +67,7 @@ struct daemon_run {
 	struct reactor *reactor;
 	struct manager *manager;
 	struct grpc_server *server;
+	struct recording *recording; /* NULL: none is asked for */
 	struct tls *tls;
 	struct api api;
 	struct loop loop;
@@ -236,6 +239,8 @@ static int start(struct daemon_run *d, struct err *err)
 	api_add_services(d->server, &d->api);
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
 	r = r ?: manager_start(d->manager, err);
+	r = r ?: daemon_recorder_start(d->manager, or_null(opt.record_dir), &d->recording, err);
+	d->api.recording = d->recording;
 	return r ?: loop_add_fd(&d->loop, reactor_fd(d->reactor), on_reactor, d, err);
 }
 
@@ -257,6 +262,8 @@ static int serve(struct daemon_run *d, struct err *err)
 	loop_run(&d->loop);
 	notify_manager("STOPPING=1");
 	remove_sockets(d);
+	if (d->recording)
+		recording_stop(d->recording);
 	manager_stop(d->manager);
 	grpc_server_shutdown(d->server, LAST_WORDS_NS, on_last_words, d);
 	loop_run(&d->loop); /* a second signal ends it at once */
@@ -288,6 +295,7 @@ static int daemon_main(int argc, char **argv)
 	r = r ?: serve(&d, &err);
 	remove_sockets(&d);
 	grpc_server_free(d.server);
+	recording_free(d.recording);
 	manager_free(d.manager);
 	tls_free(d.tls);
 	loop_done(&d.loop);
@@ -295,7 +303,8 @@ static int daemon_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&daemon_flags, &container_flags, NULL};
+static const struct flag_table *const tables[] = {&daemon_flags, &daemon_recorder_flags,
+						  &recorder_flags, &container_flags, NULL};
 static const struct command daemon_command = {
 	.name = "daemon",
 	.summary = "Be the agent of this node, for `ig --remote` and other clients",
