@@ -458,7 +458,7 @@ static __always_inline void write_exit(struct loop_lane *lane, const struct pt_r
 	fill_head(lane, &e->record, LOOP_EXIT, nr, 0);
 	e->ret = ret;
 	lane->used = sizeof(*e);
-	again = was_unread(e->record.tid);
+	again = was_unread(e->record.tid) && (ret || !call->executes);
 	for (int i = 0; i < LOOP_PARTS; i++) {
 		if (i >= call->n_probes)
 			break;

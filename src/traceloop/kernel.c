@@ -136,7 +136,7 @@ void loop_kernel_release(struct loop_kernel *k, uint64_t key, uint64_t now)
 			(struct settling){ring, now};
 }
 
-bool loop_kernel_settle(struct loop_kernel *k, uint64_t now)
+void loop_kernel_settle(struct loop_kernel *k, uint64_t now)
 {
 	size_t n = 0;
 
@@ -148,7 +148,12 @@ bool loop_kernel_settle(struct loop_kernel *k, uint64_t now)
 		lay_ready(k, ring);
 	}
 	k->n_settling -= n;
-	memmove(k->settling, k->settling + n, k->n_settling * sizeof(*k->settling));
+	if (n)
+		memmove(k->settling, k->settling + n, k->n_settling * sizeof(*k->settling));
+}
+
+size_t loop_kernel_settling(const struct loop_kernel *k)
+{
 	return k->n_settling;
 }
 

@@ -57,7 +57,8 @@ uint32_t loop_kernel_claimed(const struct loop_kernel *k, uint64_t key);
  * ready for others by the next loop_kernel_settle() that is LOOP_SETTLE_NS later.
  */
 void loop_kernel_release(struct loop_kernel *k, uint64_t key, uint64_t now);
-bool loop_kernel_settle(struct loop_kernel *k, uint64_t now); /* true: there are more to come */
+void loop_kernel_settle(struct loop_kernel *k, uint64_t now);
+size_t loop_kernel_settling(const struct loop_kernel *k); /* rings that wait for that */
 
 #define LOOP_SETTLE_NS 200000000ull
 

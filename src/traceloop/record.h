@@ -15,6 +15,8 @@
 enum {
 	LOOP_ARGS = 6,
 	LOOP_PARTS = 4,	   /* of one record */
+	LOOP_BYTES = 64,   /* bytes of a buffer */
+	LOOP_MANY = 8,	   /* elements of an array of structs */
 	LOOP_TEXT = 512,   /* bytes of a path, with its NUL; of a command line */
 	LOOP_RECORD = 2304, /* bytes of a record at most: head, values, parts, footer */
 	LOOP_CALLS = 512,  /* numbers of system calls that the table knows; one more is for others */
@@ -115,7 +117,8 @@ struct loop_call {
 	__u8 kept; /* 0: this call is not recorded */
 	__u8 n_args;
 	__u8 n_probes;
-	__u8 unused[5];
+	__u8 executes; /* once it succeeded, memory is another program's */
+	__u8 unused[4];
 	struct loop_probe probes[LOOP_PARTS];
 };
 
