@@ -86,7 +86,7 @@ struct {
 
 const volatile __u32 loop_mask; /* of places in a lane: its size - 1 */
 const volatile __u32 loop_cpus;
-__u32 n_unread;			/* at least as many as are in `unread` */
+__u32 n_unread; /* at least as many as are in `unread` */
 
 struct iovec {
 	__u64 base, size;

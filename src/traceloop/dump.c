@@ -16,8 +16,8 @@ static int next_lane(const struct loop_dump *d, const size_t *at)
 	for (unsigned int i = 0; i < d->n_lanes; i++) {
 		const struct lane_copy *l = &d->lanes[i];
 
-		if (at[i] < l->n && (best < 0 || l->records[at[i]]->time <
-						     d->lanes[best].records[at[best]]->time))
+		if (at[i] < l->n &&
+		    (best < 0 || l->records[at[i]]->time < d->lanes[best].records[at[best]]->time))
 			best = (int)i;
 	}
 	return best;
@@ -37,7 +37,7 @@ static void merge_lanes(struct loop_dump *d)
 
 /* Thread -> the call that it is in: open addressing, with more places than there are events. */
 struct in_call {
-	uint32_t tid; /* 0: free */
+	uint32_t tid;  /* 0: free */
 	uint32_t call; /* + 1; 0: in none */
 };
 

@@ -26,7 +26,7 @@ struct loop_event {
 struct loop_dump {
 	struct lane_copy *lanes;
 	unsigned int n_lanes;
-	struct loop_event *events; /* in order of time */
+	struct loop_event *events;    /* in order of time */
 	struct loop_call_made *calls; /* in order of their first event */
 	size_t n_events, n_calls;
 	struct loop_counts counts;

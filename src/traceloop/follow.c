@@ -15,10 +15,10 @@ static bool is_selected(const struct traceloop *t, const struct container *c)
 
 static void take_out(struct traceloop *t, struct container *c)
 {
-	struct loop *l = loop_of(t, c->key);
+	struct tracelet *l = tracelet_of(t, c->key);
 
 	if (l) {
-		loop_close(t, l);
+		tracelet_close(t, l);
 		return;
 	}
 	containers_map_remove(t->containers, loop_kernel_wanted_fd(t->kernel), c);
@@ -26,13 +26,13 @@ static void take_out(struct traceloop *t, struct container *c)
 }
 
 /* How many of its pod's containers came before. */
-static unsigned int index_in_pod(struct traceloop *t, const struct loop *of)
+static unsigned int index_in_pod(struct traceloop *t, const struct tracelet *of)
 {
 	const struct container *c = of->container, *other;
 	unsigned int n = 0;
-	struct loop *l;
+	struct tracelet *l;
 
-	TAILQ_FOREACH(l, &t->loops, link) {
+	TAILQ_FOREACH(l, &t->tracelets, link) {
 		other = l->container;
 		n += l != of && l->is_shown && other && c->k8s_pod && other->k8s_pod &&
 		     str_equal(other->k8s_pod, c->k8s_pod) &&
@@ -44,42 +44,42 @@ static unsigned int index_in_pod(struct traceloop *t, const struct loop *of)
 
 static void found(struct traceloop *t, struct container *c)
 {
-	if (loop_of(t, c->key))
+	if (tracelet_of(t, c->key))
 		return;
-	loop_new(t, c->key, c);
+	tracelet_new(t, c->key, c);
 	containers_map_add(t->containers, loop_kernel_wanted_fd(t->kernel), c);
 }
 
 static void added(struct traceloop *t, struct container *c)
 {
-	struct loop *l;
+	struct tracelet *l;
 
 	if (!is_selected(t, c)) {
 		take_out(t, c);
 		return;
 	}
 	found(t, c);
-	l = loop_of(t, c->key);
+	l = tracelet_of(t, c->key);
 	l->index = index_in_pod(t, l);
 	l->is_shown = true;
 }
 
 static void changed(struct traceloop *t, struct container *c)
 {
-	if (loop_of(t, c->key) && !is_selected(t, c))
+	if (tracelet_of(t, c->key) && !is_selected(t, c))
 		take_out(t, c);
 }
 
 /* What it still does in its last moment is recorded. */
 static void ended(struct traceloop *t, struct container *c)
 {
-	struct loop *l = loop_of(t, c->key);
+	struct tracelet *l = tracelet_of(t, c->key);
 
 	if (l)
 		l->ended = loop_now();
 }
 
-void loops_follow(void *ctx, enum container_event event, struct container *c)
+void tracelets_follow(void *ctx, enum container_event event, struct container *c)
 {
 	static void (*const react[])(struct traceloop * t, struct container * c) = {
 		[CONTAINER_FOUND] = found,     [CONTAINER_ADDED] = added,

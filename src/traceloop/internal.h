@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of traceloop/ share. traceloop.c: life, and the room for rings; follow.c:
- * containers that come and go; loops.c: rings one by one.
+ * containers that come and go; tracelets.c: rings one by one.
  */
 #pragma once
 
@@ -13,14 +13,14 @@
 #include "traceloop/kernel.h"
 #include "traceloop/traceloop.h"
 
-struct loop {
-	TAILQ_ENTRY(loop) link;
+struct tracelet {
+	TAILQ_ENTRY(tracelet) link;
 	uint64_t id, key;
 	char trace_id[17];
-	uint32_t ring; /* 0: none yet */
-	char *name, *cgroup_path;	/* of a cgroup that was added; else NULL */
+	uint32_t ring;		  /* 0: none yet */
+	char *name, *cgroup_path; /* of a cgroup that was added; else NULL */
 	uint64_t cgroup_id;
-	struct container *container;	/* a reference */
+	struct container *container; /* a reference */
 	unsigned int index;
 	uint64_t created, ended; /* boot clock; 0: not ended */
 	bool is_shown;		 /* false: its names are still being looked for */
@@ -34,8 +34,8 @@ struct traceloop {
 	uint64_t budget_bytes, keep_ns;
 	uint64_t trace_ids; /* what they begin with: of this run alone */
 	uint64_t last_id, last_added;
-	TAILQ_HEAD(loops, loop) loops; /* oldest first */
-	size_t n_loops, n_settling;
+	TAILQ_HEAD(tracelets, tracelet) tracelets; /* oldest first */
+	size_t n_tracelets, n_settling;
 	struct reactor *reactor;
 	struct timer tidy;
 	struct clock_base clock;
@@ -54,8 +54,9 @@ void traceloop_make_room(struct traceloop *t); /* after a ring was given to some
 void traceloop_tidy_later(struct traceloop *t);
 
 /* follow.c */
-container_event_fn loops_follow;
+container_event_fn tracelets_follow;
 
-/* loops.c */
-struct loop *loop_new(struct traceloop *t, uint64_t key, struct container *c); /* c may be NULL */
-struct loop *loop_of(struct traceloop *t, uint64_t key); /* NULL: none */
+/* tracelets.c */
+struct tracelet *tracelet_new(struct traceloop *t, uint64_t key,
+			      struct container *c);		 /* c may be NULL */
+struct tracelet *tracelet_of(struct traceloop *t, uint64_t key); /* NULL: none */

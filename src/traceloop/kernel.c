@@ -214,8 +214,8 @@ static int fill_calls(struct loop_kernel *k, const struct loop_call *calls)
 	return r;
 }
 
-static int load(struct loop_kernel *k, const struct loop_kernel_options *o,
-		struct libbpf_log *log, struct err *err)
+static int load(struct loop_kernel *k, const struct loop_kernel_options *o, struct libbpf_log *log,
+		struct err *err)
 {
 	struct kernel_btf types = {.fd = -1};
 	const void *elf;
@@ -243,8 +243,7 @@ static size_t lane_bytes_of(uint64_t ring_bytes, unsigned int n_cpus)
 	return lane;
 }
 
-int loop_kernel_new(const struct loop_kernel_options *o, struct loop_kernel **ret,
-		    struct err *err)
+int loop_kernel_new(const struct loop_kernel_options *o, struct loop_kernel **ret, struct err *err)
 {
 	struct loop_kernel *k = xnew(struct loop_kernel);
 	struct libbpf_log log;

@@ -21,16 +21,15 @@ struct err;
 struct loop_kernel;
 
 struct loop_kernel_options {
-	uint64_t ring_bytes; /* all CPUs together; a lane is a power of two, and at least
-				LOOP_LANE_MIN */
+	uint64_t ring_bytes;	       /* all CPUs together; a lane is a power of two, and at least
+					  LOOP_LANE_MIN */
 	const struct loop_call *calls; /* LOOP_CALLS + 1 of them: what to keep of each */
 };
 
 #define LOOP_LANE_MIN 16384
 
 /* -EPERM: not allowed; -ENOTSUP: the kernel lacks BTF or a tracepoint. */
-int loop_kernel_new(const struct loop_kernel_options *o, struct loop_kernel **ret,
-		    struct err *err);
+int loop_kernel_new(const struct loop_kernel_options *o, struct loop_kernel **ret, struct err *err);
 struct loop_kernel *loop_kernel_free(struct loop_kernel *k); /* NULL is fine; returns NULL */
 int loop_kernel_attach(struct loop_kernel *k, struct err *err);
 
@@ -53,8 +52,8 @@ uint32_t loop_kernel_claim(struct loop_kernel *k, uint64_t key);
 /* Is it claimed by now? 0: no. */
 uint32_t loop_kernel_claimed(const struct loop_kernel *k, uint64_t key);
 /*
- * Its ids are out of the map of wanted ones. A program may still be about to write: the ring is laid
- * ready for others by the next loop_kernel_settle() that is LOOP_SETTLE_NS later.
+ * Its ids are out of the map of wanted ones. A program may still be about to write: the ring is
+ * laid ready for others by the next loop_kernel_settle() that is LOOP_SETTLE_NS later.
  */
 void loop_kernel_release(struct loop_kernel *k, uint64_t key, uint64_t now);
 void loop_kernel_settle(struct loop_kernel *k, uint64_t now);

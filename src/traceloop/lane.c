@@ -48,8 +48,8 @@ static const char *parts_end(const struct loop_record *r)
 
 const struct loop_part *record_part(const struct loop_record *r, const struct loop_part *p)
 {
-	const char *at = p ? (const char *)(p + 1) + (p->size + 7) / 8 * 8
-			   : (const char *)r + head_size(r);
+	const char *at =
+		p ? (const char *)(p + 1) + (p->size + 7) / 8 * 8 : (const char *)r + head_size(r);
 
 	if (at + sizeof(*p) > parts_end(r))
 		return NULL;
@@ -65,8 +65,8 @@ static bool is_sound(const struct loop_record *r, const struct loop_footer *f)
 }
 
 /*
- * Walks back from `end` to `from`, and puts each record in front of those that are there. False: one
- * is not as it should be, or began before `from`.
+ * Walks back from `end` to `from`, and puts each record in front of those that are there. False:
+ * one is not as it should be, or began before `from`.
  */
 static bool walk_back(struct lane_copy *c, size_t end, size_t from, size_t *front)
 {
@@ -92,8 +92,8 @@ static bool walk_back(struct lane_copy *c, size_t end, size_t from, size_t *fron
 /* ---- the copy -------------------------------------------------------------------- */
 
 /*
- * What is whole of the lap that ends at `end`, then of the one before. `now` is where the writer was
- * after the copy was made: it may have written a record's length beyond that.
+ * What is whole of the lap that ends at `end`, then of the one before. `now` is where the writer
+ * was after the copy was made: it may have written a record's length beyond that.
  */
 static void find_records(struct lane_copy *c, struct position end, uint64_t last_end,
 			 struct position now, size_t most, size_t *front)

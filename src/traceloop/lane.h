@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A lane's records, copied while they are being written: nobody is stopped, and what was overwritten
- * meanwhile is left out. Where lanes lie does not matter: tests give memory of their own.
+ * A lane's records, copied while they are being written: nobody is stopped, and what was
+ * overwritten meanwhile is left out. Where lanes lie does not matter: tests give memory of their
+ * own.
  */
 #pragma once
 

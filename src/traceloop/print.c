@@ -128,9 +128,10 @@ static bool gives_address(const struct syscall *s)
 /* Of include/linux/errno.h: the kernel's own, which a program never sees. */
 static const char *restart_name(int64_t error)
 {
-	static const char *const names[] = {
-		[0] = "ERESTARTSYS", [1] = "ERESTARTNOINTR", [2] = "ERESTARTNOHAND",
-		[4] = "ERESTART_RESTARTBLOCK"};
+	static const char *const names[] = {[0] = "ERESTARTSYS",
+					    [1] = "ERESTARTNOINTR",
+					    [2] = "ERESTARTNOHAND",
+					    [4] = "ERESTART_RESTARTBLOCK"};
 
 	return error >= 512 && error - 512 < (int64_t)array_size(names) ? names[error - 512] : NULL;
 }

@@ -7,7 +7,8 @@
  *   12:00:01.123470200 cpu1 [1234] sh ... read(3, "root:x:0:0:"..., 4096) = 840 <0.000011>
  *
  * A call that others came between has two lines, "..." for what is on the other one. [pid:tid]
- * where the two differ; times are this machine's local ones. JSON: an object for each call and line.
+ * where the two differ; times are this machine's local ones. JSON: an object for each call and
+ * line.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
- * What src/bpf/traceloop.bpf.c writes, and what it is told. Include after the types __u32 and __u64.
+ * What src/bpf/traceloop.bpf.c writes, and what it is told. Include after the types __u32 and
+ * __u64.
  *
  * A ring has a lane for each CPU, to which only that CPU writes. In a
  * lane records stand one after the other, from `place` 0 on. One may begin anywhere before
@@ -14,12 +15,12 @@
 
 enum {
 	LOOP_ARGS = 6,
-	LOOP_PARTS = 4,	   /* of one record */
-	LOOP_BYTES = 64,   /* bytes of a buffer */
-	LOOP_MANY = 8,	   /* elements of an array of structs */
-	LOOP_TEXT = 512,   /* bytes of a path, with its NUL; of a command line */
+	LOOP_PARTS = 4,	    /* of one record */
+	LOOP_BYTES = 64,    /* bytes of a buffer */
+	LOOP_MANY = 8,	    /* elements of an array of structs */
+	LOOP_TEXT = 512,    /* bytes of a path, with its NUL; of a command line */
 	LOOP_RECORD = 2304, /* bytes of a record at most: head, values, parts, footer */
-	LOOP_CALLS = 512,  /* numbers of system calls that the table knows; one more is for others */
+	LOOP_CALLS = 512, /* numbers of system calls that the table knows; one more is for others */
 	LOOP_COMPAT = 0x10000, /* in a number: it is one of 32-bit programs */
 };
 
@@ -90,11 +91,11 @@ enum {
 
 enum loop_probe_kind {
 	LOOP_PROBE_NONE,
-	LOOP_PROBE_TEXT,   /* NUL-terminated */
-	LOOP_PROBE_BYTES,  /* as many as `of` says */
-	LOOP_PROBE_VECTOR, /* the first struct iovec that it points to */
+	LOOP_PROBE_TEXT,    /* NUL-terminated */
+	LOOP_PROBE_BYTES,   /* as many as `of` says */
+	LOOP_PROBE_VECTOR,  /* the first struct iovec that it points to */
 	LOOP_PROBE_MESSAGE, /* the first struct iovec of a struct msghdr */
-	LOOP_PROBE_EXEC,   /* the new command line, once it succeeded */
+	LOOP_PROBE_EXEC,    /* the new command line, once it succeeded */
 };
 
 enum loop_of {
@@ -131,10 +132,11 @@ struct loop_seat {
 };
 
 /*
- * Rings are made in sheaves, each one array map with `cpus` elements for each ring: the kernel takes
- * 15 ms to give a program one more map. Ring N is the (N % LOOP_SHEAF)th of its sheaf.
+ * Rings are made in sheaves, each one array map with `cpus` elements for each ring: the kernel
+ * takes 15 ms to give a program one more map. Ring N is the (N % LOOP_SHEAF)th of its sheaf.
  */
 #define LOOP_SHEAF 16
 #define LOOP_SHEAVES 512
-#define LOOP_RINGS (LOOP_SHEAF * LOOP_SHEAVES) /* their numbers begin with LOOP_SHEAF: 0 is none */
+#define LOOP_RINGS (LOOP_SHEAF * LOOP_SHEAVES) /* their numbers begin with LOOP_SHEAF: 0 is none \
+						*/
 #define LOOP_SLOTS (G_SLOTS + 1024) /* slots behind those of containers are for other cgroups */

@@ -28,7 +28,7 @@ uint64_t loop_now(void)
 
 static size_t rings_ready(const struct traceloop *t)
 {
-	size_t used = t->n_loops + loop_kernel_settling(t->kernel);
+	size_t used = t->n_tracelets + loop_kernel_settling(t->kernel);
 	size_t all = loop_kernel_rings(t->kernel);
 
 	return used < all ? all - used : 0;
@@ -42,11 +42,11 @@ static bool fits_budget(const struct traceloop *t)
 }
 
 /* The ring whose container ended first. */
-static struct loop *first_ended(const struct traceloop *t)
+static struct tracelet *first_ended(const struct traceloop *t)
 {
-	struct loop *first = NULL, *l;
+	struct tracelet *first = NULL, *l;
 
-	TAILQ_FOREACH(l, &t->loops, link)
+	TAILQ_FOREACH(l, &t->tracelets, link)
 		if (l->ended && (!first || l->ended < first->ended))
 			first = l;
 	return first;
@@ -79,13 +79,13 @@ void traceloop_make_room(struct traceloop *t)
 {
 	while (rings_ready(t) < RINGS_READY) {
 		size_t coming = loop_kernel_settling(t->kernel);
-		struct loop *old = first_ended(t);
+		struct tracelet *old = first_ended(t);
 
 		if (!fits_budget(t)) {
 			if (rings_ready(t) + coming >= RINGS_READY)
 				return;
 			if (old) {
-				loop_close(t, old);
+				tracelet_close(t, old);
 				continue;
 			}
 			say_over_budget(t);
@@ -101,12 +101,12 @@ static void tidy(void *ctx)
 {
 	struct traceloop *t = ctx;
 	uint64_t now = loop_now();
-	struct loop *l, *next;
+	struct tracelet *l, *next;
 
-	for (l = TAILQ_FIRST(&t->loops); l; l = next) {
+	for (l = TAILQ_FIRST(&t->tracelets); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->ended && l->ended + t->keep_ns < now)
-			loop_close(t, l);
+			tracelet_close(t, l);
 	}
 	loop_kernel_settle(t->kernel, now);
 	traceloop_make_room(t);
@@ -116,7 +116,7 @@ static void tidy(void *ctx)
 /* Nothing ticks while nothing waits. */
 void traceloop_tidy_later(struct traceloop *t)
 {
-	struct loop *old = first_ended(t);
+	struct tracelet *old = first_ended(t);
 	uint64_t now = loop_now(), at = old ? old->ended + t->keep_ns : 0;
 
 	if (loop_kernel_settling(t->kernel))
@@ -148,7 +148,7 @@ int traceloop_new(struct reactor *r, struct containers *cs, const struct tracelo
 	struct traceloop *t = xnew(struct traceloop);
 	int code;
 
-	TAILQ_INIT(&t->loops);
+	TAILQ_INIT(&t->tracelets);
 	t->reactor = r;
 	t->containers = cs;
 	t->selector = o->selector;
@@ -167,7 +167,7 @@ int traceloop_new(struct reactor *r, struct containers *cs, const struct tracelo
 		free(t);
 		return code;
 	}
-	t->subscription = containers_subscribe(cs, loops_follow, t);
+	t->subscription = containers_subscribe(cs, tracelets_follow, t);
 	code = loop_kernel_attach(t->kernel, err);
 	if (code) {
 		traceloop_free(t);
@@ -183,8 +183,8 @@ struct traceloop *traceloop_free(struct traceloop *t)
 		return NULL;
 	containers_unsubscribe(t->containers, t->subscription);
 	containers_detach_map(t->containers, loop_kernel_wanted_fd(t->kernel));
-	while (!TAILQ_EMPTY(&t->loops))
-		loop_close(t, TAILQ_FIRST(&t->loops));
+	while (!TAILQ_EMPTY(&t->tracelets))
+		tracelet_close(t, TAILQ_FIRST(&t->tracelets));
 	timer_stop(&t->tidy);
 	loop_kernel_free(t->kernel);
 	free(t);
@@ -194,7 +194,7 @@ struct traceloop *traceloop_free(struct traceloop *t)
 void traceloop_cost(const struct traceloop *t, struct traceloop_cost *ret)
 {
 	*ret = (struct traceloop_cost){
-		.rings = t->n_loops,
+		.rings = t->n_tracelets,
 		.ring_bytes = loop_kernel_rings(t->kernel) * loop_kernel_ring_bytes(t->kernel),
 		.map_bytes = loop_kernel_map_bytes(t->kernel),
 		.runtime = loop_kernel_runtime(t->kernel),

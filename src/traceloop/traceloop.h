@@ -6,12 +6,12 @@
  *
  * Rings are made ahead, so that the kernel side has one for a container that it meets first: a new
  * container is never refused. Over the budget the rings of ended containers go first, the one that
- * ended first before the others; where all are of running ones the budget is passed, and it is said.
- * Memory once taken stays, for the next container.
+ * ended first before the others; where all are of running ones the budget is passed, and it is
+ * said. Memory once taken stays, for the next container.
  *
  * Life: traceloop_new() before or after containers_start(); all else happens by the reactor, which
- * dispatches the container collection as well; traceloop_free() before the collection's end. It keeps
- * no container from being forgotten.
+ * dispatches the container collection as well; traceloop_free() before the collection's end. It
+ * keeps no container from being forgotten.
  */
 #pragma once
 
@@ -31,10 +31,10 @@ struct traceloop;
 
 struct traceloop_options {
 	const struct selector *selector; /* borrowed; NULL: all, sandboxes as well */
-	uint64_t ring_bytes;   /* of a container, all CPUs together; 0: 1 MiB */
-	uint64_t budget_bytes; /* of all rings; 0: 256 MiB */
-	uint64_t keep_ns;      /* how long after its container's end a ring is kept; 0: 1 h */
-	const char *syscalls;  /* names, with commas between them; NULL or "": all */
+	uint64_t ring_bytes;		 /* of a container, all CPUs together; 0: 1 MiB */
+	uint64_t budget_bytes;		 /* of all rings; 0: 256 MiB */
+	uint64_t keep_ns;     /* how long after its container's end a ring is kept; 0: 1 h */
+	const char *syscalls; /* names, with commas between them; NULL or "": all */
 	void (*warn)(void *ctx, const char *text); /* may be NULL */
 	void *warn_ctx;
 };
@@ -47,31 +47,33 @@ struct traceloop *traceloop_free(struct traceloop *t); /* NULL is fine; returns 
 /* ---- rings ----------------------------------------------------------------------- */
 
 /* One ring, of a container or of a cgroup that was added. Valid until the reactor runs. */
-struct loop;
+struct tracelet;
 
-struct loop_facts {
+struct tracelet_facts {
 	uint64_t id;
-	const char *trace_id; /* 16 hexadecimal digits, of this ring in all the world */
-	const char *name;     /* the container's, or as it was added */
+	const char *trace_id;	 /* 16 hexadecimal digits, of this ring in all the world */
+	const char *name;	 /* the container's, or as it was added */
 	const char *cgroup_path; /* NULL: not known */
 	uint64_t cgroup_id;
 	const struct container *container; /* NULL: a cgroup that was added */
-	unsigned int index;	 /* of the pod's containers, by their start */
-	bool ended;		 /* nothing is recorded any more */
-	int64_t created_ns, deleted_ns; /* Unix time; 0: not ended */
+	unsigned int index;		   /* of the pod's containers, by their start */
+	bool ended;			   /* nothing is recorded any more */
+	int64_t created_ns, deleted_ns;	   /* Unix time; 0: not ended */
 };
-void loop_facts(const struct traceloop *t, const struct loop *l, struct loop_facts *ret);
+void tracelet_facts(const struct traceloop *t, const struct tracelet *l,
+		    struct tracelet_facts *ret);
 
-void traceloop_each(struct traceloop *t, void (*fn)(void *ctx, struct loop *l), void *ctx);
+void traceloop_each(struct traceloop *t, void (*fn)(void *ctx, struct tracelet *l), void *ctx);
 
-/* NULL: none. Where several are meant: one that is recorded before one that ended, then the newest. */
-struct loop *traceloop_by_id(struct traceloop *t, uint64_t id);
-struct loop *traceloop_by_trace_id(struct traceloop *t, const char *trace_id);
-struct loop *traceloop_by_name(struct traceloop *t, const char *name);
-struct loop *traceloop_by_cgroup(struct traceloop *t, const char *path_or_id);
+/* NULL: none. Where several are meant: one that is recorded before one that ended, then the newest.
+ */
+struct tracelet *traceloop_by_id(struct traceloop *t, uint64_t id);
+struct tracelet *traceloop_by_trace_id(struct traceloop *t, const char *trace_id);
+struct tracelet *traceloop_by_name(struct traceloop *t, const char *name);
+struct tracelet *traceloop_by_cgroup(struct traceloop *t, const char *path_or_id);
 /* index -1: the newest of its containers */
-struct loop *traceloop_by_pod(struct traceloop *t, const char *namespace_, const char *pod,
-			      int64_t index);
+struct tracelet *traceloop_by_pod(struct traceloop *t, const char *namespace_, const char *pod,
+				  int64_t index);
 
 /*
  * Records a cgroup ("/system.slice/cron.service", below the root of cgroup v2), or a container that
@@ -79,14 +81,15 @@ struct loop *traceloop_by_pod(struct traceloop *t, const char *namespace_, const
  */
 int traceloop_add(struct traceloop *t, const char *cgroup_path, const char *name, uint64_t *ret_id,
 		  struct err *err);
-void loop_close(struct traceloop *t, struct loop *l); /* what it recorded is gone */
+void tracelet_close(struct traceloop *t, struct tracelet *l); /* what it recorded is gone */
 
 /* ---- what they hold -------------------------------------------------------------- */
 
-enum loop_format { LOOP_TEXT_LINES, LOOP_JSON_LINES };
+enum tracelet_format { TRACELET_TEXT, TRACELET_JSON };
 
 /* Everything that the ring holds now, while recording goes on. -EFBIG: it did not fit into out. */
-int loop_dump(struct traceloop *t, struct loop *l, enum loop_format format, struct buf *out);
+int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format format,
+		  struct buf *out);
 
 struct traceloop_cost {
 	size_t rings;	     /* that are somebody's */

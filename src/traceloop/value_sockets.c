@@ -33,7 +33,8 @@ static void put_inet(struct buf *out, const struct sockaddr_in *a)
 	char text[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &a->sin_addr, text, sizeof(text));
-	buf_printf(out, ", sin_port=htons(%u), sin_addr=inet_addr(\"%s\")", ntohs(a->sin_port), text);
+	buf_printf(out, ", sin_port=htons(%u), sin_addr=inet_addr(\"%s\")", ntohs(a->sin_port),
+		   text);
 }
 
 static void put_inet6(struct buf *out, const struct sockaddr_in6 *a)

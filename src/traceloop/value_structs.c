@@ -41,7 +41,8 @@ void value_ints(const struct value *v, struct buf *out)
 
 void value_fd_pair(const struct value *v, struct buf *out)
 {
-	GET(struct { int32_t fd[2]; }, pair, v);
+	GET(
+		struct { int32_t fd[2]; }, pair, v);
 
 	buf_printf(out, "[%d, %d]", pair.fd[0], pair.fd[1]);
 }
@@ -152,7 +153,8 @@ void value_timespec(const struct value *v, struct buf *out)
 
 void value_timespec_pair(const struct value *v, struct buf *out)
 {
-	GET(struct { struct timespec t[2]; }, pair, v);
+	GET(
+		struct { struct timespec t[2]; }, pair, v);
 
 	buf_char(out, '[');
 	put_timespec(out, &pair.t[0]);
@@ -259,8 +261,8 @@ void value_siginfo(const struct value *v, struct buf *out)
 	}
 	buf_str(out, "{si_signo=");
 	put_signal(out, (uint32_t)info.signo);
-	buf_printf(out, ", si_code=%d, si_pid=%d, si_uid=%u, si_status=%d, ...}", info.code, info.pid,
-		   info.uid, info.status);
+	buf_printf(out, ", si_code=%d, si_pid=%d, si_uid=%u, si_status=%d, ...}", info.code,
+		   info.pid, info.uid, info.status);
 }
 
 void value_utsname(const struct value *v, struct buf *out)
@@ -307,7 +309,12 @@ void value_cap_header(const struct value *v, struct buf *out)
 void value_cap_data(const struct value *v, struct buf *out)
 {
 	static const char *const names[] = {"effective", "permitted", "inheritable"};
-	GET(struct { uint32_t low[3]; uint32_t high[3]; }, caps, v);
+	GET(
+		struct {
+			uint32_t low[3];
+			uint32_t high[3];
+		},
+		caps, v);
 
 	for (size_t i = 0; i < array_size(names); i++)
 		buf_printf(out, "%s%s=%#llx", i ? ", " : "{", names[i],
@@ -356,7 +363,7 @@ static void put_sigset(struct buf *out, uint64_t set)
 		if (name)
 			buf_str(out, name);
 		else
-			buf_printf(out, "RT_%d", i - 32);
+			buf_printf(out, i == 32 ? "RTMIN" : "RT_%d", i - 32);
 		between = " ";
 	}
 	buf_char(out, ']');

@@ -252,9 +252,10 @@ void value_futex(const struct value *v, struct buf *out)
 
 /* ---- texts and bytes ------------------------------------------------------------- */
 
+/* A call that returns one may count its NUL. */
 void value_text(const struct value *v, struct buf *out)
 {
-	put_quoted(out, v->bytes, v->size, v->cut);
+	put_quoted(out, v->bytes, (uint32_t)strnlen(v->bytes, v->size), v->cut);
 }
 
 void value_bytes(const struct value *v, struct buf *out)

@@ -15,9 +15,9 @@
 
 /* ---- life ------------------------------------------------------------------------ */
 
-struct loop *loop_new(struct traceloop *t, uint64_t key, struct container *c)
+struct tracelet *tracelet_new(struct traceloop *t, uint64_t key, struct container *c)
 {
-	struct loop *l = xnew(struct loop);
+	struct tracelet *l = xnew(struct tracelet);
 
 	l->id = t->last_id++;
 	snprintf(l->trace_id, sizeof(l->trace_id), "%016llx",
@@ -29,14 +29,14 @@ struct loop *loop_new(struct traceloop *t, uint64_t key, struct container *c)
 		l->cgroup_id = c->cgroup_id;
 	}
 	l->ring = loop_kernel_claim(t->kernel, key);
-	TAILQ_INSERT_TAIL(&t->loops, l, link);
-	t->n_loops++;
+	TAILQ_INSERT_TAIL(&t->tracelets, l, link);
+	t->n_tracelets++;
 	traceloop_make_room(t);
 	return l;
 }
 
 /* Nobody writes into its ring from now on, but who is about to. */
-static void stop_recording(struct traceloop *t, struct loop *l)
+static void stop_recording(struct traceloop *t, struct tracelet *l)
 {
 	int wanted = loop_kernel_wanted_fd(t->kernel);
 
@@ -46,12 +46,12 @@ static void stop_recording(struct traceloop *t, struct loop *l)
 		bpf_map_delete_elem(wanted, &l->cgroup_id);
 }
 
-void loop_close(struct traceloop *t, struct loop *l)
+void tracelet_close(struct traceloop *t, struct tracelet *l)
 {
 	stop_recording(t, l);
 	loop_kernel_release(t->kernel, l->key, loop_now());
-	TAILQ_REMOVE(&t->loops, l, link);
-	t->n_loops--;
+	TAILQ_REMOVE(&t->tracelets, l, link);
+	t->n_tracelets--;
 	container_unref(l->container);
 	free(l->name);
 	free(l->cgroup_path);
@@ -59,11 +59,11 @@ void loop_close(struct traceloop *t, struct loop *l)
 	traceloop_tidy_later(t);
 }
 
-struct loop *loop_of(struct traceloop *t, uint64_t key)
+struct tracelet *tracelet_of(struct traceloop *t, uint64_t key)
 {
-	struct loop *l;
+	struct tracelet *l;
 
-	TAILQ_FOREACH_REVERSE(l, &t->loops, loops, link)
+	TAILQ_FOREACH_REVERSE(l, &t->tracelets, tracelets, link)
 		if (l->key == key)
 			return l;
 	return NULL;
@@ -74,22 +74,23 @@ struct loop *loop_of(struct traceloop *t, uint64_t key)
 static int add_container(struct traceloop *t, struct container *c, uint64_t *ret_id,
 			 struct err *err)
 {
-	struct loop *l = loop_of(t, c->key);
+	struct tracelet *l = tracelet_of(t, c->key);
 
 	if (l)
-		return err_set(err, -EEXIST, "it is recorded as id %llu", (unsigned long long)l->id);
-	l = loop_new(t, c->key, c);
+		return err_set(err, -EEXIST, "it is recorded as id %llu",
+			       (unsigned long long)l->id);
+	l = tracelet_new(t, c->key, c);
 	l->is_shown = true;
 	containers_map_add(t->containers, loop_kernel_wanted_fd(t->kernel), c);
 	*ret_id = l->id;
 	return 0;
 }
 
-static struct loop *added_cgroup(struct traceloop *t, uint64_t cgroup_id)
+static struct tracelet *added_cgroup(struct traceloop *t, uint64_t cgroup_id)
 {
-	struct loop *l;
+	struct tracelet *l;
 
-	TAILQ_FOREACH(l, &t->loops, link)
+	TAILQ_FOREACH(l, &t->tracelets, link)
 		if (!l->container && l->cgroup_id == cgroup_id)
 			return l;
 	return NULL;
@@ -109,7 +110,7 @@ int traceloop_add(struct traceloop *t, const char *cgroup_path, const char *name
 	uint64_t cgroup = containers_cgroup_id(t->containers, cgroup_path), key;
 	int wanted = loop_kernel_wanted_fd(t->kernel), r;
 	struct container *c = NULL;
-	struct loop *l;
+	struct tracelet *l;
 
 	if (!cgroup)
 		return err_set(err, -ENOENT, "no cgroup '%s'", cgroup_path);
@@ -119,15 +120,16 @@ int traceloop_add(struct traceloop *t, const char *cgroup_path, const char *name
 		return add_container(t, c, ret_id, err);
 	l = added_cgroup(t, cgroup);
 	if (l)
-		return err_set(err, -EEXIST, "it is recorded as id %llu", (unsigned long long)l->id);
-	l = loop_new(t, added_key(t), NULL);
+		return err_set(err, -EEXIST, "it is recorded as id %llu",
+			       (unsigned long long)l->id);
+	l = tracelet_new(t, added_key(t), NULL);
 	l->cgroup_id = cgroup;
 	l->cgroup_path = xstrdup(cgroup_path);
 	l->name = xstrdup(name);
 	l->is_shown = true;
 	r = bpf_map_update_elem(wanted, &cgroup, &l->key, BPF_ANY);
 	if (r) {
-		loop_close(t, l);
+		tracelet_close(t, l);
 		return err_set(err, r, "recording '%s': %s", cgroup_path, strerror(-r));
 	}
 	*ret_id = l->id;
@@ -141,7 +143,7 @@ static int64_t real(const struct traceloop *t, uint64_t boot_ns)
 	return boot_ns ? (int64_t)boot_ns + t->clock.boot_to_real_ns : 0;
 }
 
-static const char *name_of(const struct loop *l)
+static const char *name_of(const struct tracelet *l)
 {
 	const struct container *c = l->container;
 
@@ -150,9 +152,9 @@ static const char *name_of(const struct loop *l)
 	return c->k8s_container ?: c->name;
 }
 
-void loop_facts(const struct traceloop *t, const struct loop *l, struct loop_facts *ret)
+void tracelet_facts(const struct traceloop *t, const struct tracelet *l, struct tracelet_facts *ret)
 {
-	*ret = (struct loop_facts){
+	*ret = (struct tracelet_facts){
 		.id = l->id,
 		.trace_id = l->trace_id,
 		.name = name_of(l),
@@ -168,11 +170,11 @@ void loop_facts(const struct traceloop *t, const struct loop *l, struct loop_fac
 
 /* ---- look-ups -------------------------------------------------------------------- */
 
-void traceloop_each(struct traceloop *t, void (*fn)(void *ctx, struct loop *l), void *ctx)
+void traceloop_each(struct traceloop *t, void (*fn)(void *ctx, struct tracelet *l), void *ctx)
 {
-	struct loop *l, *next;
+	struct tracelet *l, *next;
 
-	for (l = TAILQ_FIRST(&t->loops); l; l = next) {
+	for (l = TAILQ_FIRST(&t->tracelets); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->is_shown)
 			fn(ctx, l);
@@ -187,7 +189,7 @@ struct wish {
 	int64_t index;
 };
 
-static bool is_in_pod(const struct loop *l, const struct wish *w)
+static bool is_in_pod(const struct tracelet *l, const struct wish *w)
 {
 	const struct container *c = l->container;
 
@@ -195,12 +197,12 @@ static bool is_in_pod(const struct loop *l, const struct wish *w)
 	       (w->index < 0 || l->index == w->index);
 }
 
-static bool has_name(const struct loop *l, const char *name)
+static bool has_name(const struct tracelet *l, const char *name)
 {
 	return str_equal(name_of(l), name) || (l->container && str_equal(l->container->name, name));
 }
 
-static bool is_meant(const struct loop *l, const struct wish *w)
+static bool is_meant(const struct tracelet *l, const struct wish *w)
 {
 	const char *path = l->container ? l->container->cgroup_path : l->cgroup_path;
 
@@ -211,11 +213,11 @@ static bool is_meant(const struct loop *l, const struct wish *w)
 	       (!w->cgroup_path || str_equal(path, w->cgroup_path)) && (!w->pod || is_in_pod(l, w));
 }
 
-static struct loop *find(struct traceloop *t, const struct wish *w)
+static struct tracelet *find(struct traceloop *t, const struct wish *w)
 {
-	struct loop *l, *ended = NULL;
+	struct tracelet *l, *ended = NULL;
 
-	TAILQ_FOREACH_REVERSE(l, &t->loops, loops, link) {
+	TAILQ_FOREACH_REVERSE(l, &t->tracelets, tracelets, link) {
 		if (!is_meant(l, w))
 			continue;
 		if (!l->ended)
@@ -225,22 +227,22 @@ static struct loop *find(struct traceloop *t, const struct wish *w)
 	return ended;
 }
 
-struct loop *traceloop_by_id(struct traceloop *t, uint64_t id)
+struct tracelet *traceloop_by_id(struct traceloop *t, uint64_t id)
 {
 	return find(t, &(struct wish){.id = &id});
 }
 
-struct loop *traceloop_by_trace_id(struct traceloop *t, const char *trace_id)
+struct tracelet *traceloop_by_trace_id(struct traceloop *t, const char *trace_id)
 {
 	return find(t, &(struct wish){.trace_id = trace_id});
 }
 
-struct loop *traceloop_by_name(struct traceloop *t, const char *name)
+struct tracelet *traceloop_by_name(struct traceloop *t, const char *name)
 {
 	return find(t, &(struct wish){.name = name});
 }
 
-struct loop *traceloop_by_cgroup(struct traceloop *t, const char *path_or_id)
+struct tracelet *traceloop_by_cgroup(struct traceloop *t, const char *path_or_id)
 {
 	uint64_t id;
 
@@ -251,15 +253,16 @@ struct loop *traceloop_by_cgroup(struct traceloop *t, const char *path_or_id)
 		  : find(t, &(struct wish){.cgroup_path = path_or_id}); /* it is gone */
 }
 
-struct loop *traceloop_by_pod(struct traceloop *t, const char *namespace_, const char *pod,
-			      int64_t index)
+struct tracelet *traceloop_by_pod(struct traceloop *t, const char *namespace_, const char *pod,
+				  int64_t index)
 {
 	return find(t, &(struct wish){.namespace_ = namespace_, .pod = pod, .index = index});
 }
 
 /* ---- what they hold -------------------------------------------------------------- */
 
-int loop_dump(struct traceloop *t, struct loop *l, enum loop_format format, struct buf *out)
+int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format format,
+		  struct buf *out)
 {
 	unsigned int cpus = loop_kernel_cpus(t->kernel);
 	_cleanup_(freep) struct lane_copy *lanes = xnew_n(struct lane_copy, cpus);
@@ -268,10 +271,10 @@ int loop_dump(struct traceloop *t, struct loop *l, enum loop_format format, stru
 	if (!l->ring) /* it came when none was ready */
 		l->ring = loop_kernel_claim(t->kernel, l->key);
 	for (unsigned int i = 0; l->ring && i < cpus; i++)
-		lane_copy(loop_kernel_lane(t->kernel, l->ring, i), loop_kernel_lane_bytes(t->kernel),
-			  &lanes[i]);
+		lane_copy(loop_kernel_lane(t->kernel, l->ring, i),
+			  loop_kernel_lane_bytes(t->kernel), &lanes[i]);
 	loop_dump_make(lanes, l->ring ? cpus : 0, &d);
-	if (format == LOOP_JSON_LINES) {
+	if (format == TRACELET_JSON) {
 		loop_print_json(&d, &t->clock, l->container, out);
 	} else {
 		loop_print_text(&d, &t->clock, out);
