@@ -343,6 +343,27 @@ static __always_inline void probe_vector(struct loop_part *part, __u64 from, __u
 		probe_bytes(part, first.base, first.size, max);
 }
 
+/* What it was to be, where it failed: the first words, each cut. */
+static __always_inline void probe_words(struct loop_part *part, __u64 from)
+{
+	char *to = (char *)(part + 1);
+	__u64 word = 0;
+
+	for (__u32 i = 0, used = 0; i < LOOP_WORDS; i++) {
+		long n = 0;
+
+		if (!bpf_probe_read_user(&word, sizeof(word), (void *)(from + i * sizeof(word))) &&
+		    word)
+			n = bpf_probe_read_user_str(to + used, LOOP_TEXT / LOOP_WORDS,
+						    (void *)word);
+		if (n <= 0 || n > LOOP_TEXT / LOOP_WORDS)
+			break;
+		used += n;
+		part->size = used;
+		part->whole = used;
+	}
+}
+
 /* The command line as the new program got it, all at once. */
 static __always_inline void probe_exec(struct loop_part *part)
 {
@@ -371,8 +392,9 @@ static __noinline int probe(struct loop_lane *lane, const struct loop_probe *p, 
 		probe_bytes(part, from, bytes_wanted(lane, p, ret), p->max);
 	} else if (p->kind == LOOP_PROBE_EXEC) {
 		if (ret)
-			return 0;
-		probe_exec(part);
+			probe_words(part, from);
+		else
+			probe_exec(part);
 	} else {
 		if (p->kind == LOOP_PROBE_MESSAGE) {
 			bpf_probe_read_user(&message, sizeof(message), (void *)from);

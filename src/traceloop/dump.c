@@ -168,13 +168,12 @@ static const struct loop_part *find_part(const struct loop_call_made *c, unsigne
 bool call_value(const struct loop_call_made *c, const struct syscall *s, unsigned int index,
 		bool returned, struct value *ret)
 {
-	static const uint64_t unknown[LOOP_ARGS];
+	unsigned int n = c->enter ? c->enter->record.n_args : 0;
 	const struct loop_part *p = find_part(c, index, returned);
 
 	*ret = (struct value){
 		.call = s,
 		.index = index,
-		.args = c->enter ? (const uint64_t *)c->enter->args : unknown,
 		.bytes = p ? (const void *)(p + 1) : NULL,
 		.size = p ? p->size : 0,
 		.whole = p ? p->whole : 0,
@@ -183,5 +182,7 @@ bool call_value(const struct loop_call_made *c, const struct syscall *s, unsigne
 		.failed = call_failed(c),
 		.ret = c->exit ? c->exit->ret : 0,
 	};
-	return p || (c->enter && index < c->enter->record.n_args);
+	if (n)
+		memcpy(ret->args, c->enter->args, n * sizeof(*ret->args));
+	return p || index < n;
 }

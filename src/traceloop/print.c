@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traceloop/print.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,6 +9,7 @@
 #include "base/mem.h"
 #include "columns/format.h"
 #include "containers/container.h"
+#include "traceloop/flags.h"
 
 /* ---- parts ----------------------------------------------------------------------- */
 
@@ -115,14 +117,50 @@ static void put_args(struct buf *out, const struct loop_call_made *c, const stru
 	buf_char(out, ')');
 }
 
-static bool gives_address(const struct syscall *s)
+static void put_fcntl_result(struct buf *out, const struct loop_call_made *c)
 {
-	static const char *const names[] = {"mmap", "brk", "mremap", "shmat"};
+	uint64_t command = c->enter ? c->enter->args[1] : 0;
 
-	for (size_t i = 0; s && i < array_size(names); i++)
-		if (!strcmp(s->name, names[i]))
-			return true;
-	return false;
+	if (command != F_GETFL && command != F_GETFD) {
+		buf_i64(out, c->exit->ret);
+		return;
+	}
+	put_hex(out, (uint64_t)c->exit->ret);
+	buf_str(out, " (flags ");
+	if (command == F_GETFL)
+		put_open_flags(out, (uint64_t)c->exit->ret);
+	else
+		flags_text(FLAGS_fd_flags, (uint64_t)c->exit->ret, out);
+	buf_char(out, ')');
+}
+
+static void put_address_result(struct buf *out, const struct loop_call_made *c)
+{
+	put_hex(out, (uint64_t)c->exit->ret);
+}
+
+static void put_mode_result(struct buf *out, const struct loop_call_made *c)
+{
+	put_mode(out, (uint64_t)c->exit->ret);
+}
+
+/* Results that are more than a number. */
+static const struct result_kind {
+	const char *name;
+	void (*put)(struct buf *out, const struct loop_call_made *c);
+} result_kinds[] = {
+	{"mmap", put_address_result},  {"brk", put_address_result}, {"mremap", put_address_result},
+	{"shmat", put_address_result}, {"umask", put_mode_result},  {"fcntl", put_fcntl_result},
+};
+
+static void put_success(struct buf *out, const struct loop_call_made *c, const struct syscall *s)
+{
+	for (size_t i = 0; s && i < array_size(result_kinds); i++)
+		if (!strcmp(s->name, result_kinds[i].name)) {
+			result_kinds[i].put(out, c);
+			return;
+		}
+	buf_i64(out, c->exit->ret);
 }
 
 /* Of include/linux/errno.h: the kernel's own, which a program never sees. */
@@ -156,10 +194,7 @@ static void put_result(struct buf *out, const struct loop_call_made *c, const st
 		buf_char(out, ')');
 	} else {
 		buf_str(out, " = ");
-		if (gives_address(s))
-			put_hex(out, (uint64_t)ret);
-		else
-			buf_i64(out, ret);
+		put_success(out, c, s);
 	}
 }
 
@@ -229,28 +264,26 @@ static void put_json_text(struct buf *out, const char *key, const char *text)
 {
 	if (!text)
 		return;
-	buf_char(out, out->data[out->len - 1] == '{' ? '"' : ',');
-	if (out->data[out->len - 1] == ',')
-		buf_char(out, '"');
+	buf_str(out, out->data[out->len - 1] == '{' ? "\"" : ",\"");
 	buf_str(out, key);
 	buf_str(out, "\":");
 	json_quote(out, text, strlen(text));
 }
 
-/* The members that say whose calls they are, with a comma behind. */
+/* The members that say whose calls they are. */
 static void put_container(struct buf *out, const struct container *c)
 {
-	buf_str(out, "\"runtime\":{");
+	buf_str(out, ",\"runtime\":{");
 	put_json_text(out, "containerName", c->name);
 	put_json_text(out, "containerId", c->id);
-	buf_str(out, "},");
+	buf_char(out, '}');
 	if (!c->k8s_pod)
 		return;
-	buf_str(out, "\"k8s\":{");
+	buf_str(out, ",\"k8s\":{");
 	put_json_text(out, "namespace", c->k8s_namespace);
 	put_json_text(out, "podName", c->k8s_pod);
 	put_json_text(out, "containerName", c->k8s_container);
-	buf_str(out, "},");
+	buf_char(out, '}');
 }
 
 static void put_json_value(struct buf *out, const struct loop_call_made *c, const struct syscall *s,
@@ -312,10 +345,7 @@ static void print_call(const struct loop_call_made *c, int64_t to_real, const st
 	const struct syscall *s = call_syscall(c);
 	char time[30];
 
-	buf_char(out, '{');
-	if (of)
-		put_container(out, of);
-	buf_str(out, "\"timestamp\":\"");
+	buf_str(out, "{\"timestamp\":\"");
 	put_rfc3339(time, (int64_t)r->time + to_real);
 	buf_add(out, time, sizeof(time));
 	buf_str(out, "\",\"cpu\":");
@@ -333,6 +363,8 @@ static void print_call(const struct loop_call_made *c, int64_t to_real, const st
 	buf_char(out, '"');
 	put_parameters(out, c, s, text);
 	put_json_result(out, c);
+	if (of)
+		put_container(out, of);
 	buf_str(out, "}\n");
 }
 

@@ -18,6 +18,7 @@ enum {
 	LOOP_PARTS = 4,	    /* of one record */
 	LOOP_BYTES = 64,    /* bytes of a buffer */
 	LOOP_MANY = 8,	    /* elements of an array of structs */
+	LOOP_WORDS = 8,	    /* of a command line that could not be executed */
 	LOOP_TEXT = 512,    /* bytes of a path, with its NUL; of a command line */
 	LOOP_RECORD = 2304, /* bytes of a record at most: head, values, parts, footer */
 	LOOP_CALLS = 512, /* numbers of system calls that the table knows; one more is for others */
@@ -137,6 +138,7 @@ struct loop_seat {
  */
 #define LOOP_SHEAF 16
 #define LOOP_SHEAVES 512
-#define LOOP_RINGS (LOOP_SHEAF * LOOP_SHEAVES) /* their numbers begin with LOOP_SHEAF: 0 is none \
-						*/
+#define LOOP_RINGS                                                                    \
+	(LOOP_SHEAF * LOOP_SHEAVES) /* their numbers begin with LOOP_SHEAF: 0 is none \
+				     */
 #define LOOP_SLOTS (G_SLOTS + 1024) /* slots behind those of containers are for other cgroups */

@@ -192,16 +192,18 @@ void value_itimerspec(const struct value *v, struct buf *out)
 	buf_char(out, '}');
 }
 
-/* Of some operations it is no time, but a number. */
+/* Of some operations it is no time, but a number, or nothing. */
 void value_futex_time(const struct value *v, struct buf *out)
 {
 	uint32_t op = (uint32_t)v->args[1] & (uint32_t)FUTEX_CMD_MASK;
 
-	if (op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET || op == FUTEX_LOCK_PI ||
-	    op == FUTEX_WAIT_REQUEUE_PI)
-		value_timespec(v, out);
+	if (op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET || op == FUTEX_UNLOCK_PI ||
+	    op == FUTEX_TRYLOCK_PI)
+		return;
+	if (op == FUTEX_REQUEUE || op == FUTEX_CMP_REQUEUE || op == FUTEX_WAKE_OP)
+		buf_u64(out, (uint32_t)value_raw(v));
 	else
-		put_hex(out, value_raw(v));
+		value_timespec(v, out);
 }
 
 /* ---- processes ------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -140,10 +141,13 @@ void value_dirfd(const struct value *v, struct buf *out)
 		buf_i64(out, fd);
 }
 
-void value_dev(const struct value *v, struct buf *out)
+/* Only a device has one. */
+void value_mknod_dev(const struct value *v, struct buf *out)
 {
-	uint32_t dev = (uint32_t)value_raw(v);
+	uint32_t dev = (uint32_t)value_raw(v), mode = (uint32_t)v->args[v->index - 1];
 
+	if (!S_ISCHR(mode) && !S_ISBLK(mode))
+		return;
 	buf_str(out, "makedev(");
 	put_hex(out, major(dev));
 	buf_str(out, ", ");
@@ -250,6 +254,29 @@ void value_futex(const struct value *v, struct buf *out)
 		buf_str(out, "|FUTEX_CLOCK_REALTIME");
 }
 
+/* What the other operations do not look at. */
+void value_futex_more(const struct value *v, struct buf *out)
+{
+	switch (v->args[1] & (uint32_t)FUTEX_CMD_MASK) {
+	case FUTEX_WAIT:
+	case FUTEX_WAKE:
+	case FUTEX_LOCK_PI:
+	case FUTEX_UNLOCK_PI:
+	case FUTEX_TRYLOCK_PI:
+		return;
+	}
+	if (v->index == 4)
+		value_pointer(v, out);
+	else
+		value_x32(v, out);
+}
+
+void value_mremap_addr(const struct value *v, struct buf *out)
+{
+	if (v->args[v->index - 1] & MREMAP_FIXED)
+		value_pointer(v, out);
+}
+
 /* ---- texts and bytes ------------------------------------------------------------- */
 
 /* A call that returns one may count its NUL. */
@@ -284,7 +311,9 @@ void value_argv(const struct value *v, struct buf *out)
 /* Is what it points to here, and all that its kind needs? */
 static bool is_known(const struct value *v, const struct keep *k)
 {
-	if (!v->bytes || (k->at_exit && (!v->returned || v->failed)))
+	bool given = v->returned && (!v->failed || k->kind == LOOP_PROBE_EXEC);
+
+	if (!v->bytes || (k->at_exit && !given))
 		return false;
 	return k->of != LOOP_OF_CONST || v->size >= k->unit;
 }

@@ -12,13 +12,13 @@ struct buf;
 /* One argument of a call, as far as it is known. */
 struct value {
 	const struct syscall *call;
-	unsigned int index;   /* which one */
-	const uint64_t *args; /* all of the call's */
-	const void *bytes;    /* what it points to; NULL: not known */
-	uint32_t size, whole; /* bytes that are there, and that there were */
-	bool cut;	      /* more than `size` */
-	bool failed;	      /* the call did */
-	bool returned;	      /* false: it is not over, so nothing is known of what it gives */
+	unsigned int index;	  /* which one */
+	uint64_t args[LOOP_ARGS]; /* all of the call's; 0 where they are not known */
+	const void *bytes;	  /* what it points to; NULL: not known */
+	uint32_t size, whole;	  /* bytes that are there, and that there were */
+	bool cut;		  /* more than `size` */
+	bool failed;		  /* the call did */
+	bool returned;		  /* false: it is not over, so nothing is known of what it gives */
 	int64_t ret;
 };
 
