@@ -136,7 +136,8 @@ static void memory(void)
 
 static void sockets(void)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(9),
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons(9),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = FOLDER "/socket"}, peer;
 	struct iovec v = {"message", 7};
