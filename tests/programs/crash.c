@@ -29,12 +29,13 @@ static void take_memory(void)
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
+	volatile unsigned long nowhere = 16;
 	long n = argc > 2 ? atol(argv[2]) : 0;
 
 	if (write(-1, way, strlen(way)) >= 0)
 		return 1;
 	if (!strcmp(way, "segv"))
-		*(volatile char *)16 = 1;
+		*(volatile char *)nowhere = 1;
 	if (!strcmp(way, "oom"))
 		take_memory();
 	for (long i = 0; !strcmp(way, "storm") && i < n; i++)
