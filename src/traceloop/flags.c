@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "traceloop/flags.h"
 
-#include <asm/prctl.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>

@@ -5,11 +5,7 @@
 #include <stdint.h>
 
 struct kernel_sigaction {
-	uint64_t handler, flags;
-#ifdef __x86_64__
-	uint64_t restorer;
-#endif
-	uint64_t mask;
+	uint64_t handler, flags, restorer, mask;
 };
 
 struct kernel_siginfo { /* as far as it is shown */

@@ -23,6 +23,10 @@
 #include "traceloop/kernel_structs.h"
 #include "traceloop/kinds.h"
 
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+
 /* What it points to, as a T; it is all there (kinds.def). */
 #define GET(T, name, v) \
 	T name;         \
@@ -391,12 +395,10 @@ void value_sigaction(const struct value *v, struct buf *out)
 	put_sigset(out, a.mask);
 	buf_str(out, ", sa_flags=");
 	flags_text(FLAGS_sa_flags, a.flags, out);
-#ifdef __x86_64__
-	if (a.flags & 0x04000000) {
+	if (a.flags & SA_RESTORER) {
 		buf_str(out, ", sa_restorer=");
 		put_pointer(out, a.restorer);
 	}
-#endif
 	buf_char(out, '}');
 }
 
