@@ -174,7 +174,8 @@ static int record(struct run *r, struct err *err)
 		return code;
 	log_info("recording");
 	loop_run(&r->loop);
-	traces_dispatch(r->traces); /* who came last is known by then */
+	traces_dispatch(r->traces);
+	containers_give_up(r->containers); /* who came last is shown with what is known */
 	traceloop_each(r->traceloop, show, r);
 	return r->failed ? err_set(err, -EIO, "writing the output failed") : 0;
 }

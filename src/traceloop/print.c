@@ -2,6 +2,7 @@
 #include "traceloop/print.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -249,13 +250,20 @@ void loop_print_text(const struct loop_dump *d, const struct clock_base *clock, 
 		print_event(d, &d->events[i], clock->boot_to_real_ns, &last, out);
 }
 
-void loop_print_counts(const struct loop_counts *n, uint64_t missed, struct buf *out)
+void loop_print_counts_text(const struct loop_counts *n, struct buf *out)
 {
 	if (n->overwritten)
-		buf_printf(out, "# %llu older records were overwritten\n",
-			   (unsigned long long)n->overwritten);
-	if (n->lost + missed)
-		buf_printf(out, "# %llu records were lost\n", (unsigned long long)n->lost + missed);
+		buf_printf(out, "# %" PRIu64 " older records were overwritten\n", n->overwritten);
+	if (n->lost)
+		buf_printf(out, "# %" PRIu64 " records were lost\n", n->lost);
+}
+
+void loop_print_counts_json(const struct loop_counts *n, struct buf *out)
+{
+	buf_printf(out,
+		   "{\"ig\":{\"event\":\"traceloop\",\"kept\":%" PRIu64 ",\"overwritten\":%" PRIu64
+		   ",\"lost\":%" PRIu64 "}}\n",
+		   n->kept, n->overwritten, n->lost);
 }
 
 /* ---- JSON ------------------------------------------------------------------------ */

@@ -24,5 +24,9 @@ void loop_print_text(const struct loop_dump *d, const struct clock_base *clock, 
 void loop_print_json(const struct loop_dump *d, const struct clock_base *clock,
 		     const struct container *c, struct buf *out);
 
-/* "# 120 records were overwritten, 3 lost" and the like; nothing where that is not so. */
-void loop_print_counts(const struct loop_counts *n, uint64_t missed, struct buf *out);
+/*
+ * What is not there: "# 120 older records were overwritten", "# 3 records were lost", where it is
+ * so; as JSON {"ig":{"event":"traceloop","kept":…,"overwritten":…,"lost":…}}, always.
+ */
+void loop_print_counts_text(const struct loop_counts *n, struct buf *out);
+void loop_print_counts_json(const struct loop_counts *n, struct buf *out);

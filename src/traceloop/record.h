@@ -132,6 +132,8 @@ struct loop_seat {
 	__u64 missed; /* records for which there was no ring */
 };
 
+#define LOOP_CLOSED 0xffffffffu /* for a ring: none is to be taken any more */
+
 /*
  * Rings are made in sheaves, each one array map with `cpus` elements for each ring: the kernel
  * takes 15 ms to give a program one more map. Ring N is the (N % LOOP_SHEAF)th of its sheaf.

@@ -274,11 +274,13 @@ int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format 
 		lane_copy(loop_kernel_lane(t->kernel, l->ring, i),
 			  loop_kernel_lane_bytes(t->kernel), &lanes[i]);
 	loop_dump_make(lanes, l->ring ? cpus : 0, &d);
+	d.counts.lost += loop_kernel_missed(t->kernel, l->key);
 	if (format == TRACELET_JSON) {
 		loop_print_json(&d, &t->clock, l->container, out);
+		loop_print_counts_json(&d.counts, out);
 	} else {
 		loop_print_text(&d, &t->clock, out);
-		loop_print_counts(&d.counts, loop_kernel_missed(t->kernel, l->key), out);
+		loop_print_counts_text(&d.counts, out);
 	}
 	loop_dump_done(&d);
 	return out->failed ? -EFBIG : 0;

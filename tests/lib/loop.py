@@ -4,10 +4,10 @@
 import http.client
 import json
 import os
-import re
 import socket
 import urllib.parse
 
+import ig
 from agent import Agent
 
 
@@ -51,15 +51,15 @@ class LoopAgent(Agent):
 
     def calls(self, **parameters):
         """A dump's calls, as JSON."""
-        return [json.loads(line) for line in self.good("/dump-by-name", format="json", **parameters).splitlines()]
+        return ig.records(self.good("/dump-by-name", format="json", **parameters))
 
-
-def count(calls, text):
-    """How many records there ever were of one ring: those of the calls, and what the text says of the others."""
-    kept = sum(("comm" in c) + (c["ret"] is not None) for c in calls)
-    overwritten = re.search(r"^# (\d+) older records were overwritten$", text, re.M)
-    lost = re.search(r"^# (\d+) records were lost$", text, re.M)
-    return kept, int(overwritten.group(1)) if overwritten else 0, int(lost.group(1)) if lost else 0
+    def count(self, **parameters):
+        """(kept, overwritten, lost): how many records there ever were in a ring. What is kept is counted here."""
+        dump = self.good("/dump-by-name", format="json", **parameters)
+        kept = sum(("comm" in c) + (c["ret"] is not None) for c in ig.records(dump))
+        note = next(n for n in ig.notes(dump) if n["event"] == "traceloop")
+        assert note["kept"] == kept
+        return kept, note["overwritten"], note["lost"]
 
 
 def argument(call, name):
