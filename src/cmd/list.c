@@ -4,7 +4,6 @@
 #include "cmd/flags.h"
 #include "cmd/own_rows.h"
 #include "cmd/remote_flags.h"
-#include "cmd/traceloop.h"
 #include "wire/builtins.h"
 
 struct list_row {
@@ -18,7 +17,7 @@ struct list_row {
 	}
 static const struct field fields[] = {
 	TEXT_FIELD(name, "name", "Name for `ig run`", 18),
-	TEXT_FIELD(kind, "kind", "tracer, top, snapshot or recorder", 8),
+	TEXT_FIELD(kind, "kind", "tracer, top or snapshot", 8),
 	TEXT_FIELD(aliases, "aliases", "Other names that it goes by", 22),
 	TEXT_FIELD(description, "description", "What it does", 60),
 };
@@ -48,8 +47,6 @@ static int show(const Ig__V1__GadgetsResponse *m, struct err *err)
 
 		own_row(&rows, &(struct list_row){g->name, g->aliases, g->kind, g->description});
 	}
-	if (!r && !remote_flags_given()) /* no gadget, but run like one */
-		own_row(&rows, &(struct list_row){"traceloop", "", "recorder", TRACELOOP_SUMMARY});
 	r = r ?: own_rows_end(&rows, err);
 	own_rows_done(&rows);
 	return r;

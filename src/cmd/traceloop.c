@@ -206,7 +206,7 @@ static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &
 						  NULL};
 static const struct command command = {
 	.name = "traceloop",
-	.summary = TRACELOOP_SUMMARY,
+	.summary = "Record the last system calls of containers, and show them at the end",
 	.usage = "[FLAGS]",
 	.description =
 		"Each container's calls are kept in a ring in memory, the newest in place of "

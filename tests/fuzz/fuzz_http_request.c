@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A client's bytes as a request of HTTP/1.1: what is whole stays so, whatever follows it. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
