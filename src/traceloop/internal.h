@@ -45,7 +45,7 @@ struct traceloop {
 };
 
 /* Rings lie ready for as many as may come before we run again. */
-enum { RINGS_READY = 12 };
+enum { RINGS_READY = 8 };
 
 uint64_t loop_now(void); /* boot clock */
 

@@ -162,6 +162,11 @@ void loop_kernel_settle(struct loop_kernel *k, uint64_t now)
 		memmove(k->settling, k->settling + n, k->n_settling * sizeof(*k->settling));
 }
 
+uint64_t loop_kernel_settles_at(const struct loop_kernel *k)
+{
+	return k->n_settling ? k->settling[0].since + LOOP_SETTLE_NS : 0;
+}
+
 size_t loop_kernel_settling(const struct loop_kernel *k)
 {
 	return k->n_settling;

@@ -57,7 +57,8 @@ uint32_t loop_kernel_claimed(const struct loop_kernel *k, uint64_t key);
  */
 void loop_kernel_release(struct loop_kernel *k, uint64_t key, uint64_t now);
 void loop_kernel_settle(struct loop_kernel *k, uint64_t now);
-size_t loop_kernel_settling(const struct loop_kernel *k); /* rings that wait for that */
+uint64_t loop_kernel_settles_at(const struct loop_kernel *k); /* boot clock; 0: none does */
+size_t loop_kernel_settling(const struct loop_kernel *k);     /* rings that wait for that */
 
 #define LOOP_SETTLE_NS 200000000ull
 

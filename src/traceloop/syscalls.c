@@ -12,7 +12,7 @@
 #define _(kind, ...) {ARG_##kind, THIRD(__VA_ARGS__, NAME_OF, NAME, )(__VA_ARGS__)},
 #define THIRD(a, b, c, ...) c
 #define NAME_OF(name, of) #name, #of
-#define NAME(name) #name
+#define NAME(name) #name, NULL
 #ifdef __x86_64__
 #define CALL(x86, arm, name, ...) [x86] = {#name, {__VA_ARGS__}},
 #define X86(nr, name, ...) [nr] = {#name, {__VA_ARGS__}},

@@ -14,7 +14,6 @@
 #define DEFAULT_RING_BYTES (1ull << 20)
 #define DEFAULT_BUDGET_BYTES (256ull << 20)
 #define DEFAULT_KEEP_NS (3600 * 1000000000ull)
-#define TIDY_NS 1000000000ull
 
 uint64_t loop_now(void)
 {
@@ -105,7 +104,7 @@ static void tidy(void *ctx)
 
 	for (l = TAILQ_FIRST(&t->tracelets); l; l = next) {
 		next = TAILQ_NEXT(l, link);
-		if (l->ended && l->ended + t->keep_ns < now)
+		if (l->ended && l->ended + t->keep_ns <= now)
 			tracelet_close(t, l);
 	}
 	loop_kernel_settle(t->kernel, now);
@@ -117,14 +116,15 @@ static void tidy(void *ctx)
 void traceloop_tidy_later(struct traceloop *t)
 {
 	struct tracelet *old = first_ended(t);
-	uint64_t now = loop_now(), at = old ? old->ended + t->keep_ns : 0;
+	uint64_t settles = loop_kernel_settles_at(t->kernel), now = loop_now();
+	uint64_t due = old ? old->ended + t->keep_ns : UINT64_MAX;
 
-	if (loop_kernel_settling(t->kernel))
-		timer_start(&t->tidy, t->reactor, LOOP_SETTLE_NS, tidy, t);
-	else if (at)
-		timer_start(&t->tidy, t->reactor, (at > now ? at - now : 0) + TIDY_NS, tidy, t);
-	else
+	if (settles && settles < due)
+		due = settles;
+	if (due == UINT64_MAX)
 		timer_stop(&t->tidy);
+	else
+		timer_start(&t->tidy, t->reactor, due > now ? due - now : 0, tidy, t);
 }
 
 /* ---- life ------------------------------------------------------------------------ */
