@@ -201,7 +201,9 @@ static void put_result(struct buf *out, const struct loop_call_made *c, const st
 
 static uint64_t latency(const struct loop_call_made *c)
 {
-	return c->enter && c->exit ? c->exit->record.time - c->enter->record.time : 0;
+	uint64_t from = c->enter ? c->enter->record.time : UINT64_MAX;
+
+	return c->exit && c->exit->record.time > from ? c->exit->record.time - from : 0;
 }
 
 static void put_latency(struct buf *out, const struct loop_call_made *c)

@@ -32,6 +32,7 @@ static uint32_t put_record(char *to, const uint8_t *data, size_t size, uint32_t 
 	r->size = (uint16_t)n;
 	r->kind = LOOP_ENTER + r->kind % 2;
 	r->n_args %= LOOP_ARGS + 1;
+	r->time %= 1ull << 50;
 	r->nr %= LOOP_CALLS;
 	r->tid %= 3;
 	r->seq = seq;
