@@ -51,3 +51,7 @@
 #define MAX_NAME_BYTES 64		 /* a tracer's id, an instance's name */
 #define MAX_INSTANCE_HISTORY 100000	 /* last records that an instance may keep */
 #define MAX_CONFIG_FILE_BYTES (1u << 20) /* the daemon's own config file */
+#define MAX_DUMP_BYTES (128u << 20)	 /* a ring of system calls as text or JSON */
+#define MAX_HTTP_REQUEST_BYTES 65536	 /* head or body of a request of HTTP/1.1 */
+#define MAX_HTTP_PARAMETERS 64		 /* of a request */
+#define MAX_HTTP_CLIENTS 32		 /* that are served at a time; others wait */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a -errno means to those outside: one table for exit codes and gRPC codes (and for HTTP
- * status once that is served). The exit codes are documented in ig(8).
+ * What a -errno means to those outside: one table for exit codes, gRPC codes and HTTP's. The exit
+ * codes are documented in ig(8).
  */
 #pragma once
 
@@ -44,5 +44,6 @@ enum grpc_status {
 };
 
 enum grpc_status status_grpc(int err);	   /* from 0 or a -errno; GRPC_UNKNOWN where nothing fits */
+unsigned int status_http(int err);	   /* RFC 9110; 500 where nothing fits */
 int status_errno(enum grpc_status status); /* the other way; -EIO where nothing fits */
 const char *grpc_status_name(unsigned int status); /* "NOT_FOUND"; "UNKNOWN" for other numbers */

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "api/service.h"
+#include "api/traceloop.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/owners.h"
@@ -16,6 +17,7 @@
 #include "cmd/recorder_flags.h"
 #include "cmd/loop.h"
 #include "cmd/sd_notify.h"
+#include "cmd/traceloop_flags.h"
 #include "net/address.h"
 #include "net/tls.h"
 
@@ -69,6 +71,7 @@ struct daemon_run {
 	struct grpc_server *server;
 	struct recording *recording; /* NULL: none is asked for */
 	struct tls *tls;
+	struct traceloop_service *traceloop;
 	struct api api;
 	struct loop loop;
 	struct address addresses[MAX_ADDRESSES]; /* that are listened at */
@@ -238,6 +241,7 @@ static int start(struct daemon_run *d, struct err *err)
 	d->api = (struct api){.manager = d->manager, .record_dir = or_null(opt.record_dir)};
 	api_add_services(d->server, &d->api);
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
+	r = r ?: traceloop_flags_start(d->manager, &d->traceloop, err);
 	r = r ?: manager_start(d->manager, err);
 	r = r ?: daemon_recorder_start(d->manager, or_null(opt.record_dir), &d->recording, err);
 	d->api.recording = d->recording;
@@ -295,6 +299,7 @@ static int daemon_main(int argc, char **argv)
 	r = r ?: serve(&d, &err);
 	remove_sockets(&d);
 	grpc_server_free(d.server);
+	traceloop_service_free(d.traceloop);
 	recording_free(d.recording);
 	manager_free(d.manager);
 	tls_free(d.tls);
@@ -303,8 +308,9 @@ static int daemon_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&daemon_flags, &daemon_recorder_flags,
-						  &recorder_flags, &container_flags, NULL};
+static const struct flag_table *const tables[] = {&daemon_flags,    &daemon_recorder_flags,
+						  &recorder_flags,  &traceloop_flags,
+						  &container_flags, NULL};
 static const struct command daemon_command = {
 	.name = "daemon",
 	.summary = "Be the agent of this node, for `ig --remote` and other clients",

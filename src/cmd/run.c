@@ -15,6 +15,7 @@
 #include "cmd/remote_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/show.h"
+#include "cmd/traceloop.h"
 #include "cmd/view_flags.h"
 
 static struct {
@@ -156,6 +157,8 @@ static int run_main(int argc, char **argv)
 	struct flags flags;
 	int exit_code, r = 0;
 
+	if (argc > 1 && !strcmp(argv[1], "traceloop")) /* no gadget, but run like one */
+		return traceloop_main(argc - 1, argv + 1);
 	remote_flags_look(argc, argv);
 	if (wants_daemon(argc, argv))
 		r = remote_flags_open(&remote, &err);

@@ -69,3 +69,6 @@ void json_quote(struct buf *out, const char *bytes, size_t len);
 /* The value of f in row as the columns show it: control characters escaped, … where it was cut. */
 void field_text(const struct field *f, const struct row *row, const struct clock_base *clock,
 		struct buf *out);
+
+/* 30 bytes, "2026-11-22T10:00:00.123456789Z" (UTC), of a time since 1970 in ns, to p. */
+char *put_rfc3339(char *p, int64_t real_ns);

@@ -43,6 +43,3 @@ void endpoint_text(FORMAT_ARGS);
 
 /* True where the group is an endpoint whose version says that it was not filled. */
 bool endpoint_absent(const struct field *f, const struct row *row);
-
-/* 30 bytes, "2026-11-22T10:00:00.123456789Z" (UTC), of a time since 1970 in ns, to p. */
-char *put_rfc3339(char *p, int64_t real_ns);

@@ -152,6 +152,9 @@ int containers_all_fd(const struct containers *cs);
 /* How long and how often the detector's programs ran while the kernel counted that. */
 struct gadget_runtime containers_runtime(const struct containers *cs);
 
+/* The id of a cgroup v2 by its path below the root, "/a/b"; 0: there is none. */
+uint64_t containers_cgroup_id(const struct containers *cs, const char *path);
+
 /* Inode number of the host's mount namespace; 0 before containers_start(). */
 uint64_t containers_host_mntns(const struct containers *cs);
 

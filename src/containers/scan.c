@@ -183,6 +183,11 @@ uint64_t scan_cgroup_id(const struct containers *cs, const char *path)
 	return st.st_ino;
 }
 
+uint64_t containers_cgroup_id(const struct containers *cs, const char *path)
+{
+	return *path == '/' && !strstr(path, "/../") ? scan_cgroup_id(cs, path) : 0;
+}
+
 /* A cgroup's folder has two links, and one more for each cgroup in it: most need not be read. */
 static bool has_children(const struct stat *st)
 {

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command `ig traceloop`, which `ig run traceloop` is as well. */
+#pragma once
+
+int traceloop_main(int argc, char **argv); /* argv[0] is its name */

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""traceloop: what a container did last, however it ended; and its service."""
+
+import concurrent.futures
+import os
+import re
+import subprocess
+import time
+
+import containers
+import ig
+import loop
+import pytest
+import strace
+
+
+@pytest.fixture(scope="module")
+def agent(whole_lab):
+    with loop.LoopAgent() as running:
+        yield running
+
+
+def ended(agent, name):
+    return containers.wait_for(lambda: agent.list().get(name, {}).get("status") == "ended", what=f"end of {name}")
+
+
+def run(agent, c, **kwargs):
+    """Runs a container to its end, as far as the agent knows."""
+    code = c.run(**kwargs)
+    ended(agent, c.name)
+    return code
+
+
+@pytest.mark.kernels
+@pytest.mark.every_runtime
+def test_smoke(lab):
+    """From the first instruction on, under any kernel."""
+    c = lab.container("cat", "/etc/passwd")
+    with ig.Ig("run", "traceloop", "-o", "json", "-c", c.name) as running:
+        running.ready()
+        assert c.run() == 0
+        time.sleep(0.5)
+        assert running.stop() == 0, running.err
+        calls = running.records()
+    assert calls[0]["syscall"] == "execve" and calls[0]["ret"] == 0
+    assert loop.argument(calls[0], "argv") == '["cat", "/etc/passwd"]'
+    opened = next(c for c in calls if c["syscall"] == "openat" and loop.argument(c, "filename") == "/etc/passwd")
+    assert opened["comm"] == "cat" and opened["ret"] >= 3 and opened["latency"] > 0
+    assert loop.argument(opened, "dfd") == "AT_FDCWD" and loop.argument(opened, "flags") == "O_RDONLY"
+    assert calls[-1]["syscall"] == "exit_group" and calls[-1]["ret"] is None
+    assert {c["runtime"]["containerName"] for c in calls} == {c.name for c in [c]}
+
+
+def test_the_same_as_strace(lab):
+    """The same process, watched by both."""
+    containers.require("strace")
+    c = lab.container("/bin/syscalls_many", "")
+    said = os.path.join(c.bundle, "strace")
+    c.command = ["strace", "-f", "-s", "64", "-o", said, *c.command]
+    with ig.Ig("traceloop", "-c", c.name) as running:
+        running.ready()
+        assert c.run() == 0
+        time.sleep(0.5)
+        running.stop()
+        dump = running.out
+    with open(said) as f:
+        text = f.read()
+    pid = re.search(r'^(\d+) +write\(-1, "begin"', text, re.M).group(1)
+    expected, found = strace.compare(text, dump, pid)
+    assert found == expected
+    assert len({line.split("(")[0] for line in found}) > 80
+
+
+@pytest.mark.parametrize("way, code, last", [
+    (("segv",), 139, "write"), (("exit", "3"), 3, "exit_group")])
+def test_crash(lab, agent, way, code, last):
+    c = lab.container("/bin/crash", *way)
+    assert run(agent, c) == code
+    calls = agent.calls(name=c.name)
+    assert calls[-1]["syscall"] == last
+    said = next(c for c in calls if c["syscall"] == "write")
+    assert loop.argument(said, "buf") == way[0] and said["error"] == "EBADF"
+    if last == "exit_group":
+        assert loop.argument(calls[-1], "error_code") == "3"
+
+
+def test_out_of_memory(lab, agent):
+    def limit(config):
+        config["linux"].setdefault("resources", {})["memory"] = {"limit": 32 << 20}
+
+    c = lab.container("/bin/crash", "oom", edit=limit)
+    assert run(agent, c) == 137
+    calls = agent.calls(name=c.name)
+    assert calls[-1]["syscall"] == "mmap" and loop.argument(calls[-1], "len") == str(1 << 20)
+    assert sum(c["syscall"] == "mmap" for c in calls) > 10
+
+
+def test_lives_20_ms(lab, agent):
+    c = lab.container("busybox", "usleep", "20000")
+    run(agent, c)
+    calls = agent.calls(name=c.name)
+    assert loop.argument(calls[0], "argv") == '["busybox", "usleep", "20000"]'
+    assert any("sleep" in c["syscall"] for c in calls)
+    assert calls[-1]["syscall"] == "exit_group"
+    row = agent.list()[c.name]
+    assert row["timecreation"] < row["timedeletion"] and len(row["traceid"]) == 16 and row["node"]
+
+
+def test_counts_are_exact(lab, agent):
+    """kept + overwritten + lost is what there was, also where most was overwritten."""
+    sums = []
+    for n in (1000, 101_000):
+        c = lab.container("/bin/crash", "storm", str(n))
+        run(agent, c)
+        kept, overwritten, lost = agent.count(name=c.name)
+        assert lost == 0 and (overwritten > 0) == (n > 100_000)
+        sums.append(kept + overwritten)
+    assert sums[1] - sums[0] == 2 * 100_000
+
+
+def test_dump_while_it_storms(lab, agent):
+    """Nobody is stopped; what is given is whole and in order."""
+    c = lab.start("/bin/crash", "storm", "100000000")
+    containers.wait_for(lambda: c.name in agent.list())
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        dumps = list(pool.map(lambda _: agent.calls(name=c.name), range(24)))
+    for calls in dumps:
+        assert len(calls) > 1000
+        assert all(c["syscall"] == "getppid" for c in calls)
+        times = [c["timestamp"] for c in calls]
+        assert times == sorted(times)
+        assert sum(c["ret"] is None for c in calls) <= 2
+    assert agent.list()[c.name]["status"] == "recording"
+
+
+def curl(agent, *args):
+    """(status, text)"""
+    done = subprocess.run(["curl", "-s", "-w", "%{http_code}", "--unix-socket", agent.loop_socket, *args],
+                          stdout=subprocess.PIPE, timeout=60, check=True)
+    return int(done.stdout[-3:]), done.stdout[:-3].decode()
+
+
+@pytest.mark.parametrize("query, status, word", [
+    ("/", 404, "no such path"), ("/dump", 400, "id is missing"), ("/dump?id=", 400, "id is missing"),
+    ("/dump?id=x", 400, "a number"), ("/dump?id=-1", 400, "a number"), ("/dump?id=99999999999999999999", 400, "a number"),
+    ("/dump?id=99999999", 404, "no trace"), ("/dump?id=1%", 400, "no request"), ("/dump-by-name", 400, "name is missing"),
+    ("/dump-by-name?name=nobody", 404, "no trace"), ("/dump-by-cgroup?cgroup=/no/such", 404, "no trace"),
+    ("/dump-by-traceid?traceid=0123", 404, "no trace"), ("/dump-pod?podname=a", 400, "namespace is missing"),
+    ("/dump-pod?namespace=a", 400, "podname is missing"), ("/dump-pod?namespace=a&podname=b&idx=z", 400, "a number"),
+    ("/dump-pod?namespace=a&podname=b", 404, "no trace"), ("/close?id=99999999", 404, "no trace"),
+    ("/close-by-name?name=nobody", 404, "no trace"), ("/add?name=a", 400, "cgrouppath is missing"),
+    ("/add?cgrouppath=/no/such&name=a", 404, "no cgroup"), ("/add?cgrouppath=../..&name=a", 404, "no cgroup"),
+    ("/list?format=xml", 400, "text or json")])
+def test_bad_parameters(agent, query, status, word):
+    containers.require("curl")
+    got = curl(agent, f"http://localhost{query}")
+    assert got[0] == status and word in got[1], got
+    assert len(got[1].splitlines()) == 1
+
+
+def test_curl(lab, agent):
+    """By each way that there is, in text; the method does not matter."""
+    containers.require("curl")
+    c = lab.container("echo", "hello")
+    run(agent, c)
+    row = agent.list()[c.name]
+    assert f"[ended] {row['id']}: {c.name} (deleted " in curl(agent, "http://localhost/list")[1]
+    first = curl(agent, f"http://localhost/dump?id={row['id']}")
+    assert first[0] == 200 and '"hello\\n"' in first[1]
+    for query in (f"dump-by-name?name={c.name}", f"dump-by-cgroup?cgroup={row['cgroup']}",
+                  f"dump-by-cgroup?cgroup={row['cgroupid']}", f"dump-by-traceid?traceid={row['traceid']}"):
+        assert curl(agent, f"http://localhost/{query}") == first
+    assert curl(agent, "http://localhost/dump", "-d", f"id={row['id']}") == first
+    assert curl(agent, "http://localhost/close", "-d", f"id={row['id']}") == (200, "closed\n")
+    assert curl(agent, f"http://localhost/close?id={row['id']}")[0] == 404
+    assert c.name not in agent.list()
+
+
+def test_pod(lab, agent, containerd):
+    with containerd.run_pod(lab.name("pod"), "prod", {"app": "web"}) as pod:
+        pod.run("one", "while :; do sleep 0.1; done")
+        pod.run("two", "while :; do sleep 0.1; done")
+        rows = containers.wait_for(
+            lambda: (lambda r: len(r) == 2 and r)([r for r in agent.list().values() if r.get("podname") == pod.name]))
+        assert sorted((r["name"], r["containeridx"], r["namespace"]) for r in rows) == [("one", 0, "prod"),
+                                                                                      ("two", 1, "prod")]
+        dump = agent.good("/dump-pod", namespace="prod", podname=pod.name, idx=1, format="json")
+        calls = ig.records(dump)
+        assert {c["k8s"]["containerName"] for c in calls} == {"two"}
+
+
+def test_add_a_cgroup(agent):
+    """What is in no container is recorded when it is asked for."""
+    path = f"/ig-loop-{os.getpid()}"
+    folder = containers.cgroup2_root() + path
+    os.mkdir(folder)
+    try:
+        assert re.fullmatch(r"added as id \d+\n", agent.good("/add", cgrouppath=path, name="mine"))
+        assert agent.ask("/add", cgrouppath=path, name="mine")[0] == 409
+        subprocess.run(["sh", "-c", f"echo $$ >{folder}/cgroup.procs; exec cat /etc/hostname"],
+                       stdout=subprocess.DEVNULL, check=True)
+        calls = agent.calls(name="mine")
+        assert any(c["syscall"] == "openat" and loop.argument(c, "filename") == "/etc/hostname" for c in calls)
+        assert agent.good("/close-by-name", name="mine") == "closed\n"
+        assert "mine" not in agent.list()
+    finally:
+        os.rmdir(folder)
+
+
+def test_budget(lab):
+    """The ring whose container ended first goes first; a new container always has one."""
+    with loop.LoopAgent("--traceloop-per-container", "64KiB", "--traceloop-budget", "1300KiB") as agent:
+        names = []
+        for _ in range(20):
+            c = lab.container("echo", "here")
+            run(agent, c)
+            names.append(c.name)
+            assert '"here\\n"' in agent.good("/dump-by-name", name=c.name)
+        left = [name for name in names if name in agent.list()]
+        assert left == names[len(names) - len(left):] and 0 < len(left) <= 16
+
+
+def test_keep(lab):
+    with loop.LoopAgent("--traceloop-keep", "500ms") as agent:
+        c = lab.container("echo", "here")
+        run(agent, c)
+        containers.wait_for(lambda: c.name not in agent.list())
+
+
+def test_only_some_calls(lab):
+    c = lab.container("cat", "/etc/passwd")
+    with ig.Ig("traceloop", "-o", "json", "--syscalls", "openat,close", "-c", c.name) as running:
+        running.ready()
+        c.run()
+        time.sleep(0.5)
+        running.stop()
+        assert {c["syscall"] for c in running.records()} == {"openat", "close"}
+    done = ig.once("traceloop", "--syscalls", "openat,nonsense")
+    assert done.returncode == 2 and "nonsense" in done.err
+
+
+def test_off_unless_asked_for(lab):
+    """No program of it is loaded, and every system call is as it was."""
+    def loaded():
+        return "loop_on_enter" in containers.run("bpftool", "prog", "list").text
+
+    if not loaded():  # nobody else on this machine has it
+        with ig.Ig("run", "trace_exec") as running:
+            running.ready()
+            assert not loaded()
+
+
+def test_cgroup_v2_alone(lab, cgroup2):
+    """In a view with cgroup v2 alone, as on most machines."""
+    c = lab.container("echo", "hello", view=cgroup2)
+    with ig.Ig("traceloop", "-c", c.name, view=cgroup2) as running:
+        running.ready()
+        c.run()
+        time.sleep(0.5)
+        running.stop()
+        assert '"hello\\n"' in running.out
