@@ -11,8 +11,11 @@
 #include "manager/manager.h"
 #include "net/grpc_server.h"
 
+struct traceloop_service;
+
 struct api {
 	struct manager *manager;
+	struct traceloop_service *traceloop; /* NULL: it was not asked for */
 	const char *record_dir; /* whose record files may be replayed; NULL: none */
 };
 

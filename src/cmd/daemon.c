@@ -68,7 +68,6 @@ struct daemon_run {
 	struct manager *manager;
 	struct grpc_server *server;
 	struct tls *tls;
-	struct traceloop_service *traceloop;
 	struct api api;
 	struct loop loop;
 	struct address addresses[MAX_ADDRESSES]; /* that are listened at */
@@ -238,7 +237,7 @@ static int start(struct daemon_run *d, struct err *err)
 	d->api = (struct api){.manager = d->manager, .record_dir = or_null(opt.record_dir)};
 	api_add_services(d->server, &d->api);
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
-	r = r ?: traceloop_flags_start(d->manager, &d->traceloop, err);
+	r = r ?: traceloop_flags_start(d->manager, &d->api.traceloop, err);
 	r = r ?: manager_start(d->manager, err);
 	return r ?: loop_add_fd(&d->loop, reactor_fd(d->reactor), on_reactor, d, err);
 }
@@ -292,7 +291,7 @@ static int daemon_main(int argc, char **argv)
 	r = r ?: serve(&d, &err);
 	remove_sockets(&d);
 	grpc_server_free(d.server);
-	traceloop_service_free(d.traceloop);
+	traceloop_service_free(d.api.traceloop);
 	manager_free(d.manager);
 	tls_free(d.tls);
 	loop_done(&d.loop);
@@ -300,8 +299,8 @@ static int daemon_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&daemon_flags, &traceloop_flags,
-						&container_flags, NULL};
+static const struct flag_table *const tables[] = {&daemon_flags, &traceloop_flags, &container_flags,
+						  NULL};
 static const struct command daemon_command = {
 	.name = "daemon",
 	.summary = "Be the agent of this node, for `ig --remote` and other clients",
