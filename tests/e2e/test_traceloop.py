@@ -107,6 +107,16 @@ def test_lives_20_ms(lab, agent):
     assert row["timecreation"] < row["timedeletion"] and len(row["traceid"]) == 16 and row["node"]
 
 
+def test_longest_record(lab, agent):
+    """Four texts, each cut."""
+    c = lab.container("/bin/crash", "long")
+    run(agent, c)
+    call = next(c for c in agent.calls(name=c.name) if c["syscall"] == "mount")
+    texts = [p for p in call["parameters"] if p["name"] != "flags"]
+    assert len(texts) == 4 and call["ret"] < 0
+    assert all(p["value"] == "x" * 511 and p["truncated"] for p in texts)
+
+
 def test_counts_are_exact(lab, agent):
     """kept + overwritten + lost is what there was, also where most was overwritten."""
     sums = []
