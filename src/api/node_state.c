@@ -2,6 +2,7 @@
 /* ig.v1.Node/Gadgets, DumpState and Cost: what the daemon can, what it has, and what it takes. */
 #include "wire/node.pb-c.h"
 #include "api/service.h"
+#include "api/traceloop.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "manager/cost.h"
@@ -33,6 +34,18 @@ static int dump_state(void *ctx, const void *bytes, size_t len, struct buf *repl
 	return 0;
 }
 
+static void fill_traceloop(const struct traceloop_service *s, Ig__V1__GadgetCost *to)
+{
+	struct traceloop_cost c;
+
+	traceloop_service_cost(s, &c);
+	ig__v1__gadget_cost__init(to);
+	to->gadget = (char *)"(traceloop)";
+	to->bpf_ns = c.runtime.ns;
+	to->bpf_runs = c.runtime.runs;
+	to->map_bytes = c.ring_bytes + c.map_bytes;
+}
+
 static int cost(void *ctx, const void *bytes, size_t len, struct buf *reply, struct err *err)
 {
 	const struct api *api = ctx;
@@ -57,6 +70,10 @@ static int cost(void *ctx, const void *bytes, size_t len, struct buf *reply, str
 		list[i] = &gadgets[i];
 	}
 	m.n_gadgets = c.n;
+	if (api->traceloop) {
+		fill_traceloop(api->traceloop, &gadgets[c.n]);
+		list[m.n_gadgets++] = &gadgets[c.n];
+	}
 	m.gadgets = list;
 	m.resident_bytes = c.resident_bytes;
 	m.cpu_ns = c.cpu_ns;

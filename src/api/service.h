@@ -12,10 +12,13 @@
 #include "net/grpc_server.h"
 #include "recorder/recording.h"
 
+struct traceloop_service;
+
 struct api {
 	struct manager *manager;
-	const char *record_dir;	     /* whose record files may be replayed; NULL: none */
-	struct recording *recording; /* the flight recorder; NULL: none */
+	const char *record_dir;		     /* whose record files may be replayed; NULL: none */
+	struct recording *recording;	     /* the flight recorder; NULL: none */
+	struct traceloop_service *traceloop; /* NULL: it was not asked for */
 };
 
 struct api_service {

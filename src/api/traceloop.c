@@ -374,6 +374,11 @@ int traceloop_service_new(struct reactor *r, struct containers *cs,
 	return 0;
 }
 
+void traceloop_service_cost(const struct traceloop_service *s, struct traceloop_cost *ret)
+{
+	traceloop_cost(s->traceloop, ret);
+}
+
 struct traceloop_service *traceloop_service_free(struct traceloop_service *s)
 {
 	if (!s)

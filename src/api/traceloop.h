@@ -29,5 +29,8 @@ struct traceloop_service_options {
 int traceloop_service_new(struct reactor *r, struct containers *cs,
 			  const struct traceloop_service_options *o, struct traceloop_service **ret,
 			  struct err *err);
+/* What recording costs. */
+void traceloop_service_cost(const struct traceloop_service *s, struct traceloop_cost *ret);
+
 /* NULL is fine; returns NULL. Before the end of the container collection. */
 struct traceloop_service *traceloop_service_free(struct traceloop_service *s);

@@ -186,14 +186,12 @@ static __always_inline char *record_at(struct loop_lane *lane)
 	return (char *)(lane + 1) + ((__u32)lane->end & loop_mask & ~7u);
 }
 
-/* Its end so far, with room for one part and the footer behind it. */
-static __always_inline char *record_end(struct loop_lane *lane)
+/* Its end so far, if there is so much room behind it. */
+static __always_inline void *record_end(struct loop_lane *lane, __u32 room)
 {
 	__u32 used = lane->used;
 
-	if (used > LOOP_RECORD - LOOP_TEXT - sizeof(struct loop_part) - sizeof(struct loop_footer))
-		return NULL;
-	return record_at(lane) + used;
+	return used <= LOOP_RECORD - room ? record_at(lane) + used : NULL;
 }
 
 static __always_inline void fill_head(struct loop_lane *lane, struct loop_record *r, __u8 kind,
@@ -215,11 +213,13 @@ static __always_inline void fill_head(struct loop_lane *lane, struct loop_record
 static __always_inline void lane_leave(struct loop_lane *lane)
 {
 	struct loop_record *r = (struct loop_record *)record_at(lane);
-	struct loop_footer *footer = (struct loop_footer *)record_end(lane);
+	struct loop_footer *footer = record_end(lane, sizeof(*footer));
 	__u64 end = lane->end;
 	__u32 place;
 
-	if (footer) {
+	if (!footer) {
+		__sync_fetch_and_add(&lane->lost, 1); /* never: LOOP_RECORD is enough */
+	} else {
 		r->size = lane->used + sizeof(*footer);
 		footer->seq = r->seq;
 		footer->size = r->size;
@@ -375,7 +375,8 @@ static __always_inline void probe_exec(struct loop_part *part)
 
 static __noinline int probe(struct loop_lane *lane, const struct loop_probe *p, __s64 ret)
 {
-	struct loop_part *part = (struct loop_part *)record_end(lane);
+	struct loop_part *part =
+		record_end(lane, sizeof(*part) + LOOP_TEXT + sizeof(struct loop_footer));
 	__u64 from = lane->args[p->arg & 7];
 	struct user_msghdr message = {};
 	int failed;

@@ -43,7 +43,7 @@ struct cost_row {
 	.offset = offsetof(struct cost_row, member_), .size = sizeof(uint64_t)
 static const struct field fields[] = {
 	{.name = "what",
-	 .doc = "A gadget; (detector), which finds the containers; (daemon), the process",
+	 .doc = "A gadget; (detector), which finds the containers; (traceloop); (daemon), the process",
 	 .kind = KIND_CSTR,
 	 .parent = -1,
 	 .width = 18,

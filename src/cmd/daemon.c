@@ -71,7 +71,6 @@ struct daemon_run {
 	struct grpc_server *server;
 	struct recording *recording; /* NULL: none is asked for */
 	struct tls *tls;
-	struct traceloop_service *traceloop;
 	struct api api;
 	struct loop loop;
 	struct address addresses[MAX_ADDRESSES]; /* that are listened at */
@@ -241,7 +240,7 @@ static int start(struct daemon_run *d, struct err *err)
 	d->api = (struct api){.manager = d->manager, .record_dir = or_null(opt.record_dir)};
 	api_add_services(d->server, &d->api);
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
-	r = r ?: traceloop_flags_start(d->manager, &d->traceloop, err);
+	r = r ?: traceloop_flags_start(d->manager, &d->api.traceloop, err);
 	r = r ?: manager_start(d->manager, err);
 	r = r ?: daemon_recorder_start(d->manager, or_null(opt.record_dir), &d->recording, err);
 	d->api.recording = d->recording;
@@ -299,7 +298,7 @@ static int daemon_main(int argc, char **argv)
 	r = r ?: serve(&d, &err);
 	remove_sockets(&d);
 	grpc_server_free(d.server);
-	traceloop_service_free(d.traceloop);
+	traceloop_service_free(d.api.traceloop);
 	recording_free(d.recording);
 	manager_free(d.manager);
 	tls_free(d.tls);

@@ -253,7 +253,7 @@ static size_t lane_bytes_of(uint64_t ring_bytes, unsigned int n_cpus)
 {
 	size_t lane = LOOP_LANE_MIN;
 
-	while (lane * 2 * n_cpus <= ring_bytes && lane < 1u << 30)
+	while (lane * 2 * n_cpus <= ring_bytes && lane < LOOP_LANE_MAX)
 		lane *= 2;
 	return lane;
 }

@@ -21,12 +21,13 @@ struct err;
 struct loop_kernel;
 
 struct loop_kernel_options {
-	uint64_t ring_bytes;	       /* all CPUs together; a lane is a power of two, and at least
-					  LOOP_LANE_MIN */
+	uint64_t ring_bytes; /* all CPUs together; a lane is a power of two, LOOP_LANE_MIN to
+				LOOP_LANE_MAX */
 	const struct loop_call *calls; /* LOOP_CALLS + 1 of them: what to keep of each */
 };
 
 #define LOOP_LANE_MIN 16384
+#define LOOP_LANE_MAX (2u << 20) /* old kernels have no larger elements in array maps */
 
 /* -EPERM: not allowed; -ENOTSUP: the kernel lacks BTF or a tracepoint. */
 int loop_kernel_new(const struct loop_kernel_options *o, struct loop_kernel **ret, struct err *err);

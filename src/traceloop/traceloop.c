@@ -194,7 +194,6 @@ struct traceloop *traceloop_free(struct traceloop *t)
 void traceloop_cost(const struct traceloop *t, struct traceloop_cost *ret)
 {
 	*ret = (struct traceloop_cost){
-		.rings = t->n_tracelets,
 		.ring_bytes = loop_kernel_rings(t->kernel) * loop_kernel_ring_bytes(t->kernel),
 		.map_bytes = loop_kernel_map_bytes(t->kernel),
 		.runtime = loop_kernel_runtime(t->kernel),

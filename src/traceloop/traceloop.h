@@ -92,7 +92,6 @@ int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format 
 		  struct buf *out);
 
 struct traceloop_cost {
-	size_t rings;	     /* that are somebody's */
 	uint64_t ring_bytes; /* memory of all, those that lie ready included */
 	uint64_t map_bytes;  /* of the other maps */
 	struct gadget_runtime runtime;

@@ -26,10 +26,7 @@ typedef void value_fn(const struct value *v, struct buf *out);
 
 void value_put(const struct value *v, struct buf *out);
 
-/*
- * The bytes of a text or buffer as such (file names, data): true, and where; false: it has none,
- * and its text is all there is to say.
- */
+/* It is a text or buffer that is there: v->bytes says more than its quoted text. */
 bool value_is_bytes(const struct value *v);
 
 /* ---- what the files of values share ------------------------------------------------- */

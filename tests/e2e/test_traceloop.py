@@ -12,6 +12,7 @@ import ig
 import loop
 import pytest
 import strace
+import view
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,16 @@ def test_lives_20_ms(lab, agent):
     assert calls[-1]["syscall"] == "exit_group"
     row = agent.list()[c.name]
     assert row["timecreation"] < row["timedeletion"] and len(row["traceid"]) == 16 and row["node"]
+
+
+def test_longest_record(lab, agent):
+    """Four texts, each cut."""
+    c = lab.container("/bin/crash", "long")
+    run(agent, c)
+    call = next(c for c in agent.calls(name=c.name) if c["syscall"] == "mount")
+    texts = [p for p in call["parameters"] if p["name"] != "flags"]
+    assert len(texts) == 4 and call["ret"] < 0
+    assert all(p["value"] == "x" * 511 and p["truncated"] for p in texts)
 
 
 def test_counts_are_exact(lab, agent):
@@ -248,6 +259,29 @@ def test_off_unless_asked_for(lab):
         with ig.Ig("run", "trace_exec") as running:
             running.ready()
             assert not loaded()
+
+
+def test_cost(lab, agent):
+    """The agent says what recording takes."""
+    lab.start("while :; do busybox sleep 0.01; done")
+    agent.once("cost", "--once", check=0)  # statistics are on from then on
+    rows = {r["what"]: r for r in ig.lines(agent.once("cost", "--once", "-o", "json", check=0).out)}
+    assert rows["(traceloop)"]["runs"] > 0 and rows["(traceloop)"]["memory"] > 16 << 20
+
+
+def test_cgroup_v1_alone(lab):
+    """By mount namespace."""
+    without = view.without_cgroup2()
+    try:
+        c = lab.container("echo", "hello", runtime="crun", view=without)
+        with ig.Ig("traceloop", "-c", c.name) as running:
+            running.ready()
+            c.run()
+            time.sleep(0.5)
+            running.stop()
+            assert '"hello\\n"' in running.out
+    finally:
+        without.close()
 
 
 def test_cgroup_v2_alone(lab, cgroup2):

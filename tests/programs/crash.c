@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * For tests: ends in a way of its own.
- *   crash segv | oom | exit N | storm N
+ *   crash segv | oom | exit N | storm N | long
  * Before that it says so, by a write() to a descriptor that is not open. oom takes memory until it
- * is killed; storm calls getppid() N times.
+ * is killed; storm calls getppid() N times; long makes the longest record that there is.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,16 @@ static void take_memory(void)
 	}
 }
 
+static void long_texts(void)
+{
+	char text[1000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	if (!mount(text, text, text, 0, text))
+		_exit(9);
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -38,6 +49,8 @@ int main(int argc, char **argv)
 		*(volatile char *)nowhere = 1;
 	if (!strcmp(way, "oom"))
 		take_memory();
+	if (!strcmp(way, "long"))
+		long_texts();
 	for (long i = 0; !strcmp(way, "storm") && i < n; i++)
 		syscall(SYS_getppid);
 	_exit(!strcmp(way, "exit") ? (int)n : 0);

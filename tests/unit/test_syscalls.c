@@ -67,7 +67,8 @@ static const char unix_name[] = "\1\0/run/x";
 
 static const struct call table[] = {
 	{"read", {3, 0x1000, 4096}, 5, {OUT(1, "hello")}, "read(3, \"hello\", 4096) = 5"},
-	{"read", {3, 0x1000, 4096}, -9, {{0}}, "read(3, 0x1000, 4096) = -1 EBADF (Bad file descriptor)"},
+	{"read", {3, 0x1000, 4096}, -9, {{0}},
+	 "read(3, 0x1000, 4096) = -1 EBADF (Bad file descriptor)"},
 	{"write", {1, 0x1000, 6}, 6, {TEXT(1, "a\tb\"\\\n")}, "write(1, \"a\\tb\\\"\\\\\\n\", 6) = 6"},
 	{"write", {1, 0x1000, 2}, 2, {TEXT(1, "\0015")}, "write(1, \"\\0015\", 2) = 2"},
 	{"write", {1, 0x1000, 900}, 900, {CUT(1, "aaaa", 900)}, "write(1, \"aaaa\"..., 900) = 900"},
