@@ -39,6 +39,7 @@ struct remote_request {
 	const char *instance; /* or read this instance */
 	uint64_t last;	      /* of its past rows, so many; UINT64_MAX: all that are kept */
 	const char *file;     /* or replay this one of its record files */
+	const char *ring;     /* or what its flight recorder has of this container */
 	const struct selector_options *containers; /* or list these */
 	bool watch;				   /* and each change of them */
 };

@@ -9,7 +9,7 @@
 
 const char *request_method(const struct remote_request *request)
 {
-	if (request->file)
+	if (request->file || request->ring)
 		return "/ig.v1.Node/Replay";
 	return request->containers ? "/ig.v1.Node/Containers" : "/api.GadgetManager/RunGadget";
 }
@@ -92,13 +92,14 @@ static void pack_replay(const struct remote_request *request, struct buf *out)
 {
 	Ig__V1__ReplayRequest m = IG__V1__REPLAY_REQUEST__INIT;
 
-	m.file = (char *)request->file;
+	m.file = text(request->file);
+	m.ring = text(request->ring);
 	remote_pack(&m.base, out);
 }
 
 void request_pack(const struct remote_request *request, struct buf *out)
 {
-	if (request->file)
+	if (request->file || request->ring)
 		pack_replay(request, out);
 	else if (request->containers)
 		pack_containers(request, out);

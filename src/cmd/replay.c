@@ -15,6 +15,16 @@
 #include "cmd/view_flags.h"
 #include "recorder/file.h"
 
+static const char *opt_ring;
+
+static const struct flag flag_list[] = {
+	{"ring", 0, "CONTAINER",
+	 "No file, but what a daemon's flight recorder has now of this container: its name or id",
+	 flag_text, &opt_ring, NULL},
+	{0},
+};
+static const struct flag_table own_flags = {"Replay", flag_list};
+
 struct replay {
 	const char *path;
 	const struct selector *selector;
@@ -238,7 +248,8 @@ static int replay_there(struct replay *p, struct err *err)
 
 	if (r)
 		return r;
-	run = remote_run_new(remote, &(struct remote_request){.file = p->path}, &reader);
+	run = remote_run_new(remote, &(struct remote_request){.file = p->path, .ring = opt_ring},
+			     &reader);
 	r = remote_wait(remote, is_over, p);
 	remote_run_free(run);
 	remote_close(remote);
@@ -264,10 +275,10 @@ static int replay_main(int argc, char **argv)
 	flags.ctx = &p;
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = p.path ? selector_flags_new(&selector, &err)
-		   : err_set(&err, -EINVAL, "name a record file");
+	r = !p.path == !opt_ring ? err_set(&err, -EINVAL, "name a record file, or --ring")
+				 : selector_flags_new(&selector, &err);
 	p.selector = selector;
-	r = r ?: remote_flags_given() ? replay_there(&p, &err) : replay_here(&p, &err);
+	r = r ?: remote_flags_given() || opt_ring ? replay_there(&p, &err) : replay_here(&p, &err);
 	r = sink_done(&p.sink, r ? NULL : &err) ?: r;
 	record_reader_free(p.reader);
 	selector_free(selector);
@@ -275,12 +286,12 @@ static int replay_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&selector_flags, &view_flags, &remote_flags,
-						  NULL};
+static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &view_flags,
+						  &remote_flags, NULL};
 static const struct command replay = {
 	.name = "replay",
 	.summary = "Show the records of a file that `ig run --record` wrote",
-	.usage = "FILE [FLAGS]",
+	.usage = "FILE | --ring CONTAINER [FLAGS]",
 	.description =
 		"Needs neither root nor BPF, nor the machine that the file comes from. FILE "
 		"may be `-`.\nOf a daemon: one of the files in its folder of them, --record-dir.",

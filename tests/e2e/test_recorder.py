@@ -144,9 +144,12 @@ def test_rings_of_a_daemon(lab):
                                   if r["name"] in (c.name, gone.name) and r["kept"] > 2}, what="rings")
         wait_for(lambda: "ended" in agent.once("rings", "list", "-F", f"name=={gone.name}").out, what="end")
         assert c.name in rings and all(r["last"] == r["kept"] + r["overwritten"] + r["lost"] for r in rings.values())
+        shown = ig.records(agent.once("replay", "--ring", gone.name, "-o", "json", check=0).out)
         name = agent.once("rings", "dump", gone.name, check=0).out.strip()
+        assert shown == ig.records(agent.once("replay", name, "-o", "json", check=0).out)
         assert any(r.get("fname") == "/no/such" for r in ig.records(agent.once("replay", name, "-o", "json", check=0).out))
         wait_for(lambda: [f for f in os.listdir(agent.records) if f.startswith(gone.name) and f.endswith("-exit.ig")], what="dump")
         agent.once("rings", "close", gone.name, check=0)
         assert gone.name not in agent.once("rings", "list").out
         assert agent.once("rings", "dump", gone.name).returncode
+        assert agent.once("replay", "--ring", gone.name).returncode
