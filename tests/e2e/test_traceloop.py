@@ -132,7 +132,8 @@ def test_counts_are_exact(lab, agent):
 def test_dump_while_it_storms(lab, agent):
     """Nobody is stopped; what is given is whole and in order."""
     c = lab.start("/bin/crash", "storm", "100000000")
-    containers.wait_for(lambda: c.name in agent.list())
+    containers.wait_for(lambda: c.name in agent.list() and {call["syscall"] for call in agent.calls(name=c.name)} == {"getppid"},
+                        30, "a ring of nothing else")
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         dumps = list(pool.map(lambda _: agent.calls(name=c.name), range(24)))
     for calls in dumps:
