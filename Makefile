@@ -14,7 +14,7 @@ BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 PREFIX ?= /usr/local
 VERSION := $(shell cat VERSION)
 PKG_CONFIG ?= pkg-config
-LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c yaml-0.1 libssl libcrypto
+LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c yaml-0.1 libzstd libssl libcrypto
 
 CFLAGS ?= -O2 -g
 IG_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \

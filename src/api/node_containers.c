@@ -93,20 +93,28 @@ static void give_when_named(void *ctx)
 	listing_free(l);
 }
 
+int api_selector(const Ig__V1__ContainersRequest *m, struct selector **ret, struct err *err)
+{
+	if (!m)
+		return selector_new(&(struct selector_options){0}, ret, err);
+	return selector_new(
+		&(struct selector_options){
+			.container_name = m->containername,
+			.container_id = m->containerid,
+			.image = m->image,
+			.annotations = m->annotation,
+			.namespace_ = m->namespace_,
+			.pod = m->podname,
+			.labels = m->selector,
+			.sandboxes = m->sandboxes,
+		},
+		ret, err);
+}
+
 static int list_containers(struct listing *l, const Ig__V1__ContainersRequest *m, struct err *err)
 {
-	const struct selector_options o = {
-		.container_name = m->containername,
-		.container_id = m->containerid,
-		.image = m->image,
-		.annotations = m->annotation,
-		.namespace_ = m->namespace_,
-		.pod = m->podname,
-		.labels = m->selector,
-		.sandboxes = m->sandboxes,
-	};
 	int r = l->started ? err_set(err, -EINVAL, "one list at a time")
-			   : selector_new(&o, &l->selector, err);
+			   : api_selector(m, &l->selector, err);
 
 	if (r)
 		return r;

@@ -14,6 +14,7 @@
 #include "api/rows.h"
 #include "api/service.h"
 #include "base/mem.h"
+#include "containers/selector.h"
 #include "recorder/file.h"
 #include "wire/node.pb-c.h"
 
@@ -23,11 +24,13 @@ struct replaying {
 	const struct api *api;
 	struct grpc_served *call;
 	struct record_reader *reader; /* NULL: no file is named yet */
+	struct selector *selector;
 	char *file;
 	struct gadget_source *sources; /* schemas are referenced */
 	size_t n_sources, room_sources;
 	struct rows rows;
 	bool started;
+	const struct clock_base *clock; /* of the rows that were sent */
 };
 
 /* ---- the file -------------------------------------------------------------------- */
@@ -81,7 +84,18 @@ static void start(struct replaying *p)
 					  .n_sources = p->n_sources,
 					  .compact = true,
 					  .clock = record_reader_clock(p->reader)});
+	p->clock = record_reader_clock(p->reader);
 	p->started = true;
+}
+
+static void give_row(struct replaying *p, const struct record_event *e)
+{
+	if (e->row.clock != p->clock) {
+		p->clock = e->row.clock;
+		rows_clock(&p->rows, p->clock);
+	}
+	if (!rows_row(&p->rows, e->source, &e->row))
+		rows_lost(&p->rows, e->source, e->container, 1);
 }
 
 static int give(struct replaying *p, int item, const struct record_event *e, struct err *err)
@@ -94,8 +108,10 @@ static int give(struct replaying *p, int item, const struct record_event *e, str
 	}
 	if (!p->started)
 		start(p);
-	if (item == RECORD_ROW && !rows_row(&p->rows, e->source, &e->row))
-		rows_lost(&p->rows, e->source, e->container, 1);
+	if (item == RECORD_ROW)
+		give_row(p, e);
+	else if (item == RECORD_TABLE_END && e->outside)
+		rows_table_drop(&p->rows, e->source);
 	else if (item == RECORD_TABLE_END)
 		rows_table_end(&p->rows, e->source);
 	else if (item == RECORD_LOSS)
@@ -112,6 +128,7 @@ static void replaying_free(struct replaying *p)
 		schema_unref(p->sources[i].schema);
 	free(p->sources);
 	record_reader_free(p->reader);
+	selector_free(p->selector);
 	free(p->file);
 	free(p);
 }
@@ -141,15 +158,36 @@ static void read_on(struct replaying *p)
 	}
 }
 
+static bool is_wanted(void *ctx, const struct container *c)
+{
+	const struct replaying *p = ctx;
+
+	return c && selector_matches(p->selector, c);
+}
+
 static int open_reader(struct replaying *p, const Ig__V1__ReplayRequest *m, struct err *err)
 {
-	int fd = *m->ring ? ring_as_file(p->api, m->ring, err)
-			  : open_file(p->api->record_dir, m->file, err);
+	struct record_selection selection = {.ctx = p};
+	struct record_span span;
+	bool known;
+	int r, fd = *m->ring ? ring_as_file(p->api, m->ring, err)
+			     : open_file(p->api->record_dir, m->file, err);
 
 	if (fd < 0)
 		return fd;
 	p->file = xstrdup(*m->ring ? m->ring : m->file);
-	return record_reader_open(fd, &p->reader, err);
+	r = record_reader_open(fd, &p->reader, err);
+	if (r)
+		return r;
+	known = !record_reader_span(p->reader, &span);
+	r = record_times(m->from, m->to, known ? &span : NULL, &selection, err);
+	r = r ?: api_selector(m->containers, &p->selector, err);
+	if (r)
+		return r;
+	if (!selector_is_all(p->selector))
+		selection.wanted = is_wanted;
+	record_reader_select(p->reader, &selection);
+	return 0;
 }
 
 static void on_replay_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)

@@ -93,6 +93,11 @@ bool rows_table_end(struct rows *r, unsigned int source)
 	return send_packed(r, has_room(r) && wire_table_pack(r->sources[source], r->seq, &r->out));
 }
 
+void rows_table_drop(struct rows *r, unsigned int source)
+{
+	wire_table_drop(r->sources[source]);
+}
+
 void rows_lost(struct rows *r, unsigned int source, const struct container *c, uint64_t count)
 {
 	Ig__V1__Loss loss = IG__V1__LOSS__INIT;
@@ -105,6 +110,16 @@ void rows_lost(struct rows *r, unsigned int source, const struct container *c, u
 	loss.count = count;
 	api_append(&loss.base, &bytes);
 	send_event(r, WIRE_LOSS, source, bytes.data, bytes.len);
+}
+
+void rows_clock(struct rows *r, const struct clock_base *clock)
+{
+	Ig__V1__Clock m = IG__V1__CLOCK__INIT;
+	_cleanup_(buf_done) struct buf bytes = {.max = 64};
+
+	m.boot_to_real_ns = clock->boot_to_real_ns;
+	api_append(&m.base, &bytes);
+	send_event(r, WIRE_CLOCK, 0, bytes.data, bytes.len);
 }
 
 void rows_log(struct rows *r, enum rows_severity severity, const char *text)

@@ -37,10 +37,14 @@ void rows_done(struct rows *r); /* zeroed is fine */
 /* False: it was lost. */
 bool rows_row(struct rows *r, unsigned int source, const struct row *row);
 bool rows_table_end(struct rows *r, unsigned int source); /* the same, of the table */
+void rows_table_drop(struct rows *r, unsigned int source); /* forgets it instead */
 
 /* Records were lost before they came here; c: NULL where it is not known whose. */
 struct container;
 void rows_lost(struct rows *r, unsigned int source, const struct container *c, uint64_t count);
+
+/* The times of what follows are by this clock. */
+void rows_clock(struct rows *r, const struct clock_base *clock);
 
 /* A line for the client's log: the severity as the ecosystem's clients number it. */
 enum rows_severity { ROWS_ERROR = 2, ROWS_WARNING = 3, ROWS_INFO = 4, ROWS_DEBUG = 5 };

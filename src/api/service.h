@@ -11,7 +11,9 @@
 #include "manager/manager.h"
 #include "net/grpc_server.h"
 #include "recorder/recording.h"
+#include "wire/node.pb-c.h"
 
+struct selector;
 struct traceloop_service;
 
 struct api {
@@ -36,6 +38,9 @@ bool api_has_service(const char *name); /* "api.GadgetManager" */
 void api_append(const ProtobufCMessage *m, struct buf *out);
 void api_send(struct grpc_served *call, const ProtobufCMessage *m);
 void api_finish(struct grpc_served *call, int r, const struct err *err); /* r: 0 or -errno */
+/* Which containers a request means; NULL: all. */
+int api_selector(const Ig__V1__ContainersRequest *m, struct selector **ret, struct err *err);
+
 int api_malformed(struct err *err);  /* -EINVAL: the message is none of the method's */
 int api_no_request(struct err *err); /* -EINVAL: the client is done and has asked for nothing */
 int api_stopping(struct err *err);   /* -ESHUTDOWN: what is asked for will not be had any more */

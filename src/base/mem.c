@@ -60,3 +60,16 @@ void *grow_(void **items, size_t *n, size_t *room, size_t size)
 	memset(item, 0, size);
 	return item;
 }
+
+void grow_to_(void **items, size_t *n, size_t least, size_t size)
+{
+	size_t more = *n ? *n : 16;
+
+	if (least <= *n)
+		return;
+	while (more < least)
+		more *= 2;
+	*items = xrealloc(*items, more, size);
+	memset((char *)*items + *n * size, 0, (more - *n) * size);
+	*n = more;
+}

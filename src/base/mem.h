@@ -42,6 +42,10 @@ __attribute__((format(printf, 1, 2))) char *xasprintf(const char *fmt, ...);
 	((__typeof__(*(items)))grow_((void **)(items), (n), (room), sizeof(**(items))))
 void *grow_(void **items, size_t *n, size_t *room, size_t size);
 
+/* Makes an array of n elements at least `least` long, by doubling it; the new ones are zeroed. */
+#define grow_to(items, n, least) grow_to_((void **)(items), (n), (least), sizeof(**(items)))
+void grow_to_(void **items, size_t *n, size_t least, size_t size);
+
 static inline void freep(void *p)
 {
 	free(*(void **)p);

@@ -18,6 +18,8 @@ struct remote_run {
 	struct grpc_call *rows, *account; /* NULL: it has ended, or was never begun */
 	struct wire_gadget *gadget;	  /* NULL: not told yet */
 	uint32_t seq;			  /* of the last event */
+	struct clock_base **clocks;	  /* which were told behind the gadget's own */
+	size_t n_clocks, room_clocks;
 	uint64_t missed;
 	struct err failure; /* code 0: none */
 	bool ended;
@@ -148,9 +150,43 @@ static void check_seq(struct remote_run *run, uint32_t seq)
 	run->seq = seq;
 }
 
+static void on_row(void *ctx, unsigned int source, const struct row *row)
+{
+	const struct remote_run *run = ctx;
+	struct row timed = *row;
+
+	timed.clock = run->n_clocks ? run->clocks[run->n_clocks - 1] : NULL;
+	run->reader.row(run->reader.ctx, source, &timed);
+}
+
+static void on_table_end(void *ctx, unsigned int source)
+{
+	const struct remote_run *run = ctx;
+
+	run->reader.table_end(run->reader.ctx, source);
+}
+
+static void on_clock(struct remote_run *run, const Api__GadgetEvent *event)
+{
+	Ig__V1__Clock *m = ig__v1__clock__unpack(NULL, event->payload.len, event->payload.data);
+	struct clock_base *clock;
+	struct err err;
+
+	if (!m || run->n_clocks == MAX_CLOCKS) {
+		err_set(&err, -EBADMSG, "the daemon tells too many clocks, or one that is none");
+		broken(run, &err);
+	} else {
+		clock = xnew(struct clock_base);
+		clock->boot_to_real_ns = m->boot_to_real_ns;
+		*grow(&run->clocks, &run->n_clocks, &run->room_clocks) = clock;
+	}
+	if (m)
+		ig__v1__clock__free_unpacked(m, NULL);
+}
+
 static void on_data(struct remote_run *run, const Api__GadgetEvent *event)
 {
-	const struct wire_rows rows = {run->reader.ctx, run->reader.row, run->reader.table_end};
+	const struct wire_rows rows = {run, on_row, on_table_end};
 	struct err err = {0};
 	int r;
 
@@ -203,6 +239,8 @@ static void on_event(void *ctx, const void *bytes, size_t len)
 		on_info(run, event);
 	else if (event->type == WIRE_LOSS)
 		on_loss(run, event);
+	else if (event->type == WIRE_CLOCK)
+		on_clock(run, event);
 	else if (event->type >= WIRE_LOG)
 		on_log(run, event);
 	api__gadget_event__free_unpacked(event, NULL);
@@ -244,6 +282,9 @@ struct remote_run *remote_run_free(struct remote_run *run)
 	grpc_call_cancel(run->rows);
 	grpc_call_cancel(run->account);
 	wire_gadget_free(run->gadget);
+	for (size_t i = 0; i < run->n_clocks; i++)
+		free(run->clocks[i]);
+	free(run->clocks);
 	if (run->totals)
 		ig__v1__account_event__free_unpacked(run->totals, NULL);
 	free(run);

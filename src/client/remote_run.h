@@ -40,7 +40,9 @@ struct remote_request {
 	uint64_t last;	      /* of its past rows, so many; UINT64_MAX: all that are kept */
 	const char *file;     /* or replay this one of its record files */
 	const char *ring;     /* or what its flight recorder has of this container */
-	const struct selector_options *containers; /* or list these */
+	const char *from, *to; /* of these, as record_times() reads them; NULL: all */
+	/* Or list these; with a file: its records of these only. */
+	const struct selector_options *containers;
 	bool watch;				   /* and each change of them */
 };
 

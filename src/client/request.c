@@ -70,7 +70,7 @@ static char *text(const char *s)
 	return (char *)(s ?: "");
 }
 
-static void pack_containers(const struct remote_request *request, struct buf *out)
+static Ig__V1__ContainersRequest containers_of(const struct remote_request *request)
 {
 	const struct selector_options *o = request->containers;
 	Ig__V1__ContainersRequest m = IG__V1__CONTAINERS_REQUEST__INIT;
@@ -85,15 +85,29 @@ static void pack_containers(const struct remote_request *request, struct buf *ou
 	m.podname = text(o->pod);
 	m.selector = text(o->labels);
 	m.sandboxes = o->sandboxes;
+	return m;
+}
+
+static void pack_containers(const struct remote_request *request, struct buf *out)
+{
+	Ig__V1__ContainersRequest m = containers_of(request);
+
 	remote_pack(&m.base, out);
 }
 
 static void pack_replay(const struct remote_request *request, struct buf *out)
 {
 	Ig__V1__ReplayRequest m = IG__V1__REPLAY_REQUEST__INIT;
+	Ig__V1__ContainersRequest containers;
 
 	m.file = text(request->file);
 	m.ring = text(request->ring);
+	m.from = text(request->from);
+	m.to = text(request->to);
+	if (request->containers) {
+		containers = containers_of(request);
+		m.containers = &containers;
+	}
 	remote_pack(&m.base, out);
 }
 

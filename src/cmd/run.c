@@ -19,7 +19,7 @@
 #include "cmd/view_flags.h"
 
 static struct {
-	bool detach;
+	bool detach, append;
 	uint64_t timeout_ns, history;
 	const char *record, *name;
 	struct feed_options feed;
@@ -86,6 +86,7 @@ static const struct flag run_flag_list[] = {
 	 "Also write the records that pass the filters to FILE, for `ig replay`; of tables all "
 	 "rows",
 	 flag_text, &opt.record, NULL},
+	{"append", 0, NULL, "With --record: behind what FILE has", flag_on, &opt.append, NULL},
 	{"tracer", 0, "ID", "At the daemon: follow the containers of its tracer ID, and tell it",
 	 flag_text, &opt.feed.tracer, NULL},
 	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id", flag_on,
@@ -115,6 +116,8 @@ static int check(const struct gadget_flags *gadgets, struct err *err)
 	if (opt.detach && (opt.record || shows_rows()))
 		return err_set(err, -EINVAL,
 			       "--detach shows no rows; filters and outputs are for `ig attach`");
+	if (opt.append && !opt.record)
+		return err_set(err, -EINVAL, "--append goes with --record");
 	if (!gadgets->remote && geteuid())
 		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
 	return 0;
@@ -122,7 +125,8 @@ static int check(const struct gadget_flags *gadgets, struct err *err)
 
 static int run(struct gadget_flags *gadgets, struct err *err)
 {
-	const struct show_options so = {.record = opt.record, .timeout_ns = opt.timeout_ns};
+	const struct show_options so = {
+		.record = opt.record, .append = opt.append, .timeout_ns = opt.timeout_ns};
 	int r = check(gadgets, err);
 
 	if (r)

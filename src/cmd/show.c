@@ -78,6 +78,13 @@ static void on_dispatched(void *ctx)
 		loop_stop(&s->loop);
 }
 
+static void on_flush_due(void *ctx)
+{
+	struct showing *s = ctx;
+
+	sink_flush_file(&s->sink);
+}
+
 static void on_resize(void *ctx)
 {
 	struct showing *s = ctx;
@@ -149,7 +156,7 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets,
 	vo.clock = offer_clock(gadgets->offers[0]);
 	vo.cut = on_cut;
 	vo.cut_ctx = s;
-	r = sink_init(&s->sink, &vo, o->record, err);
+	r = sink_init(&s->sink, &vo, o->record, o->append, err);
 	for (size_t i = 0; !r && i < gadgets->n; i++)
 		for (size_t j = 0; !r && j < offer_n_sources(gadgets->offers[i]); j++)
 			r = sink_add(&s->sink, offer_source(gadgets->offers[i], j), err);
@@ -180,6 +187,8 @@ static int follow(struct showing *s, const struct show_options *o, struct err *e
 		return r;
 	say_if_none(s);
 	r = loop_add_signal(&s->loop, SIGWINCH, on_resize, s, err);
+	if (!r && sink_flush_fd(&s->sink) >= 0)
+		r = loop_add_fd(&s->loop, sink_flush_fd(&s->sink), on_flush_due, s, err);
 	if (!r && o->timeout_ns)
 		r = loop_timeout(&s->loop, o->timeout_ns, err);
 	if (!r)

@@ -11,6 +11,7 @@ extern bool show_all_totals; /* a flag's: the totals of each container, however 
 
 struct show_options {
 	const char *record;  /* file to write the records to as well; NULL: none */
+	bool append;	     /* behind what it has */
 	uint64_t timeout_ns; /* 0: none */
 };
 

@@ -139,7 +139,7 @@ enum test {
 	TEST_NEVER,
 	TEST_SIGNED,
 	TEST_UNSIGNED,
-	TEST_DATE, /* signed: dates before boot; 0 is no time, as it is shown */
+	TEST_DATE, /* as Unix time, signed: dates before boot; 0 is no time, as it is shown */
 	TEST_BYTES,
 	TEST_TEXT,
 	TEST_REGEX,
@@ -345,8 +345,7 @@ static bool is_number(const struct field *f)
 	return f->kind == KIND_UINT || f->kind == KIND_INT || f->kind == KIND_BOOL;
 }
 
-static int bind_number(const struct condition *c, struct bound_condition *b,
-		       const struct clock_base *clock, struct err *err)
+static int bind_number(const struct condition *c, struct bound_condition *b, struct err *err)
 {
 	const struct field *f = b->field;
 	bool is_unsigned = f->kind == KIND_UINT && f->size == 8;
@@ -358,7 +357,7 @@ static int bind_number(const struct condition *c, struct bound_condition *b,
 		return 0;
 	if (f->format->parse && !f->format->parse(f, c->value, &b->number))
 		return 0;
-	if (f->format->parse_date && !f->format->parse_date(c->value, clock, &b->number)) {
+	if (f->format->date != NO_DATE && !parse_time(c->value, &b->number)) {
 		b->test = TEST_DATE;
 		return 0;
 	}
@@ -366,8 +365,7 @@ static int bind_number(const struct condition *c, struct bound_condition *b,
 		       f->name);
 }
 
-static int bind_value(const struct condition *c, struct bound_condition *b,
-		      const struct clock_base *clock, struct err *err)
+static int bind_value(const struct condition *c, struct bound_condition *b, struct err *err)
 {
 	const struct field *f = b->field;
 
@@ -378,7 +376,7 @@ static int bind_value(const struct condition *c, struct bound_condition *b,
 	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)
 		return bind_regex(c, b, err);
 	if (is_number(f))
-		return bind_number(c, b, clock, err);
+		return bind_number(c, b, err);
 	if (f->format->parse_bytes) {
 		b->test = TEST_BYTES;
 		b->len = f->size;
@@ -431,7 +429,7 @@ int filter_bind(const struct filter *f, const struct schema *s, const struct clo
 			continue;
 		}
 		known++;
-		r = bind_value(c, to, &b->clock, err);
+		r = bind_value(c, to, err);
 		if (r)
 			return r;
 	}
@@ -464,12 +462,23 @@ static bool op_holds(enum op op, int order)
 
 #define compare(a, b) (((a) > (b)) - ((a) < (b)))
 
-static bool match_number(const struct bound_condition *c, const struct row *row)
+static int64_t unix_time(const struct bound_filter *b, const struct field *f, const struct row *row,
+			 int64_t value)
+{
+	if (f->format->date == DATE_REAL)
+		return value;
+	return (int64_t)((uint64_t)value + (uint64_t)row_clock(row, &b->clock)->boot_to_real_ns);
+}
+
+static bool match_number(const struct bound_filter *b, const struct bound_condition *c,
+			 const struct row *row)
 {
 	int64_t value;
 
 	if (!row_number(row, c->field, &value) || (c->test == TEST_DATE && !value))
 		return c->op == OP_NE;
+	if (c->test == TEST_DATE)
+		value = unix_time(b, c->field, row, value);
 	return op_holds(c->op, c->test == TEST_UNSIGNED
 				       ? compare((uint64_t)value, (uint64_t)c->number)
 				       : compare(value, c->number));
@@ -540,7 +549,7 @@ bool filter_match(const struct bound_filter *b, const struct row *row)
 		case TEST_SIGNED:
 		case TEST_UNSIGNED:
 		case TEST_DATE:
-			holds = match_number(c, row);
+			holds = match_number(b, c, row);
 			break;
 		case TEST_BYTES:
 			holds = match_bytes(c, row);

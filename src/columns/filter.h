@@ -37,7 +37,7 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s);
 /*
  * *ret_known is set to the number of conditions whose field this schema has. -ENOENT only where
  * `strict` and a field is unknown (with a suggestion); -EINVAL where a value cannot be one of the
- * field's. clock: of the rows' times; copied. NULL: no conversion.
+ * field's. clock: of the times of rows that have none of their own; copied. NULL: no conversion.
  */
 int filter_bind(const struct filter *f, const struct schema *s, const struct clock_base *clock,
 		bool strict, struct bound_filter **ret, size_t *ret_known, struct err *err);

@@ -114,6 +114,7 @@ static void time_text(FORMAT_ARGS)
 {
 	int64_t boot_ns;
 
+	clock = row_clock(row, clock);
 	if (row_number(row, f, &boot_ns) && boot_ns)
 		add_rfc3339(out, (int64_t)((uint64_t)boot_ns +
 					   (uint64_t)(clock ? clock->boot_to_real_ns : 0)));
@@ -127,17 +128,6 @@ static void walltime_text(FORMAT_ARGS)
 		add_rfc3339(out, real_ns);
 }
 
-/* As it is shown: 2026-11-22T10:00:00Z. */
-static int time_parse(const char *word, const struct clock_base *clock, int64_t *ret)
-{
-	int64_t real_ns;
-	int r = parse_time(word, &real_ns);
-
-	if (!r && __builtin_sub_overflow(real_ns, clock ? clock->boot_to_real_ns : 0, ret))
-		r = -ERANGE;
-	return r;
-}
-
 static void walltime_json(FORMAT_ARGS)
 {
 	int64_t real_ns;
@@ -147,11 +137,6 @@ static void walltime_json(FORMAT_ARGS)
 	buf_str(out, real_ns ? "\"" : "null");
 	walltime_text(f, row, clock, out);
 	buf_str(out, real_ns ? "\"" : "");
-}
-
-static int walltime_parse(const char *word, const struct clock_base *clock, int64_t *ret)
-{
-	return parse_time(word, ret);
 }
 
 /* value / unit with up to `places` decimals, zeros at the end left out */
@@ -385,9 +370,9 @@ static void none_text(FORMAT_ARGS)
 
 static const struct format formats[] = {
 	{"g_time", 1 << KIND_UINT, 8, 30, FIELD_HIDDEN | FIELD_FIXED, .text = time_text,
-	 .parse_date = time_parse},
+	 .date = DATE_BOOT},
 	{"g_walltime", 1 << KIND_INT, 8, 30, FIELD_FIXED, .text = walltime_text,
-	 .json = walltime_json, .parse_date = walltime_parse},
+	 .json = walltime_json, .date = DATE_REAL},
 	{"g_duration", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = duration_text,
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,

@@ -19,6 +19,16 @@ struct clock_base {
 
 void clock_base_now(struct clock_base *ret);
 
+/* Which clock a row's times are of: its own, or that of those that have none; may be NULL. */
+static inline const struct clock_base *row_clock(const struct row *row,
+						 const struct clock_base *otherwise)
+{
+	return row->clock ? row->clock : otherwise;
+}
+
+/* What a number that is shown as a date counts; 0 is no time. */
+enum date { NO_DATE, DATE_BOOT /* ns of the row's boot clock */, DATE_REAL /* Unix ns */ };
+
 struct format {
 	const char *type; /* typedef name; of groups a struct's; NULL: a kind's plain format */
 	uint16_t kinds;	  /* bits 1 << KIND_…: fields stored otherwise have their plain format */
@@ -26,6 +36,7 @@ struct format {
 	uint16_t width;	  /* columns, where the field does not say */
 	uint8_t flags; /* FIELD_RIGHT, FIELD_HIDDEN … by default; a group's hold for its members */
 	uint8_t ellipsis;
+	uint8_t date; /* enum date: filters read RFC 3339 */
 
 	/*
 	 * Appends the value as a person reads it, unescaped; the table escapes it. Appends nothing
@@ -43,9 +54,6 @@ struct format {
 	 * NULL: plain numbers only; formats of text fields have none.
 	 */
 	int (*parse)(const struct field *f, const char *word, int64_t *ret);
-
-	/* The same for times, which are shown as dates; clock: NULL, the field counts from 1970. */
-	int (*parse_date)(const char *word, const struct clock_base *clock, int64_t *ret);
 
 	/* The same for fields of KIND_BYTES (addresses): fills f->size bytes to compare with. */
 	int (*parse_bytes)(const struct field *f, const char *word, unsigned char *ret);

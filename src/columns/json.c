@@ -295,9 +295,10 @@ static inline char *put_literal(char *to, const char *from, size_t len)
 	return to + len;
 }
 
-static char *put_time(struct json_plan *p, char *to, uint64_t boot_ns)
+static char *put_time(struct json_plan *p, char *to, uint64_t boot_ns, const struct row *row)
 {
-	int64_t real_ns = (int64_t)(boot_ns + (uint64_t)p->clock.boot_to_real_ns);
+	const struct clock_base *clock = row_clock(row, &p->clock);
+	int64_t real_ns = (int64_t)(boot_ns + (uint64_t)clock->boot_to_real_ns);
 	int64_t second = real_ns / 1000000000;
 	uint32_t ns = (uint32_t)(real_ns - second * 1000000000);
 
@@ -496,7 +497,7 @@ static inline char *put_value(struct writer *w, const struct op *op, char *to)
 		memcpy(&number, from, sizeof(number));
 		if (op->skip_empty && !number)
 			return to;
-		to = put_time(w->plan, put_literal(to, op->key, op->key_len), number);
+		to = put_time(w->plan, put_literal(to, op->key, op->key_len), number, w->row);
 		break;
 	case CODE_CHARS:
 		len = strnlen(from, op->field->size);

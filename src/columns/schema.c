@@ -60,6 +60,48 @@ void schema_unrefp(struct schema **s)
 	schema_unref(*s);
 }
 
+static bool enum_same(const struct field *a, const struct field *b)
+{
+	if (a->n_enum_values != b->n_enum_values)
+		return false;
+	for (uint32_t i = 0; i < a->n_enum_values; i++)
+		if (a->enum_values[i].value != b->enum_values[i].value ||
+		    !str_equal(a->enum_values[i].name, b->enum_values[i].name))
+			return false;
+	return true;
+}
+
+static bool field_same(const struct field *a, const struct field *b)
+{
+	return str_equal(a->name, b->name) && str_equal(a->doc, b->doc) &&
+	       str_equal(a->type, b->type) && a->kind == b->kind && a->flags == b->flags &&
+	       a->ellipsis == b->ellipsis && a->offset == b->offset && a->size == b->size &&
+	       a->width == b->width && enum_same(a, b);
+}
+
+/* The record's next field from *i on, NULL behind the last; *i is then behind it. */
+static const struct field *next_of_record(const struct schema *s, size_t *i)
+{
+	while (*i < s->n_fields && s->fields[*i].part != PART_RECORD)
+		++*i;
+	return *i < s->n_fields ? &s->fields[(*i)++] : NULL;
+}
+
+bool schema_same(const struct schema *a, const struct schema *b)
+{
+	const struct field *of_a, *of_b;
+	size_t i = 0, j = 0;
+
+	if (!str_equal(a->name, b->name) || !str_equal(a->gadget, b->gadget) ||
+	    a->record_size != b->record_size)
+		return false;
+	do {
+		of_a = next_of_record(a, &i);
+		of_b = next_of_record(b, &j);
+	} while (of_a && of_b && field_same(of_a, of_b));
+	return !of_a && !of_b;
+}
+
 static const struct field *find_name(const struct schema *s, const char *name, size_t len)
 {
 	for (size_t i = 0; i < s->n_fields; i++)

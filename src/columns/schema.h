@@ -21,7 +21,8 @@
 
 struct buf;
 struct err;
-struct format; /* columns/format.h */
+struct format;	   /* columns/format.h */
+struct clock_base; /* there as well */
 
 #define ROW_PARTS 2
 enum { PART_RECORD, PART_CONTAINER };
@@ -112,6 +113,11 @@ struct row {
 	 * change). 0: not known.
 	 */
 	uint64_t container_version;
+	/*
+	 * Of the machine and boot that its times are of, valid as long as the row or a view that
+	 * keeps it; NULL: as the view's options say.
+	 */
+	const struct clock_base *clock;
 };
 
 /* All strings are copied. A new schema has one reference. */
@@ -140,6 +146,9 @@ int schema_add_table(struct schema *s, const struct field *table, size_t n, stru
  * the last call. -EINVAL: no fields.
  */
 int schema_finish(struct schema *s, struct err *err);
+
+/* True where a record of one is a record of the other: all fields of PART_RECORD are equal. */
+bool schema_same(const struct schema *a, const struct schema *b);
 
 /* By whole path; NULL where there is none. Groups are found too. */
 const struct field *schema_field(const struct schema *s, const char *name);

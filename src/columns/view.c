@@ -326,6 +326,12 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	return cut;
 }
 
+void view_table_drop(struct view *v, unsigned int source)
+{
+	if (source < v->n_sources)
+		kept_rows_clear(&v->sources[source].kept);
+}
+
 bool view_full(const struct view *v)
 {
 	return v->max_entries && v->n_printed >= v->max_entries;

@@ -39,7 +39,7 @@ struct view_options {
 	/* A table's row that view_row() had taken and max_entries cuts off; NULL: nobody counts. */
 	void (*cut)(void *ctx, unsigned int source, const struct row *row);
 	void *cut_ctx;
-	struct clock_base clock;
+	struct clock_base clock; /* of rows that have none of their own */
 	int fd;	    /* where to write; stays the caller's */
 	int err_fd; /* loss lines of columns and YAML; -1: none */
 };
@@ -85,6 +85,7 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
  * were refused there; a note says how many.
  */
 uint64_t view_table_end(struct view *v, unsigned int source);
+void view_table_drop(struct view *v, unsigned int source); /* forgets them instead */
 
 /*
  * Something that is about the stream and not of it (loss): in JSON {"ig":{…}} with the members of

@@ -50,16 +50,9 @@ struct reading {
 /* The gadget's source with the very same fields; -1: there is none. */
 static int source_like(struct gadget *g, const struct schema *s)
 {
-	_cleanup_(buf_done) struct buf theirs = {.max = 1 << 20};
-
-	schema_to_json(s, &theirs);
-	for (size_t i = 0; i < gadget_n_sources(g); i++) {
-		_cleanup_(buf_done) struct buf ours = {.max = 1 << 20};
-
-		schema_to_json(gadget_source(g, i)->schema, &ours);
-		if (ours.len == theirs.len && !memcmp(ours.data, theirs.data, ours.len))
+	for (size_t i = 0; i < gadget_n_sources(g); i++)
+		if (schema_same(gadget_source(g, i)->schema, s))
 			return (int)i;
-	}
 	return -1;
 }
 

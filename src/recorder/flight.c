@@ -405,7 +405,7 @@ static int write_rows(const struct flight_ring *r, struct record_writer *w,
 		};
 
 		kept[e->block->source]++;
-		code = record_writer_row(w, numbers[e->block->source], &row);
+		code = record_writer_row_as(w, numbers[e->block->source], &row, e->number, false);
 	}
 	free(all.items);
 	return code;
@@ -440,6 +440,7 @@ int flight_write(const struct flight *f, const struct flight_ring *r, int fd,
 	_cleanup_(freep) unsigned int *numbers = xnew_n(unsigned int, f->n_sources + 1);
 	_cleanup_(freep) uint64_t *kept = xnew_n(uint64_t, f->n_sources + 1);
 	struct record_writer *w = NULL;
+	struct flight_facts facts;
 	int code = record_writer_new(fd, clock, &w, err);
 
 	for (size_t i = 0; !code && i < f->n_sources; i++)
@@ -447,5 +448,10 @@ int flight_write(const struct flight *f, const struct flight_ring *r, int fd,
 					    &numbers[i], err);
 	code = code ?: write_rows(r, w, numbers, kept);
 	code = code ?: write_totals(f, r, w, numbers, kept);
+	flight_facts(r, &facts);
+	code = code
+		       ?: record_writer_ring(w, facts.container,
+					     (struct record_ring){facts.last, facts.kept,
+								  facts.overwritten, facts.lost});
 	return record_writer_close(w, err) ?: code;
 }

@@ -1,168 +1,159 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Reading record files, which may be cut short, corrupted or hostile. A chunk is believed after its
- * check sum was right, and each number in it only after it was compared with its bound. The first
- * fault ends the reading: its place and nature are said, and said again by later calls.
+ * check sum was right, and each number in it only after it was compared with its bound. The index
+ * is believed in one thing only: that a block whose entry says so need not be looked at.
  */
-#include "recorder/file.h"
+#include "recorder/reader.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "gadget/gadget.h"
-#include "containers/container_json.h"
-#include "recorder/format.h"
 
-struct known_container {
-	struct container *container;
-	uint32_t json_bytes;
-};
+/* ---- sections -------------------------------------------------------------------- */
 
-struct record_reader {
-	int fd;
-	uint64_t offset;      /* in the file: of the next chunk */
-	uint64_t chunk_start; /* of the current one */
-	struct chunk_head head;
-	unsigned char *chunk; /* payload, then the check sum; aligned */
-	size_t room;
-	size_t at; /* in a chunk of rows: the next one */
-	struct clock_base clock;
-	struct schema **sources;
-	size_t n_sources, room_sources;
-	struct known_container *containers; /* by slot */
-	size_t n_containers;
-	uint64_t container_bytes;
-	uint64_t container_chunks;
-	uint64_t rows;
-	bool ended;
-	struct err fault; /* .code != 0: nothing more is read */
-};
-
-__attribute__((format(printf, 3, 4))) static int fault(struct record_reader *r, uint64_t offset,
-						       const char *fmt, ...)
+/* Unix time by this section's boot clock, within what that can say. */
+static uint64_t boot_time(const struct clock_base *clock, int64_t unix_ns)
 {
-	char what[300];
-	va_list ap;
+	int64_t boot_ns;
 
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	return err_set(&r->fault, -EBADMSG, "record file, byte %" PRIu64 ": %s", offset, what);
+	if (__builtin_sub_overflow(unix_ns, clock->boot_to_real_ns, &boot_ns))
+		return unix_ns < 0 ? 0 : UINT64_MAX;
+	return boot_ns < 0 ? 0 : (uint64_t)boot_ns;
 }
 
-/* Reads up to n bytes; fewer only at the end of the file. */
-static int get(struct record_reader *r, void *to, size_t n, size_t *ret)
+static void begin_section(struct record_reader *r)
 {
-	size_t done = 0;
+	r->map.n = 0;
+	r->ended = false;
+	r->rows = r->now = 0;
+	known_clear(&r->known);
+	r->from = boot_time(r->clock, r->from_ns);
+	r->to = boot_time(r->clock, r->to_ns);
+	if (r->to_ns == INT64_MAX)
+		r->to = UINT64_MAX;
+}
 
-	while (done < n) {
-		ssize_t got = read(r->fd, (char *)to + done, n - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return err_set(&r->fault, -errno, "reading the record file: %s",
-				       strerror(errno));
-		if (!got)
-			break;
-		done += (size_t)got;
-	}
-	r->offset += done;
-	*ret = done;
+static int read_clock(struct record_reader *r)
+{
+	if (r->in.head.length < sizeof(r->clock->boot_to_real_ns))
+		return fault(r, r->in.start, "a clock of %u bytes", r->in.head.length);
+	if (r->n_clocks == MAX_CLOCKS)
+		return fault(r, r->in.start, "more than %d sections", MAX_CLOCKS);
+	r->clock = xnew(struct clock_base);
+	*grow(&r->clocks, &r->n_clocks, &r->room_clocks) = r->clock;
+	memcpy(&r->clock->boot_to_real_ns, r->in.payload, sizeof(r->clock->boot_to_real_ns));
+	begin_section(r);
 	return 0;
 }
 
-static int make_room(struct record_reader *r, size_t n)
+static int read_source(struct record_reader *r)
 {
-	unsigned char *chunk;
+	_cleanup_(schema_unrefp) struct schema *plain = NULL, *s = NULL;
+	struct source_head head;
+	struct err why = {0};
+	uint64_t start = r->in.start;
 
-	if (n <= r->room)
+	memcpy(&head, r->in.payload, sizeof(head));
+	if (head.source != r->map.n || head.kind > SOURCE_SNAPSHOT)
+		return fault(r, start, "data source %u of kind %u after %zu others", head.source,
+			     head.kind, r->map.n);
+	if (schema_from_json((const char *)r->in.content, r->in.length, &plain, &why) < 0 ||
+	    /* The file names fields of the record only; what enriches it is this process's own. */
+	    container_extend_schema(plain, &s, &why) < 0)
+		return fault(r, start, "the schema of data source %u: %s", head.source, why.text);
+	record_sources_join(&r->sources, &r->map, s, head.kind);
+	if (r->sources.n > FILE_MAX_SOURCES)
+		return fault(r, start, "more than %u data sources", FILE_MAX_SOURCES);
+	return 0;
+}
+
+static int read_container(struct record_reader *r)
+{
+	const char *wrong;
+	uint64_t key;
+
+	memcpy(&key, r->in.payload, sizeof(key));
+	wrong = known_describe(&r->known, key, (const char *)r->in.content, r->in.length);
+	return wrong ? fault(r, r->in.start, "container 0x%" PRIx64 ": %s", key, wrong) : 0;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void note_span(struct record_reader *r, const struct clock_base *clock,
+		      const struct block_span *span)
+{
+	int64_t first, last;
+
+	if (!span->last || span->last == UINT64_MAX)
+		return;
+	first = unix_time(clock, span->first ?: span->last);
+	last = unix_time(clock, span->last);
+	if (!r->has_span || first < r->span.first_ns)
+		r->span.first_ns = first;
+	if (!r->has_span || last > r->span.last_ns)
+		r->span.last_ns = last;
+	r->has_span = true;
+}
+
+static int look_at(struct record_reader *r, const struct index_entry *entry,
+		   struct clock_base *clock)
+{
+	if (entry->type == CHUNK_ROWS)
+		note_span(r, clock, &entry->span);
+	if (entry->type != CHUNK_CLOCK && entry->type != CHUNK_SOURCE)
 		return 0;
-	chunk = realloc(r->chunk, n);
-	if (!chunk)
-		return err_set(&r->fault, -ENOMEM, "no memory for a chunk of %zu bytes", n);
-	r->chunk = chunk;
-	r->room = n;
+	if (chunk_seek(&r->in, entry->offset) || chunk_begin(&r->in) ||
+	    r->in.head.type != entry->type || chunk_finish(&r->in))
+		return -EBADMSG;
+	if (entry->type == CHUNK_SOURCE)
+		return read_source(r);
+	if (r->in.head.length < sizeof(clock->boot_to_real_ns))
+		return -EBADMSG;
+	memcpy(&clock->boot_to_real_ns, r->in.payload, sizeof(clock->boot_to_real_ns));
+	r->map.n = 0;
 	return 0;
 }
 
-/* The next chunk whole and checked. 1: there is none, the file ends where a chunk would begin. */
-static int get_chunk(struct record_reader *r)
+/*
+ * The sources of all sections and the times, before any row. What is wrong in the file shows when
+ * it is read.
+ */
+static void look_ahead(struct record_reader *r)
 {
-	struct chunk_head *head = &r->head;
-	uint32_t sum, said;
-	size_t n, want;
-	int e;
+	const uint64_t back = r->in.offset;
+	struct clock_base clock = *r->clock;
 
-	r->chunk_start = r->offset;
-	r->at = 0;
-	e = get(r, head, sizeof(*head), &n);
-	if (e < 0)
-		return e;
-	if (!n)
-		return 1;
-	if (n < sizeof(*head))
-		return fault(r, r->chunk_start, "cut short: %zu bytes of a chunk's head", n);
-	if (head->length > CHUNK_MAX_BYTES)
-		return fault(r, r->chunk_start,
-			     "a chunk of type %u says it has %u bytes; at most %u are allowed",
-			     head->type, head->length, CHUNK_MAX_BYTES);
-	want = head->length + sizeof(sum);
-	e = make_room(r, want);
-	if (e >= 0)
-		e = get(r, r->chunk, want, &n);
-	if (e < 0)
-		return e;
-	if (n < want)
-		return fault(r, r->chunk_start, "cut short: %zu of %zu bytes of a chunk", n, want);
-	sum = (uint32_t)crc32_z(0, (const unsigned char *)head, sizeof(*head));
-	sum = (uint32_t)crc32_z(sum, r->chunk, head->length);
-	memcpy(&said, r->chunk + head->length, sizeof(said));
-	if (sum != said)
-		return fault(r, r->chunk_start,
-			     "a chunk's check sum is 0x%08x, its bytes give 0x%08x", said, sum);
+	for (size_t i = 0; i < r->index.n; i++)
+		if (look_at(r, &r->index.entries[i], &clock))
+			break;
+	r->map.n = 0;
+	r->in.fault = (struct err){0};
+	chunk_seek(&r->in, back);
+}
+
+int record_reader_span(const struct record_reader *r, struct record_span *ret)
+{
+	if (!r->has_span)
+		return -ENODATA;
+	*ret = r->span;
 	return 0;
 }
 
-static int get_head(struct record_reader *r)
+static int get_first_clock(struct record_reader *r)
 {
-	struct file_head head;
-	size_t n;
-	int e = get(r, &head, sizeof(head), &n);
+	int e = chunk_begin(&r->in);
 
 	if (e < 0)
 		return e;
-	if (n < sizeof(head.magic) || memcmp(head.magic, FILE_MAGIC, sizeof(head.magic)) != 0)
-		return fault(r, 0, "not a record file");
-	if (n < sizeof(head))
-		return fault(r, 0, "cut short: %zu bytes of the head", n);
-	if (head.byte_order != FILE_BYTE_ORDER)
-		return fault(r, offsetof(struct file_head, byte_order), "not little endian");
-	if (head.version != FILE_VERSION)
-		return fault(r, offsetof(struct file_head, version),
-			     "version %u of the format; this program reads version %u",
-			     head.version, FILE_VERSION);
-	return 0;
-}
-
-static int get_clock(struct record_reader *r)
-{
-	int e = get_chunk(r);
-
-	if (e < 0)
-		return e;
-	if (e || r->head.type != CHUNK_CLOCK || r->head.length < sizeof(r->clock.boot_to_real_ns))
-		return fault(r, r->chunk_start, "the first chunk is not the clock");
-	memcpy(&r->clock.boot_to_real_ns, r->chunk, sizeof(r->clock.boot_to_real_ns));
-	r->head.type = 0;
-	return 0;
+	if (e || r->in.head.type != CHUNK_CLOCK)
+		return fault(r, r->in.start, "the first chunk is not the clock");
+	return chunk_finish(&r->in) ?: read_clock(r);
 }
 
 int record_reader_open(int fd, struct record_reader **ret, struct err *err)
@@ -170,15 +161,18 @@ int record_reader_open(int fd, struct record_reader **ret, struct err *err)
 	struct record_reader *r = xnew(struct record_reader);
 	int e;
 
-	r->fd = fd;
-	e = get_head(r);
-	if (e >= 0)
-		e = get_clock(r);
+	r->from_ns = INT64_MIN;
+	r->to_ns = INT64_MAX;
+	e = chunk_input_open(&r->in, fd) ?: get_first_clock(r);
 	if (e < 0) {
 		if (err)
-			*err = r->fault;
+			*err = r->in.fault;
 		record_reader_free(r);
 		return e;
+	}
+	if (r->in.seekable && r->in.version > 1) {
+		record_index_load(&r->index, &r->in);
+		look_ahead(r);
 	}
 	*ret = r;
 	return 0;
@@ -188,265 +182,194 @@ struct record_reader *record_reader_free(struct record_reader *r)
 {
 	if (!r)
 		return NULL;
-	for (size_t i = 0; i < r->n_sources; i++)
-		schema_unref(r->sources[i]);
-	for (size_t i = 0; i < r->n_containers; i++)
-		container_unref(r->containers[i].container);
-	close(r->fd);
-	free(r->sources);
-	free(r->containers);
-	free(r->chunk);
+	for (size_t i = 0; i < r->n_clocks; i++)
+		free(r->clocks[i]);
+	free(r->clocks);
+	free(r->map.numbers);
+	record_sources_done(&r->sources);
+	known_done(&r->known);
+	record_index_done(&r->index);
+	chunk_input_done(&r->in);
 	free(r);
 	return NULL;
 }
 
 const struct clock_base *record_reader_clock(const struct record_reader *r)
 {
-	return &r->clock;
+	return r->clock;
 }
 
-static int read_source(struct record_reader *r, struct record_event *ev)
+void record_reader_select(struct record_reader *r, const struct record_selection *s)
 {
-	_cleanup_(schema_unrefp) struct schema *plain = NULL;
-	struct source_head head;
-	struct err why = { 0 };
-	struct schema *s;
-
-	if (r->head.length < sizeof(head))
-		return fault(r, r->chunk_start, "a data source of %u bytes", r->head.length);
-	memcpy(&head, r->chunk, sizeof(head));
-	if (head.source != r->n_sources || head.source >= FILE_MAX_SOURCES ||
-	    head.kind > SOURCE_SNAPSHOT)
-		return fault(r, r->chunk_start, "data source %u of kind %u after %zu others",
-			     head.source, head.kind, r->n_sources);
-	if (schema_from_json((const char *)r->chunk + sizeof(head), r->head.length - sizeof(head),
-			     &plain, &why) < 0)
-		return fault(r, r->chunk_start, "the schema of data source %u: %s", head.source,
-			     why.text);
-	/* The file tells of the record only; what enriches it is this process's own. */
-	if (container_extend_schema(plain, &s, &why) < 0)
-		return fault(r, r->chunk_start, "the schema of data source %u: %s", head.source,
-			     why.text);
-	*grow(&r->sources, &r->n_sources, &r->room_sources) = s;
-	ev->source = head.source;
-	ev->kind = head.kind;
-	ev->schema = s;
-	return RECORD_SOURCE;
+	r->from_ns = s->from_ns ?: INT64_MIN;
+	r->to_ns = s->to_ns ?: INT64_MAX;
+	r->bounded = s->from_ns || s->to_ns;
+	r->selective = r->bounded || s->wanted;
+	r->known.wanted = s->wanted;
+	r->known.ctx = s->ctx;
+	begin_section(r);
 }
 
-static struct known_container *container_place(struct record_reader *r, uint32_t slot)
-{
-	if (slot >= r->n_containers) {
-		size_t n = r->n_containers ? r->n_containers : 16;
+/* ---- chunks ---------------------------------------------------------------------- */
 
-		while (n <= slot)
-			n *= 2;
-		r->containers = xrealloc(r->containers, n, sizeof(*r->containers));
-		memset(r->containers + r->n_containers, 0,
-		       (n - r->n_containers) * sizeof(*r->containers));
-		r->n_containers = n;
+static bool span_wanted(const struct record_reader *r, const struct block_span *span)
+{
+	return span->last >= r->from && span->first <= r->to &&
+	       (span->slots & r->known.wanted_slots);
+}
+
+static void pass_block(struct record_reader *r, const struct block_span *span, uint32_t rows)
+{
+	r->rows += rows;
+	if (span->last != UINT64_MAX && span->last > r->now)
+		r->now = span->last;
+}
+
+static bool skippable(const struct record_reader *r, const struct index_entry *entry)
+{
+	return entry->type == CHUNK_ROWS && !span_wanted(r, &entry->span);
+}
+
+/* Goes to the last of the blocks that come next and are not wanted: its own head is asked again. */
+static int jump(struct record_reader *r)
+{
+	const struct record_index *x = &r->index;
+	size_t i = r->next_entry;
+
+	while (i < x->n && x->entries[i].offset < r->in.offset)
+		i++;
+	r->next_entry = i;
+	if (i == x->n || x->entries[i].offset != r->in.offset)
+		return 0;
+	for (; i + 1 < x->n && skippable(r, &x->entries[i]) && skippable(r, &x->entries[i + 1]);
+	     i++)
+		pass_block(r, &x->entries[i].span, x->entries[i].rows);
+	return i == r->next_entry ? 0 : chunk_seek(&r->in, x->entries[i].offset);
+}
+
+/* 1: the block is to be read; 0: it was skipped. */
+static int begin_block(struct record_reader *r)
+{
+	struct block_head head = {.span.slots = ~0ull, .span.last = UINT64_MAX};
+
+	if (r->in.version > 1) {
+		if (chunk_peek(&r->in, sizeof(head)))
+			return r->in.fault.code;
+		memcpy(&head, r->in.payload, sizeof(head));
+		if (r->selective && !span_wanted(r, &head.span)) {
+			pass_block(r, &head.span, head.rows);
+			return chunk_skip(&r->in);
+		}
 	}
-	return &r->containers[slot];
+	if (chunk_finish(&r->in))
+		return r->in.fault.code;
+	r->at = 0;
+	r->rows_end = r->in.length;
+	if (r->in.version > 1)
+		r->rows_after = r->rows + head.rows;
+	return 1;
 }
 
-static int read_container(struct record_reader *r)
+/* The next chunk that is wanted, finished. 1: there is none. */
+static int next_chunk(struct record_reader *r)
 {
-	struct known_container *to;
-	struct container *c;
-	const char *why;
-	uint64_t key;
+	int e;
 
-	if (r->head.length < sizeof(key))
-		return fault(r, r->chunk_start, "a container of %u bytes", r->head.length);
-	memcpy(&key, r->chunk, sizeof(key));
-	if (!key || container_slot(key) >= MAX_SLOTS)
-		return fault(r, r->chunk_start, "container 0x%" PRIx64 " has no possible key", key);
-	if (container_from_json((const char *)r->chunk + sizeof(key), r->head.length - sizeof(key),
-				&c, &why) < 0)
-		return fault(r, r->chunk_start, "container 0x%" PRIx64 ": %s", key, why);
-	c->key = key;
-	c->version = ++r->container_chunks;
-	to = container_place(r, container_slot(key));
-	container_unref(to->container);
-	r->container_bytes += (uint64_t)r->head.length - to->json_bytes;
-	*to = (struct known_container){ c, r->head.length };
-	if (r->container_bytes > FILE_MAX_CONTAINER_BYTES)
-		return fault(r, r->chunk_start, "the containers take more than %u bytes",
-			     FILE_MAX_CONTAINER_BYTES);
-	return 0;
+	if (r->rows_after && r->rows_after != r->rows)
+		return fault(r, r->in.start, "a block of rows has %" PRId64 " more than it says",
+			     (int64_t)(r->rows - r->rows_after));
+	r->at = r->rows_end = r->rows_after = 0;
+	do {
+		e = r->selective ? jump(r) : 0;
+		e = e ?: chunk_begin(&r->in);
+		if (e)
+			return e;
+		if (r->in.head.type != CHUNK_ROWS)
+			return chunk_finish(&r->in);
+		e = begin_block(r);
+	} while (!e);
+	return e < 0 ? e : 0;
 }
 
-/* The container of a key, NULL for none; false where the file did not describe it. */
-static inline bool find_container(const struct record_reader *r, uint64_t key,
-				  struct container **ret)
-{
-	uint32_t slot = container_slot(key);
-
-	if (!key) {
-		*ret = NULL;
-		return true;
-	}
-	if (slot >= r->n_containers || !r->containers[slot].container ||
-	    r->containers[slot].container->key != key)
-		return false;
-	*ret = r->containers[slot].container;
-	return true;
-}
-
-static int read_row(struct record_reader *r, struct record_event *ev)
-{
-	const unsigned char *at = r->chunk + r->at;
-	size_t left = r->head.length - r->at;
-	uint64_t offset = r->chunk_start + sizeof(r->head) + r->at;
-	struct container *c;
-	struct row_head head;
-
-	if (left < sizeof(head))
-		return fault(r, offset, "%zu bytes of a row's head", left);
-	memcpy(&head, at, sizeof(head));
-	if (head.size > ROW_MAX_BYTES || row_padded(head.size) > left - sizeof(head))
-		return fault(r, offset, "a row says it has %u bytes; its block has %zu", head.size,
-			     left - sizeof(head));
-	if (head.source >= r->n_sources)
-		return fault(r, offset, "a row of data source %u, which was not described",
-			     head.source);
-	if (!find_container(r, head.key, &c))
-		return fault(r, offset, "a row of container 0x%" PRIx64 ", which was not described",
-			     head.key);
-	r->at += sizeof(head) + row_padded(head.size);
-	r->rows++;
-	ev->source = head.source;
-	ev->container = c;
-	ev->row = (struct row){.part = {at + sizeof(head), c},
-			       .size = {head.size, c ? sizeof(*c) : 0},
-			       .container_version = c ? c->version : 0};
-	return RECORD_ROW;
-}
-
-/* A chunk of fixed size that begins with a source. */
-static int read_fixed(struct record_reader *r, void *to, size_t size, struct record_event *ev)
-{
-	struct source_head head;
-
-	if (r->head.length != size)
-		return fault(r, r->chunk_start, "a chunk of type %u has %u bytes instead of %zu",
-			     r->head.type, r->head.length, size);
-	memcpy(to, r->chunk, size);
-	memcpy(&head, to, sizeof(head));
-	if (head.source >= r->n_sources)
-		return fault(r, r->chunk_start,
-			     "a chunk of type %u names data source %u, which was not described",
-			     r->head.type, head.source);
-	ev->source = head.source;
-	return 0;
-}
-
-static int read_table_end(struct record_reader *r, struct record_event *ev)
-{
-	struct {
-		struct source_head head;
-		uint64_t boot_ns;
-	} end;
-	int e = read_fixed(r, &end, sizeof(end), ev);
-
-	if (e < 0)
-		return e;
-	ev->boot_ns = end.boot_ns;
-	return RECORD_TABLE_END;
-}
-
-static int read_loss(struct record_reader *r, struct record_event *ev)
-{
-	struct {
-		struct source_head head;
-		uint64_t key, count;
-	} loss;
-	int e = read_fixed(r, &loss, sizeof(loss), ev);
-
-	if (e < 0)
-		return e;
-	if (!find_container(r, loss.key, &ev->container))
-		return fault(r, r->chunk_start,
-			     "loss of container 0x%" PRIx64 ", which was not described", loss.key);
-	ev->count = loss.count;
-	return RECORD_LOSS;
-}
-
-static int read_totals(struct record_reader *r, struct record_event *ev)
-{
-	struct {
-		struct source_head head;
-		uint64_t seen, delivered, discarded, lost;
-	} n;
-	int e = read_fixed(r, &n, sizeof(n), ev);
-
-	if (e < 0)
-		return e;
-	ev->totals = (struct record_totals){ n.seen, n.delivered, n.discarded, n.lost };
-	return RECORD_TOTALS;
-}
+/* ---- events --------------------------------------------------------------- */
 
 static int read_end(struct record_reader *r)
 {
-	uint64_t rows;
-	char more;
-	size_t n;
-	int e;
+	size_t size = r->in.version > 1 ? sizeof(struct end_chunk) : sizeof(struct end_chunk_1);
+	struct end_chunk end;
 
-	if (r->head.length != sizeof(rows))
-		return fault(r, r->chunk_start, "an end of %u bytes", r->head.length);
-	memcpy(&rows, r->chunk, sizeof(rows));
-	if (rows != r->rows)
-		return fault(r, r->chunk_start, "the end says %" PRIu64 " rows; %" PRIu64 " came",
-			     rows, r->rows);
-	e = get(r, &more, 1, &n);
-	if (e < 0)
-		return e;
-	if (n)
-		return fault(r, r->offset - 1, "bytes after the end");
+	if (r->in.head.length != size)
+		return fault(r, r->in.start, "an end of %u bytes", r->in.head.length);
+	memcpy(&end, r->in.payload, size);
+	if (end.rows != r->rows)
+		return fault(r, r->in.start, "the end says %" PRIu64 " rows; %" PRIu64 " came",
+			     end.rows, r->rows);
 	r->ended = true;
-	return RECORD_END;
+	return 0;
 }
 
-/* > 0: an event; 0: the chunk gave none, or was the end (r->ended). */
+/* > 0: an event; 0: the chunk gave none. */
 static int read_chunk(struct record_reader *r, struct record_event *ev)
 {
-	switch (r->head.type) {
+	uint32_t type = r->in.head.type;
+
+	if (r->ended && (r->in.version == 1 || type != CHUNK_CLOCK))
+		return fault(r, r->in.start, "bytes after the end");
+	if (r->in.version == 1 && type > CHUNK_END)
+		return 0;
+	switch (type) {
 	case CHUNK_CLOCK:
-		return fault(r, r->chunk_start, "a second clock");
+		return r->ended ? read_clock(r) : fault(r, r->in.start, "a second clock");
 	case CHUNK_SOURCE:
-		return read_source(r, ev);
+		return read_source(r);
 	case CHUNK_CONTAINER:
 		return read_container(r);
-	case CHUNK_ROWS:
-		return r->at < r->head.length ? read_row(r, ev) : 0;
 	case CHUNK_TABLE_END:
-		return read_table_end(r, ev);
+		return item_table_end(r, ev);
 	case CHUNK_LOSS:
-		return read_loss(r, ev);
+		return item_loss(r, ev);
 	case CHUNK_TOTALS:
-		return read_totals(r, ev);
+		return item_totals(r, ev);
+	case CHUNK_RING:
+		return item_ring(r, ev);
 	case CHUNK_END:
 		return read_end(r);
-	default: /* of a later version that did not change what we know */
+	default: /* rows, an index; of a later version that did not change what we know */
 		return 0;
 	}
+}
+
+static int tell_source(struct record_reader *r, struct record_event *ev)
+{
+	const struct record_source *s = &r->sources.items[r->n_told];
+
+	ev->source = (unsigned int)r->n_told++;
+	ev->schema = s->schema;
+	ev->kind = s->kind;
+	return RECORD_SOURCE;
 }
 
 int record_reader_next(struct record_reader *r, struct record_event *ret, struct err *err)
 {
 	int e = 0;
 
-	if (r->head.type == CHUNK_ROWS && r->at < r->head.length && !r->fault.code)
-		e = read_row(r, ret); /* the many: only the fields of a row are touched */
-	while (!e && !r->fault.code && !r->ended) {
-		e = get_chunk(r);
-		if (e > 0)
-			e = fault(r, r->chunk_start, "cut short: the file has no end chunk");
-		else if (!e)
-			e = read_chunk(r, ret);
+	if (r->in.fault.code)
+		e = r->in.fault.code;
+	while (!e) {
+		if (r->at < r->rows_end) { /* the many */
+			e = item_row(r, ret);
+		} else if (r->n_told < r->sources.n) {
+			return tell_source(r, ret);
+		} else {
+			e = next_chunk(r);
+			if (e > 0 && r->ended)
+				return RECORD_END;
+			if (e > 0)
+				e = fault(r, r->in.start, "cut short: the file has no end chunk");
+			e = e ?: read_chunk(r, ret);
+		}
 	}
-	if (r->fault.code && err)
-		*err = r->fault;
-	return r->fault.code ?: e;
+	if (e < 0 && err)
+		*err = r->in.fault;
+	return e;
 }

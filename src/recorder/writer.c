@@ -1,96 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Writing record files. Rows are gathered in blocks of some 64 KiB; everything else first puts
- * the block out, so that the file keeps the order of calls. The first failure stays: later calls
- * return it and write nothing, so that a file never continues behind a hole.
+ * the block out, so that the file keeps the order of calls. A container that is new goes before the
+ * block instead, where none of its rows can be.
  */
 #include "recorder/file.h"
 
 #include <string.h>
+#include <sys/file.h>
 #include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "containers/container_json.h"
-#include "recorder/format.h"
+#include "gadget/gadget.h"
+#include "recorder/append.h"
+#include "recorder/output.h"
 
 /* The container that was written last for a slot. */
 struct written {
 	uint64_t key, version;
 };
 
-struct record_writer {
-	int fd;
-	int error; /* the first one, -errno */
-	unsigned int n_sources;
-	uint64_t rows;
-	struct written *known; /* by slot */
-	size_t n_known;
-	size_t used; /* bytes of rows in `block` */
-	/* A chunk in the making: its head, rows, and room for the check sum. */
-	unsigned char block[sizeof(struct chunk_head) + BLOCK_BYTES + sizeof(struct row_head) +
-			    ROW_MAX_BYTES + sizeof(uint32_t)] __attribute__((aligned(8)));
+struct written_source {
+	struct schema *schema;
+	bool table;
+	bool open; /* rows of a table came, and not its end */
 };
 
-static int put(struct record_writer *w, const void *bytes, size_t n)
+struct record_writer {
+	struct chunk_output out;
+	struct written_source *sources;
+	size_t n_sources, room_sources;
+	unsigned int n_open;
+	struct written *known; /* by slot */
+	size_t n_known;
+	uint64_t now;		/* time of the last row that had one */
+	struct block_head head; /* of the block's rows */
+	bool timed;		/* one of them has a time */
+	size_t used;		/* bytes of rows in `block` */
+	unsigned char block[BLOCK_BYTES + sizeof(struct row_head)] __attribute__((aligned(8)));
+};
+
+_Static_assert(ROW_MAX_BYTES <= BLOCK_BYTES, "an empty block has room for any row");
+
+/* ---- blocks ---------------------------------------------------------------------- */
+
+static void extend_span(struct record_writer *w, uint64_t boot_ns)
 {
-	const char *at = bytes;
+	struct block_span *span = &w->head.span;
 
-	while (!w->error && n) {
-		ssize_t done = write(w->fd, at, n);
-
-		if (done >= 0) {
-			at += done;
-			n -= (size_t)done;
-		} else if (errno != EINTR) {
-			w->error = -errno;
-		}
-	}
-	return w->error;
+	if (!w->timed || boot_ns < span->first)
+		span->first = boot_ns;
+	if (!w->timed || boot_ns > span->last)
+		span->last = boot_ns;
+	w->timed = true;
 }
 
-/* chunk: room for the head, then `length` bytes, then room for the check sum. */
-static int put_chunk(struct record_writer *w, unsigned char *chunk, enum chunk_type type,
-		     size_t length)
+/* A table's rows have its end's time; where that is not known yet, nobody may skip them. */
+static void close_span(struct record_writer *w)
 {
-	struct chunk_head head = { (uint32_t)type, (uint32_t)length };
-	uint32_t sum;
-
-	memcpy(chunk, &head, sizeof(head));
-	sum = (uint32_t)crc32_z(0, chunk, sizeof(head) + length);
-	memcpy(chunk + sizeof(head) + length, &sum, sizeof(sum));
-	return put(w, chunk, sizeof(head) + length + sizeof(sum));
+	if (w->timed && !w->n_open)
+		return;
+	w->head.span.first = 0;
+	w->head.span.last = UINT64_MAX;
 }
 
 int record_writer_flush(struct record_writer *w)
 {
-	size_t used = w->used;
-
+	if (!w->used)
+		return w->out.error;
+	close_span(w);
+	output_rows(&w->out, &w->head, w->block, w->used);
 	w->used = 0;
-	return used ? put_chunk(w, w->block, CHUNK_ROWS, used) : w->error;
+	w->timed = false;
+	w->head = (struct block_head){0};
+	return w->out.error;
 }
 
 /* A chunk of a fixed part and a text; rows before it go first. */
 static int put_other(struct record_writer *w, enum chunk_type type, const void *fixed, size_t n,
 		     const struct buf *text)
 {
-	size_t length = n + (text ? text->len : 0);
-	_cleanup_(freep) unsigned char *chunk = NULL;
-
-	if (record_writer_flush(w))
-		return w->error;
-	if (length > CHUNK_MAX_BYTES || (text && text->failed))
-		return w->error = -E2BIG;
-	chunk = xnew_n(unsigned char, sizeof(struct chunk_head) + length + sizeof(uint32_t));
-	memcpy(chunk + sizeof(struct chunk_head), fixed, n);
-	if (text && text->len)
-		memcpy(chunk + sizeof(struct chunk_head) + n, text->data, text->len);
-	return put_chunk(w, chunk, type, length);
+	if (text && text->failed)
+		w->out.error = w->out.error ?: -E2BIG;
+	record_writer_flush(w);
+	return output_chunk(&w->out, type, fixed, n, text ? text->data : NULL,
+			    text ? text->len : 0);
 }
+
+/* ---- sections -------------------------------------------------------------------- */
 
 static void add_text(struct buf *json, const char *name, const char *value)
 {
@@ -100,14 +101,12 @@ static void add_text(struct buf *json, const char *name, const char *value)
 
 static int put_clock(struct record_writer *w, const struct clock_base *clock)
 {
-	struct utsname host = { 0 };
+	_cleanup_(buf_done) struct buf json = {.max = PACKED_MAX_BYTES};
+	struct utsname host = {0};
 	struct timespec now;
-	struct buf json;
-	int r;
 
 	uname(&host);
 	clock_gettime(CLOCK_REALTIME, &now);
-	buf_init(&json, CHUNK_MAX_BYTES / 2);
 	buf_printf(&json, "{\"time\":%llu",
 		   (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec);
 	add_text(&json, "host", host.nodename);
@@ -115,18 +114,24 @@ static int put_clock(struct record_writer *w, const struct clock_base *clock)
 	add_text(&json, "machine", host.machine);
 	add_text(&json, "ig", IG_VERSION);
 	buf_char(&json, '}');
-	r = put_other(w, CHUNK_CLOCK, &clock->boot_to_real_ns, sizeof(clock->boot_to_real_ns),
-		      &json);
-	buf_done(&json);
-	return r;
+	return put_other(w, CHUNK_CLOCK, &clock->boot_to_real_ns, sizeof(clock->boot_to_real_ns),
+			 &json);
 }
 
-int record_writer_new(int fd, const struct clock_base *clock, struct record_writer **ret,
-		      struct err *err)
+static void free_writer(struct record_writer *w)
 {
-	struct file_head head = { .magic = FILE_MAGIC,
-				  .version = FILE_VERSION,
-				  .byte_order = FILE_BYTE_ORDER };
+	for (size_t i = 0; i < w->n_sources; i++)
+		schema_unref(w->sources[i].schema);
+	free(w->sources);
+	free(w->known);
+	free(w);
+}
+
+/* prepare: puts the output where the section begins. */
+static int begin(int fd, const struct clock_base *clock,
+		 int (*prepare)(struct chunk_output *o, uint64_t *ret_dropped, struct err *err),
+		 struct record_writer **ret, uint64_t *ret_dropped, struct err *err)
+{
 	struct record_writer *w = malloc(sizeof(*w));
 	int r;
 
@@ -135,59 +140,80 @@ int record_writer_new(int fd, const struct clock_base *clock, struct record_writ
 		return err_set(err, -ENOMEM, "no memory for a record file's block");
 	}
 	memset(w, 0, offsetof(struct record_writer, block));
-	w->fd = fd;
-	r = put(w, &head, sizeof(head)) ?: put_clock(w, clock);
-	if (r < 0) {
-		record_writer_close(w, NULL);
-		return err_set(err, r, "writing the record file: %s", strerror(-r));
+	chunk_output_init(&w->out, fd);
+	r = w->out.error ? err_set(err, w->out.error, "no memory to pack a record file's blocks")
+			 : prepare(&w->out, ret_dropped, err);
+	if (!r && put_clock(w, clock))
+		r = err_set(err, w->out.error, "writing the record file: %s",
+			    strerror(-w->out.error));
+	if (r) {
+		chunk_output_done(&w->out);
+		free_writer(w);
+		return r;
 	}
 	*ret = w;
 	return 0;
 }
 
+static int prepare_new(struct chunk_output *o, uint64_t *ret_dropped, struct err *err)
+{
+	flock(o->fd, LOCK_EX | LOCK_NB); /* whoever wants to append sees that it is written */
+	return output_file_head(o, err);
+}
+
+int record_writer_new(int fd, const struct clock_base *clock, struct record_writer **ret,
+		      struct err *err)
+{
+	return begin(fd, clock, prepare_new, ret, NULL, err);
+}
+
+int record_writer_append(int fd, const struct clock_base *clock, struct record_writer **ret,
+			 uint64_t *ret_dropped, struct err *err)
+{
+	return begin(fd, clock, prepare_append, ret, ret_dropped, err);
+}
+
 int record_writer_source(struct record_writer *w, const struct schema *s, unsigned int kind,
 			 unsigned int *ret_source, struct err *err)
 {
-	struct source_head head = { w->n_sources, kind };
+	struct source_head head = {(uint32_t)w->n_sources, kind};
 	struct buf json;
 	int r;
 
 	if (w->n_sources == FILE_MAX_SOURCES)
 		return err_set(err, -ENOSPC, "a record file holds at most %u data sources",
 			       FILE_MAX_SOURCES);
-	buf_init(&json, CHUNK_MAX_BYTES - sizeof(head));
+	buf_init(&json, PACKED_MAX_BYTES);
 	schema_to_json(s, &json);
 	r = put_other(w, CHUNK_SOURCE, &head, sizeof(head), &json);
 	buf_done(&json);
 	if (r < 0)
 		return err_set(err, r, "writing the record file: %s", strerror(-r));
-	*ret_source = w->n_sources++;
+	*ret_source = head.source;
+	*grow(&w->sources, &w->n_sources, &w->room_sources) = (struct written_source){
+		.schema = schema_ref((struct schema *)s), .table = kind != SOURCE_TRACER};
 	return 0;
 }
 
-static int put_container(struct record_writer *w, const struct container *c)
+/* ---- rows ------------------------------------------------------------------------ */
+
+static void put_container(struct record_writer *w, const struct container *c)
 {
+	_cleanup_(buf_done) struct buf json = {.max = PACKED_MAX_BYTES};
 	uint32_t slot = container_slot(c->key);
-	struct buf json;
-	int r;
 
-	if (slot >= MAX_SLOTS)
-		return w->error = -EINVAL;
-	if (slot >= w->n_known) {
-		size_t n = w->n_known ? w->n_known : 16;
-
-		while (n <= slot)
-			n *= 2;
-		w->known = xrealloc(w->known, n, sizeof(*w->known));
-		memset(w->known + w->n_known, 0, (n - w->n_known) * sizeof(*w->known));
-		w->n_known = n;
+	if (slot >= MAX_SLOTS) {
+		w->out.error = w->out.error ?: -EINVAL;
+		return;
 	}
+	grow_to(&w->known, &w->n_known, slot + 1u);
 	w->known[slot] = (struct written){c->key, c->version};
-	buf_init(&json, CHUNK_MAX_BYTES - sizeof(c->key));
+	if (w->head.span.slots & slot_bit(c->key)) /* rows of who had the slot, or another name */
+		record_writer_flush(w);
 	container_to_json(c, CONTAINER_ALL, &json);
-	r = put_other(w, CHUNK_CONTAINER, &c->key, sizeof(c->key), &json);
-	buf_done(&json);
-	return r;
+	if (json.failed)
+		w->out.error = w->out.error ?: -E2BIG;
+	output_chunk(&w->out, CHUNK_CONTAINER, &c->key, sizeof(c->key), json.data, json.len);
 }
 
 /* The key that stands for c in the file, after c was described there as it is now. */
@@ -204,57 +230,106 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 	return c->key;
 }
 
-int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row)
+/* Rows of a stream that have no time have that of the row before. */
+static inline void note_time(struct record_writer *w, struct written_source *s,
+			     const struct row *row)
+{
+	uint64_t boot_ns;
+
+	if (s->table) {
+		w->n_open += !s->open;
+		s->open = true;
+		return;
+	}
+	boot_ns = row_time(s->schema, row);
+	if (boot_ns)
+		w->now = boot_ns;
+	extend_span(w, w->now);
+}
+
+int record_writer_row_as(struct record_writer *w, unsigned int source, const struct row *row,
+			 uint64_t sequence, bool late)
 {
 	uint32_t size = row->size[PART_RECORD];
-	struct row_head head = { .size = size, .source = source };
+	struct row_head head = {.size = size,
+				.source = (uint16_t)source,
+				.flags = late ? ROW_LATE : 0,
+				.sequence = sequence};
 	unsigned char *to;
 
 	if (source >= w->n_sources || size > ROW_MAX_BYTES)
-		w->error = w->error ?: -EINVAL;
+		w->out.error = w->out.error ?: -EINVAL;
 	head.key = container_known(w, row->part[PART_CONTAINER]);
-	if (w->error)
-		return w->error;
-	if (w->used + sizeof(head) + row_padded(size) > BLOCK_BYTES && record_writer_flush(w))
-		return w->error;
-	to = w->block + sizeof(struct chunk_head) + w->used;
+	if (w->out.error)
+		return w->out.error;
+	if (w->used + sizeof(head) + row_padded(size) > sizeof(w->block) && record_writer_flush(w))
+		return w->out.error;
+	to = w->block + w->used;
 	memcpy(to, &head, sizeof(head));
 	memcpy(to + sizeof(head), row->part[PART_RECORD], size);
 	memset(to + sizeof(head) + size, 0, row_padded(size) - size);
 	w->used += sizeof(head) + row_padded(size);
-	w->rows++;
+	w->head.rows++;
+	w->head.span.slots |= slot_bit(head.key);
+	note_time(w, &w->sources[source], row);
 	return 0;
 }
 
+int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row)
+{
+	return record_writer_row_as(w, source, row, 0, false);
+}
+
+/* ---- all else -------------------------------------------------------------------- */
+
 int record_writer_table_end(struct record_writer *w, unsigned int source, uint64_t boot_ns)
 {
-	struct {
-		struct source_head head;
-		uint64_t boot_ns;
-	} end = { { source, 0 }, boot_ns };
+	struct table_end_chunk end = {{source, 0}, boot_ns};
 
+	if (source < w->n_sources && w->sources[source].open) {
+		w->sources[source].open = false;
+		w->n_open--;
+		extend_span(w, boot_ns);
+	}
+	w->now = boot_ns;
 	return put_other(w, CHUNK_TABLE_END, &end, sizeof(end), NULL);
 }
 
 int record_writer_loss(struct record_writer *w, unsigned int source, const struct container *c,
 		       uint64_t count)
 {
-	struct {
-		struct source_head head;
-		uint64_t key, count;
-	} loss = { { source, 0 }, container_known(w, c), count };
+	struct loss_chunk loss = {{source, 0}, container_known(w, c), count};
 
 	return put_other(w, CHUNK_LOSS, &loss, sizeof(loss), NULL);
 }
 
+int record_writer_ring(struct record_writer *w, const struct container *c, struct record_ring n)
+{
+	struct ring_chunk ring = {container_known(w, c), n.last, n.kept, n.overwritten, n.lost};
+
+	return put_other(w, CHUNK_RING, &ring, sizeof(ring), NULL);
+}
+
 int record_writer_totals(struct record_writer *w, unsigned int source, struct record_totals n)
 {
-	struct {
-		struct source_head head;
-		uint64_t seen, delivered, discarded, lost;
-	} totals = { { source, 0 }, n.seen, n.delivered, n.discarded, n.lost };
+	struct totals_chunk totals = {{source, 0}, n.seen, n.delivered, n.discarded, n.lost};
 
 	return put_other(w, CHUNK_TOTALS, &totals, sizeof(totals), NULL);
+}
+
+bool record_writer_waiting(const struct record_writer *w)
+{
+	return w->used > 0;
+}
+
+bool record_writer_amid_table(const struct record_writer *w)
+{
+	return w->n_open > 0;
+}
+
+uint64_t record_writer_bytes(const struct record_writer *w)
+{
+	return w->out.offset + output_rows_bytes(w->used) + output_end_bytes(&w->out);
 }
 
 int record_writer_close(struct record_writer *w, struct err *err)
@@ -263,12 +338,9 @@ int record_writer_close(struct record_writer *w, struct err *err)
 
 	if (!w)
 		return 0;
-	r = record_writer_flush(w);
-	if (!r)
-		r = put_other(w, CHUNK_END, &w->rows, sizeof(w->rows), NULL);
-	if (close(w->fd) < 0 && !r)
-		r = -errno;
-	free(w->known);
-	free(w);
+	record_writer_flush(w);
+	output_end(&w->out);
+	r = chunk_output_done(&w->out);
+	free_writer(w);
 	return r < 0 ? err_set(err, r, "writing the record file: %s", strerror(-r)) : 0;
 }

@@ -237,3 +237,8 @@ bool wire_table_pack(struct wire_source *s, uint32_t seq, struct buf *out)
 	buf_clear(&s->table);
 	return good;
 }
+
+void wire_table_drop(struct wire_source *s)
+{
+	buf_clear(&s->table);
+}

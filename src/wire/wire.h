@@ -31,6 +31,7 @@ enum wire_event {
 	WIRE_DATA = 0,	    /* a GadgetData or GadgetDataArray */
 	WIRE_INFO = 4,	    /* a GadgetInfo */
 	WIRE_LOSS = 1000,   /* ours, to clients that take compact rows: an ig.v1.Loss */
+	WIRE_CLOCK = 1001,  /* as above: an ig.v1.Clock, by which the times of later rows go */
 	WIRE_LOG = 1 << 16, /* from here on: a line of text, its severity in the upper 16 bits */
 };
 
@@ -76,6 +77,7 @@ bool wire_row_pack(struct wire_source *s, const struct row *row, uint32_t seq, s
  */
 bool wire_table_add(struct wire_source *s, const struct row *row);
 bool wire_table_pack(struct wire_source *s, uint32_t seq, struct buf *out);
+void wire_table_drop(struct wire_source *s); /* forgets the rows instead */
 
 /* ---- the side that gets them ----------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Speed of record files: writes and reads N records (default 5 M) of 150 bytes to and from FILE
- * (default: memory) and prints one line of JSON. CPU time of this process, so that a busy machine
- * does not disturb.
+ * Record files: writes and reads N records (default 5 M) as opens of files give them, to and from
+ * FILE (default: memory), and prints one line of JSON: CPU time for a record, so that a busy
+ * machine does not disturb, and its bytes in the file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,19 @@
 #include "gadget/gadget.h"
 #include "recorder/file.h"
 
+/* An open: what changes with each, what a process has in common, and a path. */
 struct sample {
 	g_time timestamp;
 	g_container container;
-	char rest[134];
+	uint32_t pid, tid, uid, gid;
+	char comm[16];
+	int32_t error, fd;
+	uint32_t flags, mode;
+	g_text path;
+	char tail[120];
 };
+
+#define BASE_BYTES offsetof(struct sample, tail)
 
 static double cpu_now(void)
 {
@@ -35,32 +43,59 @@ static double cpu_now(void)
 
 static struct schema *sample_schema(struct err *err)
 {
+#define SAMPLE_FIELD(n, t, k)                                                           \
+	{                                                                               \
+		.name = #n, .type = t, .kind = k, .offset = offsetof(struct sample, n), \
+		.size = sizeof(((struct sample *)0)->n)                                 \
+	}
 	static const struct field fields[] = {
-		{ .name = "timestamp",
-		  .type = "g_time",
-		  .kind = KIND_UINT,
-		  .offset = 0,
-		  .size = 8 },
-		{ .name = "container",
-		  .type = "g_container",
-		  .kind = KIND_UINT,
-		  .offset = 8,
-		  .size = 8 },
-		{ .name = "rest", .kind = KIND_CHARS, .offset = 16, .size = 134 },
+		SAMPLE_FIELD(timestamp, "g_time", KIND_UINT),
+		SAMPLE_FIELD(container, "g_container", KIND_UINT),
+		SAMPLE_FIELD(pid, "g_pid", KIND_UINT),
+		SAMPLE_FIELD(comm, "g_comm", KIND_CHARS),
+		SAMPLE_FIELD(error, "g_errno", KIND_INT),
+		SAMPLE_FIELD(path, "g_text", KIND_TEXT),
 	};
-	struct schema *s = schema_new("bench", "bench", 150);
+	struct schema *s = schema_new("bench", "bench", BASE_BYTES);
 
 	if (schema_add_table(s, fields, array_size(fields), err) < 0 || schema_finish(s, err) < 0)
 		return schema_unref(s);
 	return s;
 }
 
-static int write_all(int fd, uint64_t n, struct err *err)
+/* The n-th open: of eight processes, one in five of a path that none has had. Returns its bytes. */
+static uint32_t make_sample(uint64_t n, struct sample *to)
 {
-	struct clock_base clock = { 0 };
-	struct sample sample = { 0 };
+	static const char *const paths[] = {
+		"/etc/ld.so.cache",  "/lib/x86_64-linux-gnu/libc.so.6",
+		"/proc/self/status", "/usr/share/zoneinfo/Europe/Berlin",
+		"/etc/passwd",
+	};
+	uint32_t process = (uint32_t)(n / 40 % 8), length;
+
+	memset(to, 0, BASE_BYTES);
+	to->timestamp = n;
+	to->container = 1ull << 32 | 1;
+	to->pid = to->tid = 40000 + (uint32_t)(n / 320) * 8 + process;
+	snprintf(to->comm, sizeof(to->comm), "worker-%u", process);
+	to->error = n % 7 ? 0 : -2;
+	to->fd = to->error ? -1 : (int32_t)(n % 13);
+	to->flags = 02000000;
+	length = (uint32_t)(n % 5 ? snprintf(to->tail, sizeof(to->tail), "%s", paths[n % 5])
+				  : snprintf(to->tail, sizeof(to->tail),
+					     "/var/lib/app/cache/%016llx/item",
+					     (unsigned long long)(n * 0x9e3779b97f4a7c15)));
+	to->path = (g_text){BASE_BYTES, length};
+	return (uint32_t)BASE_BYTES + length;
+}
+
+enum { SAMPLES = 1 << 16 }; /* made before the time is taken; then only their times change */
+
+static int write_all(int fd, uint64_t n, const struct sample *samples, const uint32_t *sizes,
+		     struct err *err)
+{
+	struct clock_base clock = {0};
 	struct container *c = container_new();
-	struct row row = { .part = { &sample, c }, .size = { 150, sizeof(*c) } };
 	struct schema *s = sample_schema(err);
 	struct record_writer *w;
 	unsigned int source;
@@ -68,12 +103,15 @@ static int write_all(int fd, uint64_t n, struct err *err)
 
 	c->key = 1ull << 32 | 1;
 	c->name = xstrdup("bench");
-	memset(sample.rest, 'x', sizeof(sample.rest));
 	r = record_writer_new(fd, &clock, &w, err);
 	if (r < 0)
 		return r;
 	r = record_writer_source(w, s, SOURCE_TRACER, &source, err);
 	for (uint64_t i = 0; r >= 0 && i < n; i++) {
+		struct sample sample;
+		struct row row = {.part = {&sample, c}, .size = {sizes[i % SAMPLES], sizeof(*c)}};
+
+		memcpy(&sample, &samples[i % SAMPLES], sizes[i % SAMPLES]);
 		sample.timestamp = i;
 		r = record_writer_row(w, source, &row);
 	}
@@ -102,27 +140,34 @@ static int read_all(int fd, uint64_t *ret_sum, struct err *err)
 
 int main(int argc, char **argv)
 {
-	uint64_t n = 5000000, sum = 0;
-	struct err err = { 0 };
+	struct sample *samples = xnew_n(struct sample, SAMPLES);
+	uint32_t *sizes = xnew_n(uint32_t, SAMPLES);
+	uint64_t n = 5000000, sum = 0, bytes = 0;
+	struct err err = {0};
 	double start, written, read;
 	int fd, keep;
 
 	if (argc > 1 && parse_u64(argv[1], &n))
 		return 2;
+	for (uint64_t i = 0; i < SAMPLES; i++)
+		bytes += sizes[i] = make_sample(i, &samples[i]);
 	fd = argc > 2 ? open(argv[2], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
 		      : memfd_create("bench", MFD_CLOEXEC);
 	keep = dup(fd);
 	start = cpu_now();
-	if (fd < 0 || write_all(fd, n, &err) < 0)
+	if (fd < 0 || write_all(fd, n, samples, sizes, &err) < 0)
 		goto failed;
 	written = cpu_now();
 	lseek(keep, 0, SEEK_SET);
-	if (read_all(keep, &sum, &err) < 0 || sum != n * (n - 1) / 2)
+	if (read_all(dup(keep), &sum, &err) < 0 || sum != n * (n - 1) / 2)
 		goto failed;
 	read = cpu_now();
-	printf("{\"bench\":\"record_file\",\"records\":%llu,\"bytes\":150,\"write_per_s\":%.0f,"
-	       "\"read_per_s\":%.0f}\n",
-	       (unsigned long long)n, (double)n / (written - start), (double)n / (read - written));
+	printf("{\"bench\":\"record_file\",\"records\":%llu,\"record_bytes\":%.1f,"
+	       "\"write_ns\":%.1f,\"read_ns\":%.1f,\"file_bytes\":%.2f}\n",
+	       (unsigned long long)n, (double)bytes / SAMPLES, 1e9 * (written - start) / (double)n,
+	       1e9 * (read - written) / (double)n, (double)lseek(keep, 0, SEEK_END) / (double)n);
+	free(samples);
+	free(sizes);
 	return 0;
 failed:
 	fprintf(stderr, "bench_record: %s\n", err.text[0] ? err.text : strerror(errno));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ig daemon` and its clients killed under load: nothing of them stays in the kernel, and the next daemon goes on."""
 
+import contextlib
 import datetime
 import glob
 import os
@@ -99,8 +100,21 @@ def test_the_last_records_stay(node, lab):
         assert node.stop() == 0
 
 
+def has_rows(path):
+    """A chunk of rows, in this record file."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at = 16
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if kind == 4:
+            return True
+        at += 8 + length + 4
+    return False
+
+
 def wait_written(node):
-    containers.wait_for(lambda: any(os.path.getsize(f) > 4096 for f in glob.glob(f"{node.state_dir}/instances/*.rows")), 5,
+    containers.wait_for(lambda: any(map(has_rows, glob.glob(f"{node.state_dir}/instances/*.rows"))), 5,
                         "records on disk")
 
 
@@ -246,6 +260,12 @@ def test_bad_files(node):
     assert not os.path.exists(f"{node.state_dir}/instances/ef.json")
 
 
+def fill(path):
+    with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
+        while True:
+            f.write(b"x" * 4096)
+
+
 def test_a_full_disk(node, lab, tmp_path):
     """An instance goes on when its records cannot be kept, and says so."""
     small = tmp_path / "small"
@@ -257,6 +277,8 @@ def test_a_full_disk(node, lab, tmp_path):
             client.create("trace_open", name="kept", container=c.name, history=10000)
             reader = client.attach("kept").started()
             for i in range(5):
+                if i == 2:
+                    fill(small / "other")
                 opens(c, 1000)
                 reader.wait(lambda n=1000 * (i + 1): len(opened(reader)) == n)
             containers.wait_for(lambda: "instance kept: keeping the last records: No space left" in other.log, 5, "its word")

@@ -3,6 +3,8 @@
 
 import os
 import random
+import re
+import signal
 import subprocess
 import time
 
@@ -168,3 +170,124 @@ def test_a_top_gadget_is_recorded_by_its_tables(lab, tmp_path):
         out = running.out
     done = ig.once("replay", path, "-o", "json", check=0)
     assert done.out == out
+
+
+# ---- parts of files, and several of them ------------------------------------------------
+
+def test_from_and_to(recorded):
+    path, out, _ = recorded
+    whole = ig.records(out)
+    first, last = whole[len(whole) // 3]["timestamp"], whole[len(whole) // 2]["timestamp"]
+    part = [r for r in whole if first <= r["timestamp"] <= last]
+    assert 0 < len(part) < len(whole)
+    done = ig.once("replay", path, "-o", "json", "--from", first, "--to", last, check=0)
+    assert ig.records(done.out) == part
+    assert sum(int(n) for n in re.findall(r"seen (\d+)", done.err)) == len(part)
+    piped = subprocess.run(f"cat {path} | {ig.IG} replay - -o json --from={first} --to={last} 2>/dev/null", shell=True,
+                           stdout=subprocess.PIPE, check=True, timeout=30)
+    assert piped.stdout.decode() == done.out  # a pipe has no index
+    assert ig.once("replay", path, "-o", "json", "--from=-1h", check=0).out == out
+    assert ig.records(ig.once("replay", path, "-o", "json", "--from=+1h", check=0).out) == []
+    assert len(ig.records(ig.once("replay", path, "-o", "json", "--to=+0ns", check=0).out)) == 1
+
+
+@pytest.mark.parametrize("time", ("noon", "-5 apples", "2026-13-01", "-", "+x"))
+def test_no_time(recorded, time):
+    done = ig.once("replay", recorded[0], f"--from={time}")
+    assert done.returncode == 2 and len(done.err.splitlines()) == 1, done.err
+
+
+def test_relative_times_of_a_pipe(recorded):
+    done = subprocess.run(f"cat {recorded[0]} | {ig.IG} replay - --from=-1m", shell=True, stderr=subprocess.PIPE, timeout=30)
+    assert done.returncode == 2 and b"give a date" in done.stderr
+
+
+def run_of(lab, path, gadget, *flags):
+    """What it printed."""
+    c = lab.container(SCRIPT)
+    with ig.Ig("run", gadget, "-o", "json", "-c", c.name, "--record", path, *flags) as running:
+        running.ready()
+        c.run()
+        assert running.stop() == 0, running.err
+        return running.out
+
+
+def test_appending(lab, tmp_path):
+    """Runs of the same gadget and of others, one behind the other; also behind one that was killed."""
+    path = str(tmp_path / "a.rec")
+    runs = [run_of(lab, path, g, "--append") for g in ("trace_open", "trace_open", "trace_exec")]
+    done = ig.once("replay", path, "-o", "json", check=0)
+    members = [{k: v for k, v in r.items() if k != "gadget"} for r in ig.records(done.out)]
+    assert members == [r for out in runs for r in ig.records(out)]
+    assert {r["gadget"] for r in ig.records(done.out)} == {"trace_open", "trace_exec"}
+    before = len(members)
+    with open(path, "r+b") as f:
+        f.truncate(os.path.getsize(path) - 10)
+    with ig.Ig("run", "trace_exec", "-o", "none", "--append", "--record", path) as running:
+        running.ready()
+        running.stop()
+        assert "cut short" in running.err
+    assert len(ig.records(ig.once("replay", path, "-o", "json", check=0).out)) == before
+
+
+def test_appending_to_what_is_no_record_file(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("important\n" * 10)
+    done = ig.once("run", "trace_exec", "--record", str(path), "--append", "--timeout", "1")
+    assert done.returncode == 5 and "not a record file" in done.err
+    assert path.read_text() == "important\n" * 10
+    assert ig.once("run", "trace_exec", "--append").returncode == 2
+
+
+def test_two_programs_do_not_write_one_file(lab, tmp_path):
+    path = str(tmp_path / "two.rec")
+    with ig.Ig("run", "trace_exec", "-o", "none", "--record", path) as running:
+        running.ready()
+        done = ig.once("run", "trace_exec", "--record", path, "--append", "--timeout", "1")
+        assert done.returncode == 1 and "another program is writing it" in done.err
+        assert running.stop() == 0
+    ig.once("replay", path, "-o", "none", check=0)
+
+
+def test_rows_are_in_the_file_after_a_second(lab, tmp_path):
+    path = str(tmp_path / "killed.rec")
+    c = lab.container(SCRIPT)
+    with ig.Ig("run", "trace_open", "-o", "json", "-c", c.name, "--record", path) as running:
+        running.ready()
+        c.run()
+        time.sleep(2)
+        running.stop(signal.SIGKILL)
+        out = running.out
+    done = ig.once("replay", path, "-o", "json")
+    assert done.returncode == 5 and "no end chunk" in done.err
+    assert done.out == out and out
+
+
+def test_several_files(lab, tmp_path):
+    """Two runs at the same time, each into a file: together again they are in order."""
+    paths = [str(tmp_path / f"{g}.rec") for g in ("trace_open", "trace_exec")]
+    c = lab.container(SCRIPT)
+    with ig.Ig("run", "trace_open", "-o", "json", "-c", c.name, "--record", paths[0]) as opens, \
+            ig.Ig("run", "trace_exec", "-o", "json", "-c", c.name, "--record", paths[1]) as execs:
+        opens.ready()
+        execs.ready()
+        c.run()
+        assert opens.stop() == 0 and execs.stop() == 0
+        out = ig.records(opens.out) + ig.records(execs.out)
+    merged = ig.records(ig.once("replay", *paths, "-o", "json", check=0).out)
+    times = [r["timestamp"] for r in merged]
+    assert times == sorted(times)
+    assert len(merged) == len(out) and len({r["gadget"] for r in merged}) == 2
+    assert [r["gadget"] for r in merged] != sorted((r["gadget"] for r in merged), reverse=True)
+    assert sorted(times) == sorted(r["timestamp"] for r in out)
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number, path in enumerate(paths):
+        os.rename(path, folder / f"20261122T10000{number}.000000Z.rec")
+    (folder / "notes.txt").write_text("no record file")
+    assert ig.records(ig.once("replay", str(folder), "-o", "json", check=0).out) == merged
+
+
+def test_a_folder_without_files(tmp_path):
+    done = ig.once("replay", str(tmp_path))
+    assert done.returncode == 2 and "no record files" in done.err

@@ -6,9 +6,11 @@ import os
 import re
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
+import zlib
 from concurrent import futures
 
 import api_client
@@ -52,7 +54,8 @@ def recorded(agent, whole_lab, containerd):
 
 
 @pytest.mark.parametrize("more", ((), ("-c", "main"), ("-n", "prod"), ("--filter", "proc.comm==cat"), ("--max-entries", "20"),
-                                  ("--fields", "+runtime.containerId,+k8s.podLabels"), ("-l", "app=web", "--sort", "-sent")))
+                                  ("--fields", "+runtime.containerId,+k8s.podLabels"), ("-l", "app=web", "--sort", "-sent"),
+                                  ("--from=-500ms", "-c", "main"), ("--to=+400ms",)))
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_replay_is_the_same_bytes(agent, recorded, output, more):
     path, out = recorded
@@ -62,6 +65,30 @@ def test_replay_is_the_same_bytes(agent, recorded, output, more):
     assert here.stdout
     if output == "json" and not more:
         assert there.out == out
+
+
+def test_replay_of_several_runs(agent, lab):
+    """Each has a clock of its own."""
+    path = os.path.join(agent.records, "runs.rec")
+    for gadget in ("trace_exec", "trace_open", "trace_exec"):
+        c = lab.container(EVENTS)
+        with ig.Ig("run", gadget, "-o", "json", "-c", c.name, "--record", path, "--append") as running:
+            running.ready()
+            c.run()
+            assert running.stop() == 0, running.err
+    here, there = both(agent, "replay", "runs.rec", "-o", "json", cwd=agent.records)
+    assert here.stdout and here.stdout == there.stdout and here.err == there.err
+    with open(path, "r+b") as f:  # the second run's clock: three years later
+        data = f.read()
+        at = data.index(struct.pack("<II", 8, 16)) + 8 + 16 + 4  # behind the first run's end
+        length, clock = struct.unpack_from("<Iq", data, at + 4)
+        changed = bytearray(data[at:at + 8 + length])
+        struct.pack_into("<q", changed, 8, clock + 3 * 365 * 86400 * 10**9)
+        f.seek(at)
+        f.write(changed + struct.pack("<I", zlib.crc32(changed)))
+    here, there = both(agent, "replay", "runs.rec", "-o", "json", cwd=agent.records)
+    years = [r["timestamp"][:4] for r in ig.records(there.out)]
+    assert years != sorted(years) and here.stdout == there.stdout
 
 
 @pytest.mark.parametrize("part", (0.0, 0.02, 0.3, 0.7, 0.99))

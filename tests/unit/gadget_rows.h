@@ -90,7 +90,7 @@ static inline void made_record(const struct schema *s, unsigned int n, struct bu
 {
 	buf_clear(record);
 	buf_reserve(record, s->record_size);
-	memset(record->data, 0, s->record_size);
+	memset(record->data, 0, s->record_size + 1); /* a NUL behind it, as always */
 	record->len = s->record_size;
 	for (size_t i = 0; i < s->n_fields; i++)
 		if (s->fields[i].part == PART_RECORD)

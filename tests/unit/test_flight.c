@@ -205,7 +205,8 @@ static void test_a_dump_is_in_order(void **state)
 	struct container *c = container(1, 1);
 	struct record_reader *reader;
 	struct record_event e;
-	uint64_t last = 0, rows = 0, seen = 0;
+	uint64_t last = 0, rows = 0, seen = 0, numbers = 0;
+	struct record_ring ring = {0};
 	struct lab l;
 	int item, fd = memfd_create("dump", MFD_CLOEXEC);
 	struct err err = {0};
@@ -224,14 +225,22 @@ static void test_a_dump_is_in_order(void **state)
 
 			assert_true(event->time >= last);
 			assert_string_equal(e.container->name, "c1-1");
+			assert_in_range(e.sequence, 1, array_size(times));
+			numbers |= 1u << e.sequence;
 			last = event->time;
 			rows++;
 		}
 		if (item == RECORD_TOTALS)
 			seen += e.totals.seen;
+		if (item == RECORD_RING)
+			ring = e.ring;
 	}
 	assert_int_equal(item, 0);
 	assert_int_equal(rows, array_size(times));
+	assert_int_equal(numbers, 0x7e); /* each once */
+	assert_int_equal(ring.last, array_size(times) + 3);
+	assert_int_equal(ring.kept, array_size(times));
+	assert_int_equal(ring.lost, 3);
 	assert_int_equal(seen, array_size(times) + 3);
 	record_reader_free(reader);
 	end(&l);

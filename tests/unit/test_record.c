@@ -3,144 +3,10 @@
  * Record files: what is written is read again, and every kind of damage is named after all that was
  * good.
  */
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <unistd.h>
-#include <zlib.h>
+#include "record_file.h"
 
-#include <cmocka.h>
-
-#include "base/err.h"
-#include "base/mem.h"
 #include "columns/filter.h"
-#include "columns/labels.h"
-#include "columns/types.h"
 #include "containers/container_json.h"
-#include "gadget/gadget.h"
-#include "recorder/file.h"
-#include "recorder/format.h"
-
-struct sample {
-	g_time timestamp;
-	g_container container;
-	uint32_t number;
-	g_text path;
-};
-
-static const struct clock_base base = { 1234567890123456789 };
-
-static struct schema *sample_schema(void)
-{
-	const struct field fields[] = {
-		{ .name = "timestamp",
-		  .type = "g_time",
-		  .kind = KIND_UINT,
-		  .offset = 0,
-		  .size = 8 },
-		{ .name = "container",
-		  .type = "g_container",
-		  .kind = KIND_UINT,
-		  .offset = 8,
-		  .size = 8,
-		  .flags = FIELD_INTERNAL },
-		{ .name = "number", .doc = "A number", .kind = KIND_UINT, .offset = 16, .size = 4 },
-		{ .name = "path",
-		  .type = "g_text",
-		  .kind = KIND_TEXT,
-		  .offset = offsetof(struct sample, path),
-		  .size = sizeof(g_text) },
-	};
-	struct schema *s = schema_new("trace_sample", "sample", sizeof(struct sample));
-	struct err err;
-
-	assert_int_equal(schema_add_table(s, fields, array_size(fields), &err), 0);
-	assert_int_equal(container_add_fields(s, &err), 0);
-	assert_int_equal(schema_finish(s, &err), 0);
-	return s;
-}
-
-static struct container *sample_container(void)
-{
-	struct container *c = container_new();
-
-	c->key = (uint64_t)7 << 32 | 3;
-	c->id = xstrdup("0123abcd");
-	c->name = xstrdup("we\"b\n\xff");
-	c->runtime = xstrdup("runc");
-	c->cgroup_id = 4711;
-	c->mntns = 4026532176;
-	c->pid = 99;
-	c->started_real_ns = 1700000000000000000;
-	labels_add(&c->annotations, "a", "1");
-	labels_add(&c->annotations, "b", "");
-	return c;
-}
-
-static int memory_file(void)
-{
-	int fd = memfd_create("record", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	return fd;
-}
-
-static void put_sample(struct record_writer *w, unsigned int source, uint32_t number,
-		       const struct container *c)
-{
-	struct {
-		struct sample s;
-		char tail[40];
-	} r = { .s = { .timestamp = 1000 + number, .number = number } };
-	uint32_t length = number % sizeof(r.tail);
-	struct row row = { .part = { &r, c },
-			   .size = { (uint32_t)sizeof(r.s) + length, c ? sizeof(*c) : 0 } };
-
-	memset(r.tail, 'x', length);
-	r.s.path = (g_text){ sizeof(r.s), length };
-	assert_int_equal(record_writer_row(w, source, &row), 0);
-}
-
-/*
- * A file with one source, `rows` rows (every second one of a container), loss, a table's end,
- * totals. Returns its fd at 0.
- */
-static int sample_file(uint32_t rows)
-{
-	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
-	_cleanup_(container_unrefp) struct container *c = sample_container();
-	int fd = memory_file(), keep = dup(fd);
-	struct record_writer *w;
-	unsigned int source;
-	struct err err;
-
-	assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
-	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
-	for (uint32_t i = 0; i < rows; i++)
-		put_sample(w, source, i, i % 2 ? c : NULL);
-	assert_int_equal(record_writer_loss(w, source, c, 12), 0);
-	assert_int_equal(record_writer_loss(w, source, NULL, 1), 0);
-	assert_int_equal(record_writer_table_end(w, source, 5000), 0);
-	assert_int_equal(record_writer_totals(w, source, (struct record_totals){ 10, 4, 3, 3 }), 0);
-	assert_int_equal(record_writer_close(w, &err), 0);
-	assert_int_equal(lseek(keep, 0, SEEK_SET), 0);
-	return keep;
-}
-
-static struct record_reader *open_file(int fd)
-{
-	struct record_reader *r;
-	struct err err;
-
-	assert_int_equal(record_reader_open(fd, &r, &err), 0);
-	return r;
-}
 
 static void check_row(const struct record_event *ev, const struct schema *s, uint32_t number)
 {
@@ -360,44 +226,6 @@ static void test_bad_containers(void **state)
 	container_unref(c);
 }
 
-/* Reads to the end or the fault; returns the code and the number of rows before it. */
-static int read_all(int fd, uint32_t *ret_rows, struct err *err)
-{
-	struct record_reader *r;
-	struct record_event ev;
-	int e = record_reader_open(fd, &r, err);
-
-	*ret_rows = 0;
-	if (e < 0)
-		return e;
-	while ((e = record_reader_next(r, &ev, err)) > 0)
-		*ret_rows += e == RECORD_ROW;
-	if (e < 0) { /* the fault is said again */
-		struct err again;
-
-		assert_int_equal(record_reader_next(r, &ev, &again), e);
-		assert_string_equal(again.text, err->text);
-	}
-	record_reader_free(r);
-	return e;
-}
-
-/* The first n bytes of a file as a new one. */
-static int copy_of(int fd, size_t n)
-{
-	int copy = memory_file();
-	off_t from = 0;
-
-	while (n) {
-		ssize_t done = sendfile(copy, fd, &from, n);
-
-		assert_true(done > 0);
-		n -= (size_t)done;
-	}
-	lseek(copy, 0, SEEK_SET);
-	return copy;
-}
-
 /* Cut at any byte: never a crash, never a false end, rows only grow with the length. */
 static void test_cut_short(void **state)
 {
@@ -436,67 +264,74 @@ static void test_flipped_bits(void **state)
 	close(fd);
 }
 
-static void put_chunk(int fd, uint32_t type, const void *payload, uint32_t length)
-{
-	struct chunk_head head = { type, length };
-	uint32_t sum =
-		(uint32_t)crc32(crc32(0, (const void *)&head, sizeof(head)), payload, length);
-
-	assert_int_equal(write(fd, &head, sizeof(head)), sizeof(head));
-	assert_int_equal(write(fd, payload, length), length);
-	assert_int_equal(write(fd, &sum, sizeof(sum)), sizeof(sum));
-}
+enum { HEAD = sizeof(struct block_head), NONE = 0 };
+static const char block[HEAD] = {0};
+static const struct {
+	uint32_t type;
+	const char *fixed;
+	uint32_t n;
+	const char *packed; /* NULL: nothing */
+	uint32_t length;
+	const char *says;
+} hostile[] = {
+	{CHUNK_ROWS, block, HEAD, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+	 "a row says"},
+	{CHUNK_ROWS, block, HEAD, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+	 "a row says"},
+	{CHUNK_ROWS, block, HEAD, "\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+	 "not described"},
+	{CHUNK_ROWS, block, HEAD, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\0\0\0\0\0\0\0", 24,
+	 "not described"},
+	{CHUNK_ROWS, block, HEAD, "\0\0\0\0\0\0\0\0\377\377\377\377\1\0\0\0\0\0\0\0\0\0\0", 24,
+	 "not described"},
+	{CHUNK_ROWS, block, HEAD, "\0\0\0", 3, "row's head"},
+	{CHUNK_ROWS, block, 31, NULL, NONE, "31 bytes"},
+	{CHUNK_ROWS, block, HEAD, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+	 "the end says 0 rows; 1 came"},
+	{CHUNK_ROWS, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0", HEAD,
+	 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, "more than it says"},
+	{CHUNK_SOURCE, "\0\0\0\0\0\0\0", 8, "{}", 2, "data source 0"},
+	{CHUNK_SOURCE, "\1\0\0\0\11\0\0", 8, "{}", 2, "kind 9"},
+	{CHUNK_SOURCE, "\1\0\0\0\0\0\0", 8, "{}", 2, "schema"},
+	{CHUNK_SOURCE, "\1\0", 2, NULL, NONE, "2 bytes"},
+	{CHUNK_SOURCE, "\1\0\0\0\0\0\0\0{}", 10, NULL, NONE, "does not say"},
+	{CHUNK_CONTAINER, "\0\0\0\0\0\0\0", 8, "{}", 2, "no possible key"},
+	{CHUNK_CONTAINER, "\377\377\0\0\1\0\0", 8, "{}", 2, "no possible key"},
+	{CHUNK_CONTAINER, "\1\0\0\0\1\0\0", 8, "[", 1, "not a JSON object"},
+	{CHUNK_LOSS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\1\0\0\0\0\0\0", 24, NULL, NONE,
+	 "not described"},
+	{CHUNK_LOSS, "", 0, NULL, NONE, "0 bytes instead of 24"},
+	{CHUNK_RING, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0", 16, NULL, NONE, "16 bytes instead"},
+	{CHUNK_TOTALS,
+	 "\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 40, NULL,
+	 NONE, "not described"},
+	{CHUNK_CLOCK, "\0\0\0\0\0\0\0", 8, NULL, NONE, "second clock"},
+	{CHUNK_END, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, NULL, NONE, "end says 1 rows"},
+	{CHUNK_END, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, NULL, NONE, "after the end"},
+	{CHUNK_END, "\0", 1, NULL, NONE, "end of 1 bytes"},
+};
 
 /* Well-formed chunks with lies inside, appended behind a good source and container. */
 static void test_hostile_chunks(void **state)
 {
-	static const struct {
-		uint32_t type;
-		const char *payload;
-		uint32_t length;
-		const char *says;
-	} cases[] = {
-		{ CHUNK_ROWS, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says" },
-		{ CHUNK_ROWS, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, "a row says" },
-		{ CHUNK_ROWS, "\0\0\0\0\7\0\0\0\0\0\0\0\0\0\0\0", 16, "not described" },
-		{ CHUNK_ROWS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0", 16, "not described" },
-		{ CHUNK_ROWS, "\0\0\0\0\0\0\0\0\377\377\377\377\1\0\0\0", 16, "not described" },
-		{ CHUNK_ROWS, "\0\0\0", 3, "row's head" },
-		{ CHUNK_SOURCE, "\0\0\0\0\0\0\0\0{}", 10, "data source 0" },
-		{ CHUNK_SOURCE, "\1\0\0\0\11\0\0\0{}", 10, "kind 9" },
-		{ CHUNK_SOURCE, "\1\0\0\0\0\0\0\0{}", 10, "schema" },
-		{ CHUNK_SOURCE, "\1\0", 2, "2 bytes" },
-		{ CHUNK_CONTAINER, "\0\0\0\0\0\0\0\0{}", 10, "no possible key" },
-		{ CHUNK_CONTAINER, "\377\377\0\0\1\0\0\0{}", 10, "no possible key" },
-		{ CHUNK_CONTAINER, "\1\0\0\0\1\0\0\0[", 9, "not a JSON object" },
-		{ CHUNK_LOSS, "\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 24,
-		  "not described" },
-		{ CHUNK_LOSS, "", 0, "0 bytes instead of 24" },
-		{ CHUNK_TOTALS,
-		  "\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-		  "\0",
-		  40, "not described" },
-		{ CHUNK_CLOCK, "\0\0\0\0\0\0\0\0", 8, "second clock" },
-		{ CHUNK_END, "\1\0\0\0\0\0\0\0", 8, "end says 1 rows" },
-		{ CHUNK_END, "\0", 1, "end of 1 bytes" },
-	};
-
-	for (size_t i = 0; i < array_size(cases); i++) {
+	for (size_t i = 0; i < array_size(hostile); i++) {
 		_cleanup_(schema_unrefp) struct schema *s = sample_schema();
 		int fd = memory_file(), keep = dup(fd);
 		struct record_writer *w;
 		unsigned int source;
-		struct err err = { 0 };
+		struct err err = {0};
 		uint32_t rows;
 
 		assert_int_equal(record_writer_new(fd, &base, &w, &err), 0);
 		assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, &err), 0);
-		put_chunk(keep, 1000, "from a later version", 20); /* unknown: skipped */
-		put_chunk(keep, cases[i].type, cases[i].payload, cases[i].length);
+		append_chunk(keep, 1000, "from a later version", 20, NULL,
+			     0); /* unknown: skipped */
+		append_chunk(keep, hostile[i].type, hostile[i].fixed, hostile[i].n,
+			     hostile[i].packed, hostile[i].length);
 		assert_int_equal(record_writer_close(w, &err), 0);
 		lseek(keep, 0, SEEK_SET);
 		assert_int_equal(read_all(keep, &rows, &err), -EBADMSG);
-		if (!strstr(err.text, cases[i].says))
+		if (!strstr(err.text, hostile[i].says))
 			fail_msg("case %zu says: %s", i, err.text);
 	}
 }
@@ -508,17 +343,17 @@ static void test_not_a_record_file(void **state)
 		size_t n;
 		const char *says;
 	} cases[] = {
-		{ "", 0, "not a record file" },
-		{ "#!/bin/sh\necho hello\n", 21, "not a record file" },
-		{ FILE_MAGIC "\1\0\0\0\4\3\2", 15, "cut short" },
-		{ FILE_MAGIC "\2\0\0\0\4\3\2\1", 16, "version 2" },
-		{ FILE_MAGIC "\0\0\0\1\1\2\3\4", 16, "little endian" },
-		{ FILE_MAGIC "\1\0\0\0\4\3\2\1", 16, "not the clock" },
+		{"", 0, "not a record file"},
+		{"#!/bin/sh\necho hello\n", 21, "not a record file"},
+		{FILE_MAGIC "\1\0\0\0\4\3\2", 15, "cut short"},
+		{FILE_MAGIC "\3\0\0\0\4\3\2\1", 16, "version 3"},
+		{FILE_MAGIC "\0\0\0\1\1\2\3\4", 16, "little endian"},
+		{FILE_MAGIC "\1\0\0\0\4\3\2\1", 16, "not the clock"},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
 		int fd = memory_file();
-		struct err err = { 0 };
+		struct err err = {0};
 		uint32_t rows;
 
 		assert_int_equal(write(fd, cases[i].bytes, cases[i].n), cases[i].n);
@@ -532,8 +367,8 @@ static void test_not_a_record_file(void **state)
 static void test_write_error(void **state)
 {
 	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
-	char record[sizeof(struct sample)] = { 0 };
-	struct row row = { .part = { record }, .size = { sizeof(record) } };
+	char record[sizeof(struct sample)] = {0};
+	struct row row = {.part = {record}, .size = {sizeof(record)}};
 	int fd = memory_file();
 	struct record_writer *w;
 	unsigned int source;
