@@ -20,11 +20,21 @@
 
 static struct {
 	const char *dir;
-	uint64_t timeout_ns;
-} opt = {.dir = "."};
+	bool all;
+	uint64_t timeout_ns, rotate_bytes, rotate_ns, keep_bytes;
+} opt = {.dir = ".", .rotate_bytes = 64 << 20, .rotate_ns = 3600 * 1000000000ull};
 
 static const struct flag flag_list[] = {
 	{"out", 0, "DIR", "Where dumps go (default: this folder)", flag_text, &opt.dir, NULL},
+	{"all", 0, NULL, "Write all records to DIR as well, into files that follow each other",
+	 flag_on, &opt.all, NULL},
+	{"rotate-size", 0, "BYTES",
+	 "With --all: a file is followed by another at this size (64MiB)", flag_bytes,
+	 &opt.rotate_bytes, NULL},
+	{"rotate-age", 0, "TIME", "And at this age (default 1h)", flag_duration, &opt.rotate_ns,
+	 NULL},
+	{"keep", 0, "BYTES", "And the oldest files go, so that all are not more (default: any)",
+	 flag_bytes, &opt.keep_bytes, NULL},
 	{"timeout", 't', "TIME", "Stop after so many seconds (or 500ms, 2m …)", flag_duration,
 	 &opt.timeout_ns, NULL},
 	{0},
@@ -103,6 +113,10 @@ static int set_up(struct record *r, struct gadget_flags *gadgets, struct err *er
 	container_flags_options(&co);
 	recorder_flags_options(&o);
 	o.dir = opt.dir;
+	o.all = opt.all;
+	o.rotate_bytes = opt.rotate_bytes;
+	o.rotate_ns = opt.rotate_ns;
+	o.keep_bytes = opt.keep_bytes;
 	o.say = say;
 	o.fault = fault;
 	code = selector_flags_new(&r->selector, err);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/reactor.h"
+#include "recorder/stream.h"
 #include "recorder/trigger.h"
 
 /* What was on its way when the trigger came, and what follows from it, is in the dump. */
@@ -45,6 +46,7 @@ struct recording {
 	struct traces *traces;
 	struct recording_options o;
 	struct flight *flight;
+	struct stream *stream; /* NULL: rings only */
 	int dir_fd;
 	struct recorded **gadgets;
 	size_t n_gadgets, room_gadgets;
@@ -194,6 +196,8 @@ static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, con
 	struct recording *r = g->recording;
 
 	flight_row(r->flight, g->first_source + source, row);
+	if (r->stream)
+		stream_row(r->stream, g->first_source + source, row);
 	for (size_t i = 0; i < g->n_triggers; i++)
 		if (trigger_fires(g->triggers[i], row))
 			dump_soon(r, row->part[PART_CONTAINER], trigger_name(g->triggers[i]));
@@ -203,8 +207,11 @@ static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, con
 static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t count)
 {
 	struct recorded *g = ctx;
+	struct recording *r = g->recording;
 
-	flight_lost(g->recording->flight, g->first_source, c, count);
+	flight_lost(r->flight, g->first_source, c, count);
+	if (r->stream)
+		stream_lost(r->stream, g->first_source, c, count);
 }
 
 static void on_container(void *ctx, struct trace *t, bool in, struct container *c)
@@ -289,6 +296,7 @@ struct recording *recording_free(struct recording *r)
 	}
 	for (size_t i = 0; i < r->n_triggers; i++)
 		trigger_free(r->triggers[i]);
+	stream_free(r->stream);
 	flight_free(r->flight);
 	closep(&r->dir_fd);
 	free(r->gadgets);
@@ -373,15 +381,59 @@ static int start_gadget(struct recording *r, struct recorded *g, struct err *err
 	return traces_add(r->traces, take(g->gadget), &o, &g->trace, err);
 }
 
+static void say_removed(void *ctx, const char *name, uint64_t bytes)
+{
+	const struct recording *r = ctx;
+
+	tell(r, r->o.say, "%s, the oldest, is removed", name);
+}
+
+static void say_failed(void *ctx, const char *text)
+{
+	const struct recording *r = ctx;
+
+	tell(r, r->o.fault, "%s", text);
+}
+
+static int start_stream(struct recording *r, struct err *err)
+{
+	const struct record_set_options o = {
+		.dir_fd = r->dir_fd,
+		.clock = r->o.clock,
+		.rotate_bytes = r->o.rotate_bytes,
+		.rotate_ns = r->o.rotate_ns,
+		.keep_bytes = r->o.keep_bytes,
+		.removed = say_removed,
+		.ctx = r,
+	};
+	int code = stream_new(r->reactor, &o, say_failed, &r->stream, err);
+
+	for (size_t i = 0; !code && i < r->n_gadgets; i++)
+		for (size_t j = 0; !code && j < gadget_n_sources(r->gadgets[i]->gadget); j++)
+			code = stream_source(r->stream, gadget_source(r->gadgets[i]->gadget, j),
+					     err);
+	return code;
+}
+
 int recording_start(struct recording *r, struct err *err)
 {
 	int code = 0;
 
 	for (size_t i = 0; !code && i < r->n_triggers; i++)
 		code = bind_trigger(r, r->triggers[i], err);
+	if (!code && r->o.all && r->dir_fd >= 0)
+		code = start_stream(r, err);
 	for (size_t i = 0; !code && i < r->n_gadgets; i++)
 		code = start_gadget(r, r->gadgets[i], err);
 	return code;
+}
+
+static void write_totals(struct recording *r, const struct recorded *g)
+{
+	struct totals n = trace_totals(g->trace);
+
+	stream_totals(r->stream, g->first_source,
+		      (struct record_totals){n.seen, n.delivered, n.discarded, n.lost});
 }
 
 void recording_stop(struct recording *r)
@@ -394,6 +446,10 @@ void recording_stop(struct recording *r)
 	for (size_t i = 0; i < r->n_gadgets; i++)
 		if (r->gadgets[i]->trace)
 			traces_finish(r->traces, r->gadgets[i]->trace);
+	for (size_t i = 0; r->stream && i < r->n_gadgets; i++)
+		if (r->gadgets[i]->trace)
+			write_totals(r, r->gadgets[i]);
+	r->stream = stream_free(r->stream);
 	TAILQ_FOREACH(d, &r->due, link)
 		if (!d->made)
 			make_dump(d);

@@ -22,6 +22,9 @@ struct recording_options {
 	const char *dir; /* where dumps go, made if need be; NULL: triggers are not asked for */
 	const char *const *dump_on;   /* names of triggers, NULL-terminated; NULL: none */
 	const char *const *dump_when; /* "GADGET: EXPRESSION", the same */
+	/* All records go to files of the folder as well, which follow each other (set.h). */
+	bool all;
+	uint64_t rotate_bytes, rotate_ns, keep_bytes;
 	struct clock_base clock;
 	void (*say)(void *ctx, const char *text);   /* what a person should know; may be NULL */
 	void (*fault)(void *ctx, const char *text); /* what went wrong; may be NULL */

@@ -153,3 +153,21 @@ def test_rings_of_a_daemon(lab):
         assert gone.name not in agent.once("rings", "list").out
         assert agent.once("rings", "dump", gone.name).returncode
         assert agent.once("replay", "--ring", gone.name).returncode
+
+
+def test_all_in_files(lab, out):
+    """Files follow each other, and are one stream; of more than is to be kept the oldest go."""
+    c = lab.container("load_open 2 100000; cat /etc/hostname; sleep 60")
+    with ig.Ig("record", "trace_open", "--out", out, "--dump-on", "", "--all", "--rotate-size", "256KiB", "--keep", "700KiB",
+               "-c", c.name) as running:
+        running.ready()
+        c.start()
+        wait_for(lambda: len(dumps(out)) > 1, 30, "a second file")
+        time.sleep(3)
+        assert running.stop() == 0
+    files = dumps(out)
+    assert 2 <= len(files) <= 5 and sum(os.path.getsize(os.path.join(out, f)) for f in files) <= 700 << 10
+    records = ig.records(ig.once("replay", out, "-o", "json", check=0, timeout=60).out)
+    assert records and times(records) == sorted(times(records))
+    assert any(r["fname"] == "/etc/hostname" for r in records)
+    assert {ig.get(r, "runtime.containerName") for r in records} == {c.name}
