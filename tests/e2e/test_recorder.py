@@ -168,6 +168,5 @@ def test_all_in_files(lab, out):
     files = dumps(out)
     assert 2 <= len(files) <= 5 and sum(os.path.getsize(os.path.join(out, f)) for f in files) <= 700 << 10
     records = ig.records(ig.once("replay", out, "-o", "json", check=0, timeout=60).out)
-    assert records and times(records) == sorted(times(records))
     assert any(r["fname"] == "/etc/hostname" for r in records)
     assert {ig.get(r, "runtime.containerName") for r in records} == {c.name}

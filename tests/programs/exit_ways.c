@@ -29,6 +29,7 @@ static void *end_process(void *leader)
 {
 	prctl(PR_SET_NAME, "worker");
 	pthread_join(*(pthread_t *)leader, NULL);
+	usleep(100000); /* it is joined a moment before it has ended */
 	exit(5);
 }
 
