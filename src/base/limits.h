@@ -57,3 +57,4 @@
 #define MAX_HTTP_REQUEST_BYTES 65536	 /* head or body of a request of HTTP/1.1 */
 #define MAX_HTTP_PARAMETERS 64		 /* of a request */
 #define MAX_HTTP_CLIENTS 32		 /* that are served at a time; others wait */
+#define MAX_DUMPS 256			 /* that triggers of one recorder make, and that are kept */

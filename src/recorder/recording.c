@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/reactor.h"
 #include "recorder/stream.h"
@@ -53,6 +54,9 @@ struct recording {
 	struct trigger **triggers;
 	size_t n_triggers, room_triggers;
 	TAILQ_HEAD(, due) due;
+	char *dumps[MAX_DUMPS]; /* names of those that triggers made; a ring, its oldest at `first`
+				 */
+	size_t first_dump, n_dumps;
 	bool stopped;
 };
 
@@ -124,8 +128,10 @@ int recording_dump(struct recording *r, const struct flight_ring *ring, const ch
 	if (fd < 0)
 		return err_set(err, -errno, "cannot make %s: %s", name, strerror(errno));
 	code = flight_write(r->flight, ring, fd, &r->o.clock, err);
-	if (code)
+	if (code) {
+		unlinkat(r->dir_fd, name, 0); /* half a dump */
 		return err_wrap(err, code, "%s", name);
+	}
 	*ret = take(name);
 	return 0;
 }
@@ -143,6 +149,23 @@ static void forget_due(void *ctx)
 	due_free(ctx);
 }
 
+/* A container that is started again and again must not fill the disk. */
+static void keep_dump(struct recording *r, const char *name)
+{
+	char **oldest = &r->dumps[r->first_dump];
+
+	if (r->n_dumps == MAX_DUMPS) {
+		unlinkat(r->dir_fd, *oldest, 0);
+		tell(r, r->o.say, "more than %d dumps: %s, the oldest, is removed", MAX_DUMPS,
+		     *oldest);
+		free(*oldest);
+		*oldest = NULL;
+		r->first_dump = (r->first_dump + 1) % MAX_DUMPS;
+		r->n_dumps--;
+	}
+	r->dumps[(r->first_dump + r->n_dumps++) % MAX_DUMPS] = xstrdup(name);
+}
+
 static void make_dump(struct due *d)
 {
 	struct recording *r = d->recording;
@@ -158,9 +181,11 @@ static void make_dump(struct due *d)
 	if (recording_dump(r, ring, d->reason, &name, &err))
 		tell(r, r->o.fault, "dump of %s: %s",
 		     facts.container ? facts.container->name : "(host)", err.text);
-	else
-		tell(r, r->o.say, "%s: %s (%s)", d->reason, name,
-		     facts.container ? facts.container->name : "(host)");
+	if (!name)
+		return;
+	keep_dump(r, name);
+	tell(r, r->o.say, "%s: %s (%s)", d->reason, name,
+	     facts.container ? facts.container->name : "(host)");
 }
 
 static void on_due(void *ctx)
@@ -298,6 +323,8 @@ struct recording *recording_free(struct recording *r)
 		trigger_free(r->triggers[i]);
 	stream_free(r->stream);
 	flight_free(r->flight);
+	for (size_t i = 0; i < MAX_DUMPS; i++)
+		free(r->dumps[i]);
 	closep(&r->dir_fd);
 	free(r->gadgets);
 	free(r->triggers);
