@@ -54,6 +54,9 @@
 /* In GADGET(): another name that people know it by. */
 #define ALIAS(name) G_TAG("alias:" name)
 
+/* In GADGET(): what it cannot tell on any kernel, in a true sentence or two. */
+#define LIMITS(text) G_TAG("limits:" text)
+
 /* In TOP() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
 #define SORT(fields) G_TAG("sort:" fields)
 
@@ -65,6 +68,12 @@
  * exist are used.
  */
 #define RUNG(group, n) G_TAG("rung:" #group ":" #n)
+
+/*
+ * On an OPTIONAL program: what the gadget cannot tell without it. On a RUNG: what it cannot tell
+ * with that one. For `ig doctor`.
+ */
+#define CANNOT_TELL(text) G_TAG("cannot:" text)
 
 #define GADGET(text, ...) char LICENSE[] SEC("license") DOC(text) __VA_ARGS__ = "GPL"
 

@@ -60,6 +60,7 @@ struct g_text_place {
 typedef struct g_text_place g_text;	      /* bytes, not NUL-terminated */
 typedef struct g_text_place g_args;	      /* NUL-terminated strings, one after the other */
 typedef struct g_text_place g_ustack;	      /* struct g_user_stack; the host makes g_args of it */
+typedef struct g_text_place g_kstack;	      /* __u64 addresses, innermost first; likewise */
 typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its container's name
 						 of it, g_text */
 

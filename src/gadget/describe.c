@@ -125,6 +125,7 @@ static const struct meaning {
 	{ "g_text", KIND_TEXT, KIND_NONE, sizeof(g_text) },
 	{ "g_args", KIND_LIST, KIND_NONE, sizeof(g_args) },
 	{ "g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack) },
+	{ "g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack) },
 	{ "g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name) },
 	{ "g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool) },
 	{ "g_time", KIND_UINT, KIND_UINT, sizeof(g_time) },
