@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "cmd/flags.h"
 #include "columns/format.h"
+#include "gadget/fit.h"
 #include "gadget/gadget.h"
+
+#define MAX_LIMITS (64u << 10)
 
 static const char *opt_gadget;
 
@@ -95,6 +99,31 @@ static void source(const struct gadget_source *s)
 	     "`runtime.containerId` …");
 }
 
+static void kernel_limit(void *ctx, const struct gadget_program *p)
+{
+	if (p->cannot_tell)
+		buf_printf(ctx, "- %s %s `%s`: %s\n", p->group ? "With" : "Without", p->hook,
+			   p->target, p->cannot_tell);
+}
+
+static int limits(const struct gadget *g, struct err *err)
+{
+	_cleanup_(buf_done) struct buf by_kernel;
+	int r;
+
+	buf_init(&by_kernel, MAX_LIMITS);
+	r = gadget_each_program(g, false, kernel_limit, &by_kernel, err);
+	if (r || (!gadget_limits(g) && !by_kernel.len))
+		return r;
+	puts("\n## What it cannot tell\n");
+	if (gadget_limits(g))
+		puts(gadget_limits(g));
+	if (by_kernel.len)
+		printf("%sKernels differ in their hooks; `ig doctor %s` says what yours has.\n\n%s",
+		       gadget_limits(g) ? "\n" : "", gadget_name(g), buf_cstr(&by_kernel));
+	return 0;
+}
+
 static int page(const char *name, struct err *err)
 {
 	struct gadget *g = NULL;
@@ -106,8 +135,9 @@ static int page(const char *name, struct err *err)
 	params(g);
 	for (size_t i = 0; i < gadget_n_sources(g); i++)
 		source(gadget_source(g, i));
+	r = limits(g, err);
 	gadget_free(g);
-	return 0;
+	return r;
 }
 
 static int index_of_all(struct err *err)

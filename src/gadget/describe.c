@@ -193,6 +193,10 @@ static int describe_self(const struct types *t, struct gadget *g, struct err *er
 	if (!describe_text(text, true))
 		return err_set(err, -EINVAL, "the gadget's text has control characters");
 	g->doc = xstrdup(text);
+	text = describe_tag(t, license, -1, "limits:");
+	if (text && !describe_text(text, true))
+		return err_set(err, -EINVAL, "the gadget's limits have control characters");
+	g->limits = xstrdup(text);
 	while ((text = types_tag(t, license, -1, "alias:", &cursor))) {
 		if (!describe_identifier(text) || g->n_aliases == MAX_ALIASES)
 			return err_set(err, -EINVAL,

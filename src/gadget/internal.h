@@ -37,7 +37,7 @@ struct param {
 };
 
 struct gadget {
-	char *name, *doc;
+	char *name, *doc, *limits; /* limits: NULL if it says none */
 	char **aliases;
 	size_t n_aliases, room_aliases;
 	unsigned char *elf; /* our copy */

@@ -253,6 +253,7 @@ struct gadget *gadget_free(struct gadget *g)
 	free(g->aliases);
 	free(g->elf);
 	free(g->doc);
+	free(g->limits);
 	free(g->name);
 	free(g);
 	return NULL;
@@ -273,6 +274,11 @@ const char *gadget_name(const struct gadget *g)
 const char *gadget_doc(const struct gadget *g)
 {
 	return g->doc;
+}
+
+const char *gadget_limits(const struct gadget *g)
+{
+	return g->limits;
 }
 
 size_t gadget_n_aliases(const struct gadget *g)

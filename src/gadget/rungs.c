@@ -10,6 +10,9 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
+#include "gadget/describe.h"
+#include "gadget/fit.h"
+#include "gadget/libbpf_log.h"
 
 #define MAX_PROGRAMS 256
 
@@ -19,7 +22,7 @@ struct rung {
 	const char *target;
 	char *group; /* NULL: no ladder */
 	uint64_t n;
-	bool optional, exists;
+	bool optional, exists, used;
 };
 
 struct ladder {
@@ -123,6 +126,26 @@ static bool best_rung(const struct ladder *l, const char *group, uint64_t *ret)
 	return found;
 }
 
+/* No way leads to the purpose that the program serves, and the gadget needs it. */
+static bool is_missing(const struct ladder *l, const struct rung *r)
+{
+	uint64_t best;
+
+	if (r->optional)
+		return false;
+	return r->group ? !best_rung(l, r->group, &best) : !r->exists;
+}
+
+static void choose(struct ladder *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct rung *r = &l->rungs[i];
+		uint64_t best = r->n;
+
+		r->used = r->exists && (!r->group || best_rung(l, r->group, &best)) && r->n == best;
+	}
+}
+
 static int lacks(const struct rung *r, const char *gadget, struct err *err)
 {
 	return err_set(err, -ENOTSUP, "%s needs %s %s, which this kernel lacks", gadget,
@@ -140,28 +163,83 @@ int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
 	for (size_t i = 0; i < l.n; i++) {
 		struct rung *r = &l.rungs[i];
 
-		r->exists = true;
 		/* Where it is dear to know and nothing depends on it, attaching will tell. */
+		r->exists = true;
 		if (hook_is_cheap(r->hook) || r->optional || r->group)
 			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
-		if (r->exists || r->optional || r->group)
-			continue;
-		if (tracefs >= 0)
-			return lacks(r, gadget, err);
-		return geteuid() ? load_needs_root(gadget, err)
-				 : err_set(err, -EPERM, "%s: tracefs cannot be opened", gadget);
 	}
+	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
-		struct rung *r = &l.rungs[i];
-		uint64_t best = r->n;
+		const struct rung *r = &l.rungs[i];
 
-		if (r->group && !best_rung(&l, r->group, &best)) {
-			if (!r->optional)
+		if (is_missing(&l, r)) {
+			if (r->group || tracefs >= 0)
 				return lacks(r, gadget, err);
-			r->exists = false;
+			return geteuid() ? load_needs_root(gadget, err)
+					 : err_set(err, -EPERM, "%s: tracefs cannot be opened",
+						   gadget);
 		}
-		if (!r->exists || r->n != best)
+		if (!r->used)
 			bpf_program__set_autoload(r->prog, false);
+	}
+	return 0;
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+static void objectp(struct bpf_object **o)
+{
+	bpf_object__close(*o);
+}
+
+static struct bpf_object *open_silently(const struct gadget *g)
+{
+	struct bpf_object *object;
+	struct libbpf_log log;
+
+	libbpf_log_begin(&log);
+	object = bpf_object__open_mem(g->elf, g->elf_size, NULL);
+	libbpf_log_end(&log);
+	return object;
+}
+
+int gadget_each_program(const struct gadget *g, bool here, gadget_program_fn *fn, void *ctx,
+			struct err *err)
+{
+	_cleanup_(objectp) struct bpf_object *object = open_silently(g);
+	_cleanup_(closep) int tracefs = here ? tracefs_open() : -1;
+	_cleanup_(ladder_done) struct ladder l = {};
+	int rc;
+
+	if (!object)
+		return err_set(err, -EBADMSG, "%s: cannot be opened", g->name);
+	rc = read_rungs(object, &l, g->name, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < l.n; i++)
+		l.rungs[i].exists =
+			!here || hook_exists(l.rungs[i].hook, l.rungs[i].target, tracefs) > 0;
+	choose(&l);
+	for (size_t i = 0; i < l.n; i++) {
+		const struct rung *r = &l.rungs[i];
+		struct gadget_program p = {
+			.name = bpf_program__name(r->prog),
+			.hook = hook_word(r->hook),
+			.target = r->target,
+			.group = r->group,
+			.rung = r->n,
+			.optional = r->optional,
+			.cannot_tell = program_tag(object, r->prog, "cannot:"),
+			.exists = r->exists,
+			.used = r->used,
+		};
+
+		if (!describe_text(p.name, false) || !describe_text(p.target, false) ||
+		    (p.group && !describe_text(p.group, false)) ||
+		    (p.cannot_tell && !describe_text(p.cannot_tell, false)))
+			return err_set(err, -EBADMSG,
+				       "%s: a program's words have control characters", g->name);
+		fn(ctx, &p);
 	}
 	return 0;
 }
