@@ -9,7 +9,11 @@
 GADGET("Show which TCP connections move how many bytes\n"
        "For each interval, the bytes that processes sent and received over each connection. IPv4 "
        "and IPv6.",
-       ALIAS("tcptop"));
+       ALIAS("tcptop")
+       SELFTEST("perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1); "
+		"$c = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => $l->sockport); "
+		"print $c q(x) x 1000; $c->flush; sleep 1'",
+		"sent>=1000"));
 
 PARAM(__s32, family, -1, "Only this version of IP: 4 or 6; -1: both");
 

@@ -11,7 +11,8 @@ GADGET("Trace processes as they end\n"
        "dump, and how long it ran; --threads shows the ends of single threads as well. Arguments "
        "and program are known from Linux 6.16 on: before, the kernel tells of the end when they "
        "are gone already.",
-       ALIAS("exitsnoop"));
+       ALIAS("exitsnoop")
+       SELFTEST("sh -c 'exit 3'; true", "exit_code==3"));
 
 PARAM(bool, threads, false, "Show each thread that ends, not only whole processes");
 

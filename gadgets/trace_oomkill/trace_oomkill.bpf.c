@@ -11,7 +11,8 @@ GADGET("Trace processes that are killed because memory ran out\n"
        "and in `fprocess` the process whose demand was one too many. A record belongs to the "
        "victim's container. On Linux before 6.9 a victim that was ending by itself already, and "
        "is not the one that wanted memory, is not shown.",
-       ALIAS("oomkill"));
+       ALIAS("oomkill")
+       SELFTEST("tail /dev/zero; true", "tcomm==tail"));
 
 enum oom_scope { memcg, machine };
 

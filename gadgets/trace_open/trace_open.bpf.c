@@ -14,7 +14,8 @@ GADGET("Trace files as they are opened\n"
        "process passed it, flags, mode, and the descriptor or error. --paths adds the resolved "
        "path of what was opened, --ustack the functions that were about to open it (of programs "
        "compiled without frame pointers only the innermost, and none for io_uring).",
-       ALIAS("opensnoop"));
+       ALIAS("opensnoop")
+       SELFTEST("cat /etc/passwd", "proc.comm==cat,fname==/etc/passwd"));
 
 PARAM(bool, failed, false, "Show only opens that failed");
 PARAM(bool, paths, false, "Find the resolved path of each opened file (field fpath)");

@@ -57,6 +57,14 @@
 /* In GADGET(): what it cannot tell on any kernel, in a true sentence or two. */
 #define LIMITS(text) G_TAG("limits:" text)
 
+/*
+ * In GADGET(): a shell command that makes what the gadget tells of, and a filter expression for the
+ * record that must come then, for `ig selftest`. The command is run in a container that has the
+ * machine's own programs: it should get along with few of them.
+ */
+#define SELFTEST(command, filter) \
+	G_TAG("selftest:" command) G_TAG("selftest-filter:" filter)
+
 /* In TOP() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
 #define SORT(fields) G_TAG("sort:" fields)
 

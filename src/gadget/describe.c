@@ -122,14 +122,14 @@ static const struct meaning {
 	enum kind kind, base;
 	size_t size;
 } meanings[] = {
-	{ "g_text", KIND_TEXT, KIND_NONE, sizeof(g_text) },
-	{ "g_args", KIND_LIST, KIND_NONE, sizeof(g_args) },
-	{ "g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack) },
-	{ "g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack) },
-	{ "g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name) },
-	{ "g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool) },
-	{ "g_time", KIND_UINT, KIND_UINT, sizeof(g_time) },
-	{ "g_container", KIND_UINT, KIND_UINT, sizeof(g_container) },
+	{"g_text", KIND_TEXT, KIND_NONE, sizeof(g_text)},
+	{"g_args", KIND_LIST, KIND_NONE, sizeof(g_args)},
+	{"g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack)},
+	{"g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack)},
+	{"g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name)},
+	{"g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool)},
+	{"g_time", KIND_UINT, KIND_UINT, sizeof(g_time)},
+	{"g_container", KIND_UINT, KIND_UINT, sizeof(g_container)},
 };
 
 static int base_kind(const struct types *t, uint32_t id, enum kind *ret, const char *what,
@@ -182,10 +182,23 @@ int describe_kind(const struct types *t, const struct type_end *end, enum kind *
 
 /* ---- the gadget ---------------------------------------------------------------------- */
 
+/* A text that GADGET() may have; *ret stays NULL where it has not. */
+static int license_text(const struct types *t, uint32_t license, const char *prefix, char **ret,
+			struct err *err)
+{
+	const char *text = describe_tag(t, license, -1, prefix);
+
+	if (text && !describe_text(text, true))
+		return err_set(err, -EINVAL, "the gadget's '%s' has control characters", prefix);
+	*ret = xstrdup(text);
+	return 0;
+}
+
 static int describe_self(const struct types *t, struct gadget *g, struct err *err)
 {
 	uint32_t license = types_find(t, BTF_KIND_VAR, "LICENSE"), cursor = 0;
 	const char *text;
+	int r;
 
 	text = license ? describe_tag(t, license, -1, "doc:") : NULL;
 	if (!text)
@@ -193,10 +206,11 @@ static int describe_self(const struct types *t, struct gadget *g, struct err *er
 	if (!describe_text(text, true))
 		return err_set(err, -EINVAL, "the gadget's text has control characters");
 	g->doc = xstrdup(text);
-	text = describe_tag(t, license, -1, "limits:");
-	if (text && !describe_text(text, true))
-		return err_set(err, -EINVAL, "the gadget's limits have control characters");
-	g->limits = xstrdup(text);
+	r = license_text(t, license, "limits:", &g->limits, err);
+	r = r ?: license_text(t, license, "selftest:", &g->selftest, err);
+	r = r ?: license_text(t, license, "selftest-filter:", &g->selftest_filter, err);
+	if (r)
+		return r;
 	while ((text = types_tag(t, license, -1, "alias:", &cursor))) {
 		if (!describe_identifier(text) || g->n_aliases == MAX_ALIASES)
 			return err_set(err, -EINVAL,

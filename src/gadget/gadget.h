@@ -85,6 +85,8 @@ void gadget_freep(struct gadget **g);
 const char *gadget_name(const struct gadget *g); /* "trace_open" */
 const char *gadget_doc(const struct gadget *g);	 /* first line: what it does; further lines: more */
 const char *gadget_limits(const struct gadget *g); /* what no kernel lets it tell; NULL: not said */
+/* A shell command that makes what it tells of, and which record must come then; NULL: not said. */
+const char *gadget_selftest(const struct gadget *g, const char **ret_filter);
 size_t gadget_n_aliases(const struct gadget *g);
 const char *gadget_alias(const struct gadget *g, size_t i);
 

@@ -37,7 +37,8 @@ struct param {
 };
 
 struct gadget {
-	char *name, *doc, *limits; /* limits: NULL if it says none */
+	char *name, *doc;
+	char *limits, *selftest, *selftest_filter; /* NULL: not said */
 	char **aliases;
 	size_t n_aliases, room_aliases;
 	unsigned char *elf; /* our copy */

@@ -254,6 +254,8 @@ struct gadget *gadget_free(struct gadget *g)
 	free(g->elf);
 	free(g->doc);
 	free(g->limits);
+	free(g->selftest);
+	free(g->selftest_filter);
 	free(g->name);
 	free(g);
 	return NULL;
@@ -279,6 +281,12 @@ const char *gadget_doc(const struct gadget *g)
 const char *gadget_limits(const struct gadget *g)
 {
 	return g->limits;
+}
+
+const char *gadget_selftest(const struct gadget *g, const char **ret_filter)
+{
+	*ret_filter = g->selftest_filter;
+	return g->selftest_filter ? g->selftest : NULL;
 }
 
 size_t gadget_n_aliases(const struct gadget *g)

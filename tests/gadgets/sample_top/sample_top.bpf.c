@@ -2,7 +2,8 @@
 /* For tests: a keyed table. It counts getppid(2) by process. */
 #include <gadget/gadget.bpf.h>
 
-GADGET("Count getppid by process", ALIAS("ppidtop"));
+GADGET("Count getppid by process", ALIAS("ppidtop")
+       SELFTEST("no-such-program", "comm==no-such-program"));
 
 struct calls_key {
 	g_container container;
