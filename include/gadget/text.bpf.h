@@ -129,6 +129,5 @@ static __always_inline long g_stack_read(void *ctx, struct g_user_stack *to)
  * The kernel stack that led to this program into a field of type g_kstack, which takes
  * G_KSTACK_BYTES of the tail.
  */
-#define G_KSTACK_BYTES (G_STACK_FRAMES * sizeof(__u64))
 #define text_kstack(NAME, e, field, ctx) \
 	g_text_read(NAME, e, field, G_KSTACK_BYTES, bpf_get_stack(ctx, to_, G_KSTACK_BYTES, 0))

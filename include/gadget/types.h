@@ -69,6 +69,7 @@ typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its 
  * is that and the place in the file, which need no look at the process, else an address.
  */
 #define G_STACK_FRAMES 64
+#define G_KSTACK_BYTES (G_STACK_FRAMES * sizeof(__u64))
 struct g_user_stack {
 	__u64 start_stack; /* of its address space: another one after an exec */
 	__u32 pid;

@@ -540,6 +540,11 @@ size_t containers_trouble(const struct containers *cs)
 	return trouble_count(cs->trouble);
 }
 
+void containers_warn(struct containers *cs, const char *text)
+{
+	trouble_say(cs->trouble, text);
+}
+
 size_t containers_count(const struct containers *cs)
 {
 	return cs->n_live;

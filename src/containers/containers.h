@@ -94,6 +94,8 @@ void containers_give_up(struct containers *cs);
 
 /* How many files of runtimes were not what they should be; the first ones were told by `warn`. */
 size_t containers_trouble(const struct containers *cs);
+/* Has `warn` tell something else that the user should know once. */
+void containers_warn(struct containers *cs, const char *text);
 
 /*
  * A container that somebody tells of, such as a hook that its runtime runs before its first

@@ -35,6 +35,12 @@ struct trouble *trouble_free(struct trouble *t)
 	return NULL;
 }
 
+void trouble_say(struct trouble *t, const char *text)
+{
+	if (t->warn)
+		t->warn(t->ctx, text);
+}
+
 static bool was_said(const struct trouble *t, const char *path)
 {
 	for (size_t i = 0; i < t->n_said; i++)
@@ -50,8 +56,7 @@ static void say(struct trouble *t, const char *path, int r)
 			  r == -EINVAL ? "not what a runtime writes" : strerror(-r));
 
 	t->said[t->n_said++] = xstrdup(path);
-	if (t->warn)
-		t->warn(t->ctx, text);
+	trouble_say(t, text);
 }
 
 int trouble_file(struct trouble *t, const char *path, int r)

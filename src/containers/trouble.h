@@ -13,6 +13,9 @@ struct trouble *trouble_new(void (*warn)(void *ctx, const char *text),
 			    void *ctx);		 /* warn: may be NULL */
 struct trouble *trouble_free(struct trouble *t); /* NULL is fine; returns NULL */
 
+/* Tells this text. */
+void trouble_say(struct trouble *t, const char *text);
+
 /* Reading `path` gave r (0 or -errno). t may be NULL. Returns r. */
 int trouble_file(struct trouble *t, const char *path, int r);
 

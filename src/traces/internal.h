@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/reactor.h"
 #include "containers/containers.h"
+#include "symbols/kernel.h"
 #include "symbols/symbols.h"
 #include "traces/account.h"
 #include "traces/hold.h"
@@ -123,8 +124,10 @@ struct traces {
 
 	uint64_t now;		   /* boot clock at the start of this dispatch */
 	uint64_t newest;	   /* boot clock when a record newer than that was met */
-	struct symbols *symbols;   /* NULL: no stack was met yet */
-	struct buf made, text;	   /* a record with all its texts; one text */
+	struct symbols *symbols;   /* NULL: no user stack was met yet */
+	struct kernel_symbols *kernel; /* NULL: no kernel stack was met yet */
+	bool kernel_hidden;	       /* it was said that there are no names */
+	struct buf made, text;	       /* a record with all its texts; one text */
 };
 
 uint64_t boot_now(void);

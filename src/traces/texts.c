@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Texts that are numbers in the ring: user stacks are addresses, containers are cgroup ids. When a
- * record is read they become texts, and are texts from there on.
+ * Texts that are numbers in the ring: stacks are addresses, containers are cgroup ids. When a record
+ * is read they become texts, and are texts from there on.
  */
 #include <string.h>
 
@@ -18,6 +18,22 @@ static bool stack_text(struct traces *ts, const char *numbers, size_t len, struc
 	if (!ts->symbols)
 		ts->symbols = symbols_new(containers_proc_fd(ts->containers));
 	return symbols_stack(ts->symbols, numbers, len, out) || len >= sizeof(struct g_user_stack);
+}
+
+static bool kernel_stack_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	bool cut;
+
+	if (!ts->kernel)
+		ts->kernel = kernel_symbols_new(containers_proc_fd(ts->containers));
+	cut = kernel_symbols_stack(ts->kernel, numbers, len, out) || len >= G_KSTACK_BYTES;
+	if (kernel_symbols_hidden(ts->kernel) && !ts->kernel_hidden) {
+		ts->kernel_hidden = true;
+		containers_warn(ts->containers, "the kernel hides its functions' addresses "
+						"(kernel.kptr_restrict): kernel stacks are shown "
+						"as numbers");
+	}
+	return cut;
 }
 
 static bool container_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
@@ -42,6 +58,7 @@ static const struct late_text_kind {
 	text_fn *text;
 } kinds[] = {
 	{"g_ustack", KIND_LIST, stack_text},
+	{"g_kstack", KIND_LIST, kernel_stack_text},
 	{"g_container_name", KIND_TEXT, container_text},
 };
 

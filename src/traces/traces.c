@@ -71,6 +71,7 @@ struct traces *traces_free(struct traces *ts)
 	reactor_free(ts->reactor);
 	merge_free(ts->merge);
 	symbols_free(ts->symbols);
+	kernel_symbols_free(ts->kernel);
 	buf_done(&ts->made);
 	buf_done(&ts->text);
 	free(ts->endings);
