@@ -78,7 +78,9 @@ def test_gadget(folder, block, lab, tmp_path):
     have, no = with_name(block.have, name), with_name(block.no, name)
     logs = []
 
-    def limit(config):
+    def change(config):
+        if block.privileged:
+            containers.privileged(config)
         if block.memory:
             config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
 
@@ -87,7 +89,7 @@ def test_gadget(folder, block, lab, tmp_path):
             done = containers.run("sh", "-c", script, check=False)
             logs.append(f"$ {script}\n{done.text}")
             return
-        c = lab.container(script + "\necho >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=limit)
+        c = lab.container(script + "\necho >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=change)
         if keep:
             c.start()
             containers.wait_for(lambda: c.exec("test", "-e", "/tmp/.done", check=False) == 0, what="end of the commands")

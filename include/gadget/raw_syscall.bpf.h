@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
+/*
+ * System calls as SEC("raw_tp/sys_enter") (args: struct pt_regs, number) and SEC("raw_tp/sys_exit")
+ * (args: struct pt_regs, result) see them. They run at every call: to be used where the kernel has
+ * no tracepoint for the one that is wanted. PT_REGS_PARM1_CORE_SYSCALL(regs) … are its arguments.
+ */
+#pragma once
+
+#include <gadget/gadget.bpf.h>
+
+/* The call's number; -1: of a 32-bit program, whose numbers mean other calls. */
+static __always_inline long raw_syscall_number(const struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	enum { USER32_CS = 0x23 };
+
+	return BPF_CORE_READ(regs, cs) == USER32_CS ? -1 : (long)BPF_CORE_READ(regs, orig_ax);
+#else
+	enum { PSR_MODE32_BIT = 0x10 };
+
+	return BPF_CORE_READ(regs, pstate) & PSR_MODE32_BIT ? -1 : BPF_CORE_READ(regs, syscallno);
+#endif
+}
