@@ -3,7 +3,7 @@
  * Kills by the kernel because memory ran out. It happens in the process that could get no memory,
  * to a victim that may be another one in another container: the record belongs to the victim's.
  */
-#include <gadget/gadget.bpf.h>
+#include <gadget/memory.bpf.h>
 
 GADGET("Trace processes that are killed because memory ran out\n"
        "Shows each victim with the memory that it had, whether a memory cgroup's limit was "
@@ -49,18 +49,6 @@ TRACER(oom, oom_event, 256);
 struct trace_event_raw_mark_victim {
 	unsigned long total_vm; /* since 6.9, with the task in place of its id */
 };
-struct percpu_counter {
-	__s64 count;
-};
-struct mm_struct___counters { /* since 6.2 */
-	struct percpu_counter rss_stat[4];
-};
-struct mm_rss_stat {
-	atomic64_t count[4];
-};
-struct mm_struct___6_1 {
-	struct mm_rss_stat rss_stat;
-};
 struct page_counter {
 	atomic64_t usage;
 	unsigned long max;
@@ -77,27 +65,12 @@ enum cgroup_subsys_id { memory_cgrp_id = 4 };
 
 enum { SIGKILL = 9 };
 
-enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES }; /* indexes of rss_stat */
-
 enum {
 	LEVELS = 16, /* cgroups above the victim's that are looked at */
 	CHARGE = 64, /* pages by which the kernel accounts: less may be left when none is got */
 };
 
 #define PAGE_COUNTER_MAX (0x7fffffffffffffffull / g_page_bytes)
-
-#define rss_pages(mm, which)                                                         \
-	({                                                                           \
-		const struct mm_struct___counters *now_ = (const void *)(mm);        \
-		const struct mm_struct___6_1 *old_ = (const void *)(mm);             \
-		__s64 pages_ = 0;                                                    \
-                                                                                     \
-		if (bpf_core_field_exists(now_->rss_stat[which].count))              \
-			pages_ = BPF_CORE_READ(now_, rss_stat[which].count);         \
-		else if (bpf_core_field_exists(old_->rss_stat.count))                \
-			pages_ = BPF_CORE_READ(old_, rss_stat.count[which].counter); \
-		pages_ < 0 ? 0 : pages_; /* without what each CPU has yet to add */  \
-	})
 
 static __always_inline struct mem_cgroup *memcg_of_css(const struct cgroup_subsys_state *css)
 {

@@ -9,6 +9,7 @@
  *   TRACER(open, open_event, 4096);                 records, each with texts of up to 4096 bytes
  *   TOP(tcp, tcp_key, tcp_value, 10240);            a keyed table, taken at each interval
  *   SNAPSHOT(process, process_entry, 0);            rows written by iterator programs
+ *   SAMPLE(process, process_usage, 0);              the same at each interval
  *   PENDING(opens, open_call);                      a value per task, from enter to exit
  *
  * The way of a record in a program:
@@ -65,7 +66,7 @@
 #define SELFTEST(command, filter) \
 	G_TAG("selftest:" command) G_TAG("selftest-filter:" filter)
 
-/* In TOP() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
+/* In TOP(), SAMPLE() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
 #define SORT(fields) G_TAG("sort:" fields)
 
 /* On a program: the gadget works without it, where the kernel has not got the hook. */

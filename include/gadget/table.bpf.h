@@ -66,7 +66,29 @@
 	G_PREDICATE(NAME)               \
 	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("snapshot") __VA_ARGS__ = 0
 
-/* On a program: which snapshot it feeds, where a gadget has several. */
+/*
+ * A table whose rows are not kept by programs but written by iterators, with snapshot_row() too, at
+ * each interval. What is shown is then a difference to the last time, which the program keeps.
+ */
+#define SAMPLE(NAME, TYPE, TAIL, ...) \
+	G_SCRATCH(NAME, TYPE, TAIL);  \
+	G_PREDICATE(NAME)             \
+	const struct TYPE *const NAME##_source SEC(".gadget") G_TAG("sample") __VA_ARGS__ = 0
+
+/*
+ * In a program that feeds a SAMPLE: this is the look that is taken when the gadget is attached, to
+ * have something to compare with. Nobody is shown what it finds.
+ */
+#define sample_is_first(meta)                            \
+	({                                               \
+		static __u64 first_;                     \
+                                                         \
+		if (!first_)                             \
+			first_ = (meta)->session_id + 1; \
+		first_ == (meta)->session_id + 1;        \
+	})
+
+/* On a program: which snapshot or sample it feeds, where a gadget has several. */
 #define FEEDS(NAME) G_TAG("feeds:" #NAME)
 
 /* Writes record e; seq is ctx->meta->seq. */

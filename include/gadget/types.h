@@ -17,6 +17,7 @@ typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
 typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
 typedef __u64 g_bytes;	  /* a number of bytes */
+typedef __u64 g_percent;  /* ns of a second; shown as percents of it: 1.25 */
 typedef __u64
 	g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */
 typedef __u64 g_cgroup; /* cgroup v2 id */
@@ -131,5 +132,6 @@ struct g_counters {
  */
 #define G_NAMESPACE_KEY 0x8000000000000000ull
 #define G_BY_NAMESPACE 0xffffffffffffffffull
+#define G_NOBODY 0xffffffffffffffffull /* a g_container that is none */
 #define G_HOST 0 /* g_container of the host's own processes: slot 0 */
 #define G_SLOTS 16385

@@ -52,7 +52,7 @@ static const struct field fields[] = {
 	{NUMBER("tracers", tracers, "Runs that share the loaded gadget", 7),
 	 .flags = FIELD_SKIP_EMPTY},
 	{NUMBER("cpu", cpu_ns, "Percent of one CPU; of gadgets, in their hooks", 7),
-	 .type = "percent"},
+	 .type = "g_percent"},
 	{NUMBER("nsPerRun", run_ns, "Mean time of one run of a program, ns", 8),
 	 .flags = FIELD_SKIP_EMPTY},
 	{NUMBER("runs", runs, "Runs of its programs a second", 9), .flags = FIELD_SKIP_EMPTY},

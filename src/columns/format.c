@@ -377,7 +377,7 @@ static const struct format formats[] = {
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
 	 .json = number_text, .parse = bytes_parse},
-	{"percent", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = percent_text,
+	{"g_percent", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = percent_text,
 	 .json = percent_text, .parse = percent_parse},
 	{"short_id", 1 << KIND_CSTR, .width = 12, .flags = FIELD_FIXED, .text = short_id_text,
 	 .json = short_id_json},

@@ -171,6 +171,14 @@ static int attach_by_libbpf(struct program *p, int tracefs)
 	return p->link ? 0 : -errno;
 }
 
+/* What the kernel can iterate over has a function of this name, in its BTF alone. */
+static int iterator_exists(const char *target, int tracefs)
+{
+	_cleanup_(freep) char *function = xasprintf("bpf_iter_%s", target);
+
+	return kernel_btf_has_name(function);
+}
+
 /* A kernel may lack kprobes or the function, or refuse: opening the event asks all at once. */
 static int kprobe_exists(const char *target, int tracefs)
 {
@@ -194,6 +202,7 @@ static int kprobe_exists(const char *target, int tracefs)
 	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, \
 	.cheap = true
 #define RAW_TRACEPOINT .word = "raw tracepoint", .exists = raw_tracepoint_exists
+#define ITERATOR .word = "iterator", .exists = iterator_exists, .iterator = true
 #define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
 
 static const struct hook hooks[] = {
@@ -204,8 +213,8 @@ static const struct hook hooks[] = {
 	{ .prefix = "tp_btf/", RAW_TRACEPOINT, .attach = attach_by_libbpf },
 	{ .prefix = "kprobe/", KPROBE },
 	{ .prefix = "kretprobe/", KPROBE },
-	{ .prefix = "iter/", .word = "iterator", .iterator = true },
-	{ .prefix = "iter.s/", .word = "iterator", .iterator = true },
+	{ .prefix = "iter/", ITERATOR },
+	{ .prefix = "iter.s/", ITERATOR },
 	{ .prefix = "",
 	  .word = "hook",
 	  .attach = attach_by_libbpf }, /* last: it begins every name */

@@ -18,10 +18,15 @@
 #define MAX_PARAMS 128
 #define MAX_ALIASES 16
 
-static const char *const source_tags[] = {
-	[SOURCE_TRACER] = "tracer",
-	[SOURCE_TOP] = "top",
-	[SOURCE_SNAPSHOT] = "snapshot",
+static const struct source_tag {
+	const char *word;
+	enum source_kind kind;
+	bool sampled;
+} source_tags[] = {
+	{"tracer", SOURCE_TRACER, false},
+	{"top", SOURCE_TOP, false},
+	{"sample", SOURCE_TOP, true},
+	{"snapshot", SOURCE_SNAPSHOT, false},
 };
 
 /* ---- words --------------------------------------------------------------------------- */
@@ -232,7 +237,7 @@ static int source_name(const char *variable, char **ret, struct err *err)
 	return 0;
 }
 
-static int describe_source(const struct types *t, uint32_t var, enum source_kind kind,
+static int describe_source(const struct types *t, uint32_t var, const struct source_tag *tag,
 			   struct gadget *g, struct err *err)
 {
 	const char *variable = types_name(t, var), *sort;
@@ -252,7 +257,8 @@ static int describe_source(const struct types *t, uint32_t var, enum source_kind
 		return err_set(err, -EINVAL, "more than %u data sources", MAX_SOURCES);
 
 	src = grow(&g->sources, &g->n_sources, &g->room_sources);
-	src->pub.kind = kind;
+	src->pub.kind = tag->kind;
+	src->pub.sampled = tag->sampled;
 	r = source_name(variable, &src->prefix, err);
 	if (r < 0)
 		return r;
@@ -273,13 +279,13 @@ static int describe_sources(const struct types *t, struct gadget *g, struct err 
 	for (uint32_t i = 0; section && i < types_count(t, section); i++) {
 		uint32_t var = types_vars(t, section)[i].type;
 
-		for (size_t kind = 0; kind < array_size(source_tags); kind++) {
-			const char *rest = describe_tag(t, var, -1, source_tags[kind]);
+		for (size_t tag = 0; tag < array_size(source_tags); tag++) {
+			const char *rest = describe_tag(t, var, -1, source_tags[tag].word);
 			int r;
 
 			if (!rest || *rest)
 				continue;
-			r = describe_source(t, var, (enum source_kind)kind, g, err);
+			r = describe_source(t, var, &source_tags[tag], g, err);
 			if (r < 0)
 				return r;
 		}

@@ -303,7 +303,7 @@ int describe_fields(const struct types *t, uint32_t record, struct source *src, 
 	int r;
 
 	buf_init(&w.path, MAX_PATH_BYTES);
-	if (src->pub.kind == SOURCE_TOP)
+	if (src->pub.kind == SOURCE_TOP && !src->pub.sampled)
 		r = add_row(&w, record);
 	else
 		r = add_members(&w, record, &(struct place){ .parent = -1 });

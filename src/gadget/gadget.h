@@ -23,12 +23,13 @@ struct err;
 
 enum source_kind {
 	SOURCE_TRACER,	 /* records from a ring, as they happen */
-	SOURCE_TOP,	 /* a keyed table, taken and emptied at each interval */
+	SOURCE_TOP,	 /* a table, taken at each interval */
 	SOURCE_SNAPSHOT, /* what an iterator finds, once */
 };
 
 struct gadget_source {
 	enum source_kind kind;
+	bool sampled; /* top: rows are not kept by programs but found by iterators, each time */
 	const char *name;
 	const char *sort; /* order of rows that suits most: "-sent,pid" as for --sort; NULL: none */
 	struct schema *schema;
@@ -166,12 +167,27 @@ typedef void gadget_record_fn(void *ctx, unsigned int source, const void *record
  */
 size_t gadget_read(struct gadget *g, size_t max, gadget_record_fn *fn, void *ctx);
 
+/* A network namespace that iterators over sockets look into. */
+struct gadget_netns {
+	int fd;
+	uint64_t owner; /* g_container of sockets that know no cgroup (TIME_WAIT); or G_NOBODY */
+};
+struct gadget_look {
+	const struct gadget_netns *netns;
+	size_t n_netns; /* 0: the one that we are in, whose sockets have no other owner */
+};
+
+/* Iterators of this source find what is in the network namespace of who runs them. */
+bool gadget_looks_into_netns(const struct gadget *g, unsigned int source);
+
 /*
  * Top: takes the table's rows (exact: what happens meanwhile goes to the next table), key then
- * value in one block. Snapshot: runs the iterator. Rows are given in no order. 0 or -errno.
+ * value in one block; a sampled one, and a snapshot: runs the iterators. Rows are given in no
+ * order. fn NULL: what iterators find is dropped and not counted, a first look to compare with.
+ * 0 or -errno. The process ends if it cannot come back from a namespace.
  */
-int gadget_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
-		   struct err *err);
+int gadget_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
+		   gadget_record_fn *fn, void *ctx, struct err *err);
 
 /* This container's counters (slot of its g_container), since load or the last gadget_counters_reset(). */
 struct gadget_counters {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots. An iterator program runs when its file is read; what it writes there is one frame for
+ * Snapshots and samples. An iterator program runs when its file is read; what it writes there is one frame for
  * each row: its size (32 bits), then so many bytes. A read may end within a frame.
  */
 #include "gadget/run.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +38,8 @@ static int give_frames(struct frames *f)
 			return -EBADMSG;
 		if (f->len - at - sizeof(size) < size)
 			break;
+		if (!f->fn)
+			continue;
 		counters_seen(f->g->run, schema, f->bytes + at + sizeof(size), size);
 		f->fn(f->ctx, f->source, f->bytes + at + sizeof(size), size);
 	}
@@ -69,17 +73,99 @@ static void link_destroyp(struct bpf_link **l)
 	bpf_link__destroy(*l);
 }
 
-static int run_iterator(struct frames *f, const struct program *p)
+/* ---- network namespaces ------------------------------------------------------------------ */
+
+/* Iterators over what a network namespace has: they see that of who opens them. */
+static bool is_of_netns(const struct program *p)
 {
-	_cleanup_(link_destroyp) struct bpf_link *link = bpf_program__attach_iter(p->prog, NULL);
-	if (!link)
-		return -errno;
-	_cleanup_(closep) int fd = bpf_iter_create(bpf_link__fd(link));
-	return fd < 0 ? -errno : read_frames(f, fd);
+	static const char *const targets[] = { "tcp", "udp", "unix", "netlink" };
+
+	for (size_t i = 0; i < array_size(targets); i++)
+		if (!strcmp(p->target, targets[i]))
+			return true;
+	return false;
 }
 
-int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
-		     struct err *err)
+bool gadget_looks_into_netns(const struct gadget *g, unsigned int source)
+{
+	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
+		if (g->run->programs[i].feeds == (int)source && is_of_netns(&g->run->programs[i]))
+			return true;
+	return false;
+}
+
+/* In the wrong namespace nothing that this process does can be trusted. */
+static void come_back(int home)
+{
+	static const char last_words[] = "level=error msg=\"cannot return to the network namespace\"\n";
+
+	if (!setns(home, CLONE_NEWNET))
+		return;
+	if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
+		abort();
+	abort();
+}
+
+/* The iterator keeps the namespace that it was made in; it is read from ours. */
+static int create_there(const struct bpf_link *link, int netns)
+{
+	_cleanup_(closep) int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int fd;
+
+	if (home < 0 || setns(netns, CLONE_NEWNET))
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	come_back(home);
+	return fd;
+}
+
+/* Tells the programs whose sockets are that know no cgroup (netns.bpf.h). */
+static void set_owner(const struct gadget *g, uint64_t owner)
+{
+	int64_t at = variable_offset(g->run->object, ".bss", "g_netns_owner", sizeof(owner));
+	struct bpf_map *m = bpf_object__find_map_by_name(g->run->object, ".bss");
+	size_t size;
+	/* The map's own memory, since it was loaded; what libbpf calls const is so before. */
+	char *variables = m ? (char *)(uintptr_t)bpf_map__initial_value(m, &size) : NULL;
+
+	if (at >= 0 && variables && (size_t)at + sizeof(owner) <= size)
+		memcpy(variables + at, &owner, sizeof(owner));
+}
+
+static int read_in_each(struct frames *f, const struct bpf_link *link,
+			const struct gadget_look *look)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < look->n_netns; i++) {
+		_cleanup_(closep) int fd = create_there(link, look->netns[i].fd);
+
+		set_owner(f->g, look->netns[i].owner);
+		f->len = 0;
+		rc = fd < 0 ? fd : read_frames(f, fd);
+	}
+	return rc;
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static int run_iterator(struct frames *f, const struct program *p, const struct gadget_look *look)
+{
+	_cleanup_(link_destroyp) struct bpf_link *link = bpf_program__attach_iter(p->prog, NULL);
+
+	if (!link)
+		return -errno;
+	if (look && look->n_netns && is_of_netns(p))
+		return read_in_each(f, link, look);
+	_cleanup_(closep) int fd = bpf_iter_create(bpf_link__fd(link));
+
+	set_owner(f->g, G_NOBODY);
+	f->len = 0;
+	return fd < 0 ? fd : read_frames(f, fd);
+}
+
+int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
+		     gadget_record_fn *fn, void *ctx, struct err *err)
 {
 	_cleanup_(freep) unsigned char *bytes = malloc(READ_BYTES);
 	struct frames f = { .g = g, .source = source, .fn = fn, .ctx = ctx, .bytes = bytes };
@@ -91,8 +177,7 @@ int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn
 
 		if (p->feeds != (int)source)
 			continue;
-		f.len = 0;
-		int rc = run_iterator(&f, p);
+		int rc = run_iterator(&f, p, look);
 		if (rc)
 			return err_set(err, rc, "%s: iterator %s stopped: %s", g->name,
 				       bpf_program__name(p->prog), strerror(-rc));
@@ -100,19 +185,16 @@ int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn
 	return 0;
 }
 
-int gadget_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
-		   struct err *err)
+int gadget_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
+		   gadget_record_fn *fn, void *ctx, struct err *err)
 {
 	if (!g->run || source >= g->n_sources)
 		return err_set(err, -EINVAL, "%s: not loaded, or no such source", g->name);
-	switch (g->sources[source].pub.kind) {
-	case SOURCE_TOP:
+	const struct gadget_source *s = &g->sources[source].pub;
+
+	if (s->kind == SOURCE_SNAPSHOT || s->sampled)
+		return snapshot_collect(g, source, look, fn, ctx, err);
+	if (s->kind == SOURCE_TOP)
 		return top_collect(g, source, fn, ctx, err);
-	case SOURCE_SNAPSHOT:
-		return snapshot_collect(g, source, fn, ctx, err);
-	case SOURCE_TRACER:
-		break;
-	}
-	return err_set(err, -EINVAL, "%s: %s is a stream, not a table", g->name,
-		       g->sources[source].pub.name);
+	return err_set(err, -EINVAL, "%s: %s is a stream, not a table", g->name, s->name);
 }

@@ -229,12 +229,18 @@ static int set_constants(struct gadget *g, const struct gadget_load_options *o,
 
 /* ---- programs, rings --------------------------------------------------------------------- */
 
+/* A source whose rows iterators write. */
+static bool is_found(const struct gadget_source *s)
+{
+	return s->kind == SOURCE_SNAPSHOT || s->sampled;
+}
+
 static int feeds(const struct gadget *g, const struct bpf_program *prog)
 {
 	const char *name = program_tag(g->run->object, prog, "feeds:");
 
 	for (size_t i = 0; i < g->n_sources; i++) {
-		if (g->sources[i].pub.kind == SOURCE_SNAPSHOT &&
+		if (is_found(&g->sources[i].pub) &&
 		    (!name || !strcmp(name, g->sources[i].prefix)))
 			return i;
 	}

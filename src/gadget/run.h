@@ -91,8 +91,8 @@ void counters_close(struct running *run);
 void counters_seen(struct running *run, const struct schema *s, const void *record, uint32_t size);
 
 /* iter.c, table.c: gadget_collect() of one kind of source. */
-int snapshot_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
-		     struct err *err);
+int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
+		     gadget_record_fn *fn, void *ctx, struct err *err);
 int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
 		struct err *err);
 

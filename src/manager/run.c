@@ -13,6 +13,7 @@
 #include "traces/note.h"
 
 #define NAMES_INTERVAL_NS 5000000 /* how often a snapshot that waits for names looks */
+#define NAMES_LOOKS 400		  /* two seconds: containers may come all the time */
 
 struct run {
 	TAILQ_ENTRY(run) link;
@@ -26,6 +27,7 @@ struct run {
 	struct trace *trace;
 	bool finished;
 	struct timer timer; /* of its end, or until names are known */
+	unsigned int looks; /* for these names */
 	struct err failure; /* of a start that had to wait */
 
 	/* Bound to a tracer: how its lines are made, for each source. */
@@ -197,6 +199,7 @@ static int load(struct run *r, struct err *err)
 		.load = r->plan.load,
 		.interval_ns = r->plan.interval_ns,
 		.share = true,
+		.named = true,
 		.reader = {.ctx = r, .row = on_row, .table_end = on_table_end, .lost = on_lost},
 	};
 	bool any_snapshot, only = only_snapshots(r->gadget, &any_snapshot);
@@ -216,7 +219,7 @@ static void load_when_named(void *ctx)
 {
 	struct run *r = ctx;
 
-	if (containers_pending(r->manager->containers)) {
+	if (containers_pending(r->manager->containers) && r->looks++ < NAMES_LOOKS) {
 		timer_start(&r->timer, r->manager->reactor, NAMES_INTERVAL_NS, load_when_named, r);
 		return;
 	}

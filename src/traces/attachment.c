@@ -8,7 +8,6 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
-#include <poll.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -73,6 +72,7 @@ static void add_sources(struct attachment *a)
 
 		a->sources[i] = (struct trace_source){
 			.kind = from->kind,
+			.sampled = from->sampled,
 			.time_offset = offset_of(from->schema, from->schema->time_field),
 			.container_offset = offset_of(from->schema, from->schema->container_field),
 		};
@@ -126,6 +126,7 @@ int attachment_new(struct traces *ts, struct gadget *g, const struct trace_optio
 	a->gadget = g;
 	a->load = o->load;
 	a->interval_ns = interval_of(o);
+	a->named = o->named;
 	a->shared = o->share && !has_snapshot(g);
 	a->wanted_fd = -1;
 	TAILQ_INIT(&a->stray.shares);
@@ -179,17 +180,6 @@ void attachment_free(struct attachment *a)
 
 /* ---- attaching ------------------------------------------------------------------- */
 
-/* A snapshot is taken once: it waits for the names that are still looked for. */
-static void wait_for_names(struct traces *ts)
-{
-	struct pollfd p = {.fd = containers_fd(ts->containers), .events = POLLIN};
-
-	while (containers_pending(ts->containers)) {
-		poll(&p, 1, 1000);
-		containers_dispatch(ts->containers);
-	}
-}
-
 /* traces_dispatch() reads all rings each time. */
 static void on_ring(void *ctx, uint32_t events)
 {
@@ -207,14 +197,12 @@ int attachment_attach(struct attachment *a, struct err *err)
 			      on_ring, a);
 	if (r < 0)
 		return err_set(err, r, "watching rings: %s", strerror(-r));
-	for (unsigned int i = 0; r >= 0 && i < a->n_sources; i++) {
+	r = read_first(a, err);
+	if (r >= 0)
+		r = read_snapshots(a, err);
+	for (unsigned int i = 0; i < a->n_sources; i++)
 		tables |= a->sources[i].kind == SOURCE_TOP;
-		if (a->sources[i].kind == SOURCE_SNAPSHOT) {
-			wait_for_names(a->ts);
-			r = read_snapshot(a, i, err);
-		}
-	}
-	if (tables)
+	if (r >= 0 && tables)
 		pace_tables(a);
 	return r;
 }

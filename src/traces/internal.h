@@ -8,7 +8,7 @@
  *
  * A record is read once. Its track says whether it must wait (for a name, in the sort window) and
  * has the shares of those tracers that want it: each is given it. traces.c: life and dispatching;
- * attachment.c: attaching, joining and leaving; tracks.c: tracks and shares; follow.c: containers
+ * attachment.c: attaching, joining and leaving; collect.c: tables and snapshots; tracks.c: tracks and shares; follow.c: containers
  * that come and go, and the maps of wanted ones; read.c: records, tables and loss; pace.c: when to
  * look; totals.c: what is told of the counts.
  */
@@ -38,6 +38,7 @@ struct late_text {
 
 struct trace_source {
 	enum source_kind kind;
+	bool sampled;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
 	struct late_text *texts;	   /* its fields that are numbers in the ring */
@@ -64,6 +65,7 @@ struct attachment {
 	struct gadget_load_options load;
 	uint64_t interval_ns;
 	bool shared; /* tracers may join */
+	bool named;  /* snapshots need not wait for names */
 	int wanted_fd;
 	bool mapped; /* wanted_fd was given to the container collection */
 	struct trace_source *sources;
@@ -194,12 +196,17 @@ void texts_find(struct trace_source *to, const struct schema *s);
 const void *texts_made(struct traces *ts, const struct trace_source *s, const void *record,
 		       uint32_t *size);
 
+/* collect.c */
+void read_tables(struct attachment *a);
+int read_first(struct attachment *a, struct err *err); /* what later samples are compared with */
+int read_snapshots(struct attachment *a, struct err *err);
+
 /* read.c */
 size_t read_rings(struct traces *ts);		       /* returns the number of records */
+/* From a table or a snapshot: it cannot wait, and goes with what is known. ctx: the attachment. */
+gadget_record_fn read_table_record;
 void read_held(struct attachment *a, struct track *k); /* what was held of it goes its way */
 void read_waiting(struct trace *t); /* what waits is given to this tracer, and goes on waiting */
-void read_tables(struct attachment *a);
-int read_snapshot(struct attachment *a, unsigned int source, struct err *err);
 void read_loss(struct attachment *a, bool last); /* tells the readers what is new */
 void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last);
 merge_fn read_release;

@@ -139,47 +139,13 @@ size_t read_rings(struct traces *ts)
 	return n;
 }
 
-/* From a table or a snapshot: they cannot wait, and go with what is known. */
-static void on_table_record(void *ctx, unsigned int source, const void *record, uint32_t size)
+void read_table_record(void *ctx, unsigned int source, const void *record, uint32_t size)
 {
 	struct attachment *a = ctx;
 	struct track *k = track_of(a, &a->sources[source], record, size);
 
 	k->read++;
 	give(k, source, record, size, false);
-}
-
-static void table_end(struct attachment *a, unsigned int source)
-{
-	for (size_t i = 0; i < a->n_tracers; i++) {
-		struct trace *t = a->tracers[i];
-
-		if (t->reader.table_end)
-			t->reader.table_end(t->reader.ctx, t, source);
-	}
-}
-
-void read_tables(struct attachment *a)
-{
-	for (unsigned int i = 0; i < a->n_sources; i++) {
-		if (a->sources[i].kind != SOURCE_TOP)
-			continue;
-		a->sources[i].taken = a->ts->now;
-		/* Rows that a failure leaves out were counted in the kernel: in the end they are
-		 * lost. */
-		gadget_collect(a->gadget, i, on_table_record, a, NULL);
-		table_end(a, i);
-	}
-}
-
-int read_snapshot(struct attachment *a, unsigned int source, struct err *err)
-{
-	int r = gadget_collect(a->gadget, source, on_table_record, a, err);
-
-	if (r < 0)
-		return r;
-	table_end(a, source);
-	return 0;
 }
 
 /* ---- what was held --------------------------------------------------------------- */

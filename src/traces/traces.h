@@ -89,6 +89,7 @@ struct trace_options {
 	 * A gadget with a snapshot always has its own. -ENOSPC where MAX_READERS share.
 	 */
 	bool share;
+	bool named; /* the caller has waited for names that a snapshot needs (else up to 2 s here) */
 	struct trace_reader reader;
 };
 

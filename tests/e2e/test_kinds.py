@@ -20,31 +20,31 @@ def built(whole_lab):
     return build
 
 
-def test_snapshot_is_what_there_is_now(lab, built):
+def test_snapshot_is_what_there_is_now(lab):
     c = lab.start("sleep 100 & sleep 200 & exec sleep 300")
     time.sleep(0.3)
-    done = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, check=0)
+    done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, check=0)
     got = ig.records(done.out)
     assert [ig.get(r, "proc.comm") for r in got] == ["sleep"] * 3
     assert c.pid in {ig.get(r, "proc.pid") for r in got}
     assert {ig.container_of(r) for r in got} == {c.name}
 
 
-def test_snapshot_sorted_and_cut(lab, built):
+def test_snapshot_sorted_and_cut(lab):
     c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
     time.sleep(0.3)
-    done = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, "--sort", "-proc.pid",
+    done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, "--sort", "-proc.pid",
                    "--max-entries", "4", check=0)
     pids = [ig.get(r, "proc.pid") for r in ig.records(done.out)]
     assert len(pids) == 4 and pids == sorted(pids, reverse=True)
     assert ig.totals(done.err) == (6, 4, 2, 0)
 
 
-def test_rows_that_are_cut_are_recorded(lab, built):
+def test_rows_that_are_cut_are_recorded(lab):
     c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
     time.sleep(0.3)
     path = os.path.join(lab.dir, "cut.rec")
-    shown = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, "--filter", "proc.comm==sleep",
+    shown = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, "--filter", "proc.comm==sleep",
                     "--sort", "-proc.pid", "--max-entries", "2", "--record", path, check=0).out
     again = ig.once("replay", path, "-o", "json", "--sort", "-proc.pid", "--max-entries", "2", check=0).out
     everything = ig.records(ig.once("replay", path, "-o", "json", check=0).out)
@@ -52,19 +52,19 @@ def test_rows_that_are_cut_are_recorded(lab, built):
     assert len(everything) == 6
 
 
-def test_snapshot_of_some_processes(lab, built):
+def test_snapshot_of_some_processes(lab):
     """The process filters are asked of the process that is shown, not of ig, which reads."""
     c = lab.start("sleep 100 & exec nc -l -p 7000")
     time.sleep(0.3)
     for flags, comms in ((("--pid", str(c.pid)), ["nc"]), (("--comm", "sleep"), ["sleep"]), (("--uid", "77"), []),
                          (("--gid", "0", "--tid", str(c.pid)), ["nc"])):
-        done = ig.once("run", built("snapshot_process"), "-o", "json", "-c", c.name, *flags, check=0)
+        done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, *flags, check=0)
         assert [ig.get(r, "proc.comm") for r in ig.records(done.out)] == comms, flags
 
 
-def test_snapshot_of_the_host(lab, built):
+def test_snapshot_of_the_host(lab):
     us = os.getpid()
-    done = ig.once("run", built("snapshot_process"), "-o", "json", "--host", "--filter", f"proc.pid=={us}", check=0)
+    done = ig.once("run", "snapshot_process", "-o", "json", "--host", "--filter", f"proc.pid=={us}", check=0)
     assert [(ig.get(r, "proc.pid"), ig.container_of(r)) for r in ig.records(done.out)] == [(us, None)]
 
 

@@ -176,6 +176,17 @@ static void test_snapshot(void **state)
 	assert_non_null(schema_field(only_schema(g), "name"));
 }
 
+/* To whoever shows it, a table as any other. */
+static void test_sample(void **state)
+{
+	_cleanup_(gadget_freep) struct gadget *g = open_sample("sample_periodic");
+
+	assert_int_equal(gadget_source(g, 0)->kind, SOURCE_TOP);
+	assert_true(gadget_source(g, 0)->sampled);
+	assert_string_equal(gadget_source(g, 0)->sort, "-proc.pid");
+	assert_non_null(schema_field(only_schema(g), "look"));
+}
+
 static int add_name(struct schema *s, struct err *err)
 {
 	const struct field f = {
@@ -393,7 +404,7 @@ int main(void)
 		cmocka_unit_test(test_gadget),	 cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_groups),	 cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_enums),	 cmocka_unit_test(test_table),
-		cmocka_unit_test(test_snapshot), cmocka_unit_test(test_enrich),
+		cmocka_unit_test(test_snapshot), cmocka_unit_test(test_sample), cmocka_unit_test(test_enrich),
 		cmocka_unit_test(test_faults),	 cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_unknown),
 	};

@@ -119,9 +119,9 @@ static void named_numbers(void **state)
 		{"g_bytes", KIND_UINT, 8, 1536, "1.5KiB", false},
 		{"g_bytes", KIND_UINT, 8, 1 << 20, "1MiB", false},
 		{"g_bytes", KIND_UINT, 8, -1, "16777215.9TiB", true},
-		{"percent", KIND_UINT, 8, 0, "0", false},
-		{"percent", KIND_UINT, 8, 12500000, "1.25", false},
-		{"percent", KIND_UINT, 8, 1234567890, "123.456", true},
+		{"g_percent", KIND_UINT, 8, 0, "0", false},
+		{"g_percent", KIND_UINT, 8, 12500000, "1.25", false},
+		{"g_percent", KIND_UINT, 8, 1234567890, "123.456", true},
 		{NULL, KIND_INT, 8, INT64_MIN, "-9223372036854775808", false},
 		{"unknown_t", KIND_UINT, 2, 65535, "65535", false},
 	};

@@ -429,7 +429,7 @@ static void collect_into(void *ctx)
 	struct reader *reader = ctx;
 	struct err err = {};
 
-	must(gadget_collect(reader->g, 0, note, &reader->r, &err), &err);
+	must(gadget_collect(reader->g, 0, NULL, note, &reader->r, &err), &err);
 	reader->reads++;
 }
 
@@ -504,6 +504,27 @@ static void test_snapshot(void **state)
 	waitpid(child, NULL, 0);
 	collect_into(&reader);
 	assert_int_equal(reader.r.found, 1);
+	gadget_free(reader.g);
+}
+
+/* What a first look finds is dropped, and counted by nobody; the program knows that it was one. */
+static void test_sample(void **state)
+{
+	struct gadget_load_options o = own_events();
+	struct err err = {};
+
+	struct reader reader = { .g = start("sample_periodic", &o) };
+	reader.r = reading(reader.g, "look");
+	for (int i = 0; i < 2; i++) {
+		must(gadget_collect(reader.g, 0, NULL, NULL, NULL, &err), &err);
+		assert_int_equal(gadget_counters(reader.g, 0).seen, 0);
+	}
+	for (int look = 2; look < 4; look++) {
+		collect_into(&reader);
+		assert_int_equal(reader.r.last, look);
+		assert_int_equal(reader.r.n, gadget_counters(reader.g, 0).seen);
+		assert_true(reader.r.n > 0);
+	}
 	gadget_free(reader.g);
 }
 
@@ -734,6 +755,7 @@ int main(void)
 		cmocka_unit_test(test_top_is_exact),
 		cmocka_unit_test(test_top_many_rows),
 		cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_ladder_optional_twins),
 		cmocka_unit_test(test_missing_hook),
 		cmocka_unit_test(test_missing_rung),
