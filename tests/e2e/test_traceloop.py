@@ -273,6 +273,7 @@ def asked_for(agent, name):
     return [loop.argument(c, "filename") for c in calls if c["syscall"] in ("access", "faccessat")]
 
 
+@pytest.mark.kernels
 def test_wanted_while_it_runs(agent, cgroup):
     """Of a process that was found not to be wanted, the very next call is recorded once it is."""
     path, folder = cgroup
@@ -286,6 +287,7 @@ def test_wanted_while_it_runs(agent, cgroup):
             agent.good("/close-by-name", name="mine")
 
 
+@pytest.mark.kernels
 def test_moves_while_it_runs(agent, cgroup):
     """What is recorded is what it did in the cgroup, however often it comes and goes."""
     path, folder = cgroup
