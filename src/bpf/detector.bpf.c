@@ -22,6 +22,7 @@
 
 #include <gadget/types.h>
 
+#include "../containers/additions.h"
 #include "../containers/detector_event.h"
 
 enum {
@@ -89,6 +90,7 @@ struct {
 const volatile __u32 host_mntns;
 const volatile __u32 host_netns;
 __u64 lost; /* events that found no room: the host side must look for itself */
+__u64 additions SEC(".data.additions"); /* to the maps in `tracers`; the host's as well */
 
 /* Fields that only this program reads. */
 struct css_set___subsys {
@@ -171,6 +173,7 @@ __noinline int insert_step(__u32 first, __u64 key, __u64 value)
 __noinline int spread_insert(__u64 key, __u64 value)
 {
 	WALK(insert_step, key, value);
+	__sync_fetch_and_add(&additions, ADDITION);
 	return 0;
 }
 
@@ -212,6 +215,7 @@ __noinline int child_step(__u32 first, __u64 parent, __u64 child)
 __noinline int spread_child(__u64 parent, __u64 child)
 {
 	WALK(child_step, parent, child);
+	__sync_fetch_and_add(&additions, ADDITION);
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  * the host maps (src/traceloop/record.h has their layout).
  *
  * These are the only programs of ours that every system call of the machine pays for, so whoever is
- * not wanted leaves after one look-up. A container that has no ring yet takes one of those that the
- * host has laid ready, so that its first call is in it.
+ * not wanted leaves after one comparison, without a call. A container that has no ring yet takes
+ * one of those that the host has laid ready, so that its first call is in it.
  *
  * Records are written in place. Sizes grow in the lane's own memory, not in a register: so the
  * verifier meets the same state after each part, and is done soon.
@@ -18,6 +18,7 @@
 
 #include <gadget/types.h>
 
+#include "../containers/additions.h"
 #include "../traceloop/record.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -88,6 +89,16 @@ const volatile __u32 loop_mask; /* of places in a lane: its size - 1 */
 const volatile __u32 loop_cpus;
 __u32 n_unread; /* at least as many as are in `unread` */
 
+__u64 additions SEC(".data.additions"); /* the host's and the detector's */
+
+/*
+ * Ids of cgroups that were looked up in vain, each with the additions there had been by then. A
+ * task's cgroup is asked at every call, and ids are never used again: so it is of no account which
+ * tasks are where, and only an addition makes an entry void.
+ */
+enum { UNWANTED_BITS = 10 };
+__u64 unwanted[1 << UNWANTED_BITS];
+
 struct iovec {
 	__u64 base, size;
 };
@@ -99,12 +110,40 @@ struct user_msghdr {
 
 /* ---- whose ring ------------------------------------------------------------------- */
 
-static __always_inline bool container_of_current(g_container *ret)
+static __always_inline __u64 cgroup_of_current(void)
 {
-	__u64 key = bpf_get_current_cgroup_id();
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_cgroup_id();
+	return bpf_get_current_task_btf()->cgroups->dfl_cgrp->kn->id;
+}
+
+static __always_inline __u64 *place_of(__u64 cgroup)
+{
+	return &unwanted[cgroup * 0x9e3779b97f4a7c15 >> (64 - UNWANTED_BITS)];
+}
+
+static __always_inline bool is_unwanted(__u64 cgroup)
+{
+	return cgroup < ADDITION && *place_of(cgroup) == (additions | cgroup);
+}
+
+/* 0, but not before n was read: on arm64 what depends on it follows that reading. */
+static __always_inline __u64 nothing_of(__u64 n)
+{
+	asm volatile("%0 &= 0" : "+r"(n));
+	return n;
+}
+
+static __always_inline bool container_of_current(__u64 cgroup, g_container *ret)
+{
+	__u64 now = *(volatile __u64 *)&additions, key = cgroup | nothing_of(now);
 	g_container *c = bpf_map_lookup_elem(&wanted, &key);
+	__u64 *place = place_of(cgroup);
 	struct task_struct *task;
 
+	/* Who was there first stays, so that two do not drive each other out at every call. */
+	if (!c && cgroup < ADDITION && *place < now)
+		*(volatile __u64 *)place = now | cgroup;
 	if (c && *c == G_BY_NAMESPACE) {
 		task = (struct task_struct *)bpf_get_current_task();
 		key = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) | G_NAMESPACE_KEY;
@@ -141,14 +180,14 @@ static __noinline __u32 take_ring(struct loop_seat *seat, g_container c)
 	return ring;
 }
 
-static __always_inline struct loop_lane *lane_of_current(void)
+static __always_inline struct loop_lane *lane_of_current(__u64 cgroup)
 {
 	struct loop_seat *seat;
 	__u32 slot, ring, sheaf, lane;
 	g_container c;
 	void *map;
 
-	if (!container_of_current(&c))
+	if (!container_of_current(cgroup, &c))
 		return NULL;
 	slot = (__u32)c;
 	seat = bpf_map_lookup_elem(&seats, &slot);
@@ -494,22 +533,41 @@ out:
 	__sync_fetch_and_add(&lane->busy, -1);
 }
 
+/* Functions of their own, so that who leaves before them saves no registers. */
+static __noinline int record_enter(const struct pt_regs *regs, __u64 cgroup)
+{
+	struct loop_lane *lane = lane_of_current(cgroup);
+
+	if (lane && lane_enter(lane))
+		write_enter(lane, regs);
+	return 0;
+}
+
+static __noinline int record_exit(const struct pt_regs *regs, __s64 ret, __u64 cgroup)
+{
+	struct loop_lane *lane = lane_of_current(cgroup);
+
+	if (lane && lane_enter(lane))
+		write_exit(lane, regs, ret);
+	return 0;
+}
+
 SEC("raw_tp/sys_enter")
 int loop_on_enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct loop_lane *lane = lane_of_current();
+	__u64 cgroup = cgroup_of_current();
 
-	if (lane && lane_enter(lane))
-		write_enter(lane, (struct pt_regs *)ctx->args[0]);
-	return 0;
+	if (is_unwanted(cgroup))
+		return 0;
+	return record_enter((const struct pt_regs *)ctx->args[0], cgroup);
 }
 
 SEC("raw_tp/sys_exit")
 int loop_on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct loop_lane *lane = lane_of_current();
+	__u64 cgroup = cgroup_of_current();
 
-	if (lane && lane_enter(lane))
-		write_exit(lane, (struct pt_regs *)ctx->args[0], ctx->args[1]);
-	return 0;
+	if (is_unwanted(cgroup))
+		return 0;
+	return record_exit((const struct pt_regs *)ctx->args[0], ctx->args[1], cgroup);
 }

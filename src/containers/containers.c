@@ -304,24 +304,6 @@ void containers_dispatch(struct containers *cs)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static int make_fds(struct containers *cs, struct err *err)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
-
-	int r = reactor_new(&cs->reactor, err);
-
-	if (r)
-		return r;
-	cs->all_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "ig_containers", sizeof(uint64_t),
-				    sizeof(uint64_t), MAX_CGROUPS, &o);
-	if (cs->all_fd >= 0)
-		return 0;
-	if (errno == EPERM || errno == EACCES)
-		return err_set(err, -EPERM,
-			       "making the map of containers: not allowed (root is needed)");
-	return err_set(err, -errno, "making the map of containers: %s", strerror(errno));
-}
-
 int containers_new(const struct containers_options *o, struct containers **ret, struct err *err)
 {
 	struct containers *cs = xnew(struct containers);
@@ -333,7 +315,7 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 	cs->context = (struct runtime_context){cs->host_root, cs->states, cs->trouble};
 	cs->resolve_timeout_ns =
 		o && o->resolve_timeout_ns ? o->resolve_timeout_ns : RESOLVE_TIMEOUT_NS;
-	cs->all_fd = cs->proc_fd = cs->cgroup2_fd = -1;
+	cs->all_fd = cs->additions_fd = cs->proc_fd = cs->cgroup2_fd = -1;
 	for (size_t i = 0; i < MAX_WANTED_MAPS; i++)
 		cs->maps[i] = -1;
 	TAILQ_INIT(&cs->live);
@@ -341,7 +323,8 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 	TAILQ_INIT(&cs->todo);
 	TAILQ_INIT(&cs->asked);
 	slots_init(&cs->slots);
-	r = make_fds(cs, err);
+	r = reactor_new(&cs->reactor, err);
+	r = r ?: maps_open(cs, err);
 	if (r) {
 		containers_free(cs);
 		return r;
@@ -382,7 +365,7 @@ struct containers *containers_free(struct containers *cs)
 	trouble_free(cs->trouble);
 	slots_done(&cs->slots);
 	reactor_free(cs->reactor);
-	closep(&cs->all_fd);
+	maps_close(cs);
 	closep(&cs->proc_fd);
 	closep(&cs->cgroup2_fd);
 	free(cs->subscribers);
@@ -443,7 +426,12 @@ int containers_start(struct containers *cs, struct err *err)
 
 	if (r)
 		return r;
-	o = (struct detector_options){cs->host_mntns, cs->host_netns, cs->all_fd};
+	o = (struct detector_options){
+		.host_mntns = cs->host_mntns,
+		.host_netns = cs->host_netns,
+		.containers_fd = cs->all_fd,
+		.additions_fd = cs->additions_fd,
+	};
 	r = detector_new(&o, on_event, cs, &cs->detector, err);
 	if (r)
 		return r;

@@ -146,6 +146,12 @@ void containers_detach_map(struct containers *cs, int wanted_fd);
 /* Puts all cgroups and namespaces of a container into such a map, or takes them out. */
 int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c);
 void containers_map_remove(struct containers *cs, int wanted_fd, const struct container *c);
+/* A cgroup that is in no container. */
+int containers_map_add_cgroup(struct containers *cs, int wanted_fd, uint64_t cgroup, uint64_t key);
+
+/* Map of one u64: how often anything came into such a map, as additions.h says. It exists from
+ * containers_new() on. */
+int containers_additions_fd(const struct containers *cs);
 
 /* Map of every container's cgroups, in no selection; for gadget_load_options.containers_fd. It
  * exists from containers_new() on. */

@@ -69,6 +69,7 @@ static int load(struct detector *d, const struct detector_options *o, struct lib
 
 		d->bpf = detector_bpf__open_opts(&open);
 		r = d->bpf ? bpf_map__reuse_fd(d->bpf->maps.containers, o->containers_fd) : -errno;
+		r = r ?: bpf_map__reuse_fd(d->bpf->maps.data_additions, o->additions_fd);
 		if (!r) {
 			d->bpf->rodata->host_mntns = (uint32_t)o->host_mntns;
 			d->bpf->rodata->host_netns = (uint32_t)o->host_netns;

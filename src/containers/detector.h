@@ -23,6 +23,7 @@ typedef void detector_fn(void *ctx, const struct detector_event *e, size_t size)
 struct detector_options {
 	uint64_t host_mntns, host_netns; /* the host's own namespaces */
 	int containers_fd; /* map of all containers, as g_containers of gadget.bpf.h; borrowed */
+	int additions_fd;  /* containers_additions_fd(); borrowed */
 };
 
 /* Loads and attaches. -EPERM: not allowed; -ENOTSUP: the kernel lacks BTF or a tracepoint. */

@@ -83,8 +83,10 @@ struct containers {
 	bool want_scan;
 	bool reading; /* in containers_dispatch(): callbacks must not come back to it */
 	int all_fd;
-	int proc_fd;	/* the host's /proc */
-	int cgroup2_fd; /* root of cgroup v2; -1: not mounted */
+	int additions_fd;
+	uint64_t *additions; /* mapped: additions.h */
+	int proc_fd;	     /* the host's /proc */
+	int cgroup2_fd;	     /* root of cgroup v2; -1: not mounted */
 	uint64_t host_mntns, host_netns;
 	int maps[MAX_WANTED_MAPS]; /* tracers' maps; -1 */
 	struct slots slots;
@@ -106,6 +108,9 @@ void slots_set(struct slots *s, uint64_t key,
 	       struct entry *e); /* a key that the detector handed out is in use */
 
 /* ---- maps.c: ids of containers in the map of all and in the tracers' ------------- */
+
+int maps_open(struct containers *cs, struct err *err);
+void maps_close(struct containers *cs);
 
 /* The namespaces that e's container is found by, as keys; 0 where there is none. */
 void maps_namespaces(const struct entry *e, uint64_t ret[2]);

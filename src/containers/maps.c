@@ -3,6 +3,8 @@
  * The ids of containers (cgroups, or namespaces where the cgroup is shared) in the map of all
  * containers and in the tracers' maps. The kernel side adds to these maps at the same time; what it
  * adds is always something new, so nothing that is taken out here can be its.
+ *
+ * Each addition to a tracer's map is counted when it is done (additions.h).
  */
 #include "containers/internal.h"
 
@@ -10,9 +12,65 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "containers/additions.h"
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static int make_map(const char *name, enum bpf_map_type type, size_t key_size, uint32_t n,
+		    uint32_t flags, int *ret_fd, struct err *err)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = flags);
+	int fd = bpf_map_create(type, name, (uint32_t)key_size, sizeof(uint64_t), n, &o);
+
+	if (fd == -EPERM || fd == -EACCES)
+		return err_set(err, -EPERM, "making the map %s: not allowed (root is needed)",
+			       name);
+	if (fd < 0)
+		return err_set(err, fd, "making the map %s: %s", name, strerror(-fd));
+	*ret_fd = fd;
+	return 0;
+}
+
+int maps_open(struct containers *cs, struct err *err)
+{
+	int r = make_map("ig_containers", BPF_MAP_TYPE_HASH, sizeof(uint64_t), MAX_CGROUPS,
+			 BPF_F_NO_PREALLOC, &cs->all_fd, err);
+	void *memory;
+
+	if (!r)
+		r = make_map("ig_additions", BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), 1,
+			     BPF_F_MMAPABLE, &cs->additions_fd, err);
+	if (r)
+		return r;
+	memory = mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      cs->additions_fd, 0);
+	if (memory == MAP_FAILED)
+		return err_set(err, -errno, "mapping ig_additions: %s", strerror(errno));
+	cs->additions = memory;
+	*cs->additions = ADDITION; /* with 0 nothing could be told from an empty place */
+	return 0;
+}
+
+void maps_close(struct containers *cs)
+{
+	if (cs->additions)
+		munmap(cs->additions, (size_t)getpagesize());
+	closep(&cs->additions_fd);
+	closep(&cs->all_fd);
+}
+
+static void count_addition(struct containers *cs)
+{
+	__atomic_fetch_add(cs->additions, ADDITION, __ATOMIC_SEQ_CST);
+}
+
+/* ---- the map of all --------------------------------------------------------------- */
 
 static uint64_t namespace_key(uint64_t inum)
 {
@@ -126,6 +184,7 @@ void maps_add_child(struct containers *cs, struct entry *e, uint64_t cgroup)
 		else
 			leave_if(cs->maps[i], cgroup, c->key);
 	}
+	count_addition(cs);
 }
 
 bool maps_enter_child(struct containers *cs, struct entry *e, uint64_t cgroup)
@@ -193,14 +252,17 @@ void containers_detach_map(struct containers *cs, int wanted_fd)
 	cs->maps[last] = -1;
 }
 
-int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c)
+int containers_additions_fd(const struct containers *cs)
 {
-	struct entry *e = slots_entry(&cs->slots, c->key);
+	return cs->additions_fd;
+}
+
+static int map_add(int wanted_fd, const struct entry *e)
+{
+	const struct container *c = e->container;
 	uint64_t namespaces[2], shared = G_BY_NAMESPACE;
 	int r = 0;
 
-	if (!e)
-		return -ENOENT;
 	for (size_t i = 0; !r && i < e->n_cgroups; i++)
 		r = bpf_map_update_elem(wanted_fd, &e->cgroups[i], &c->key, BPF_ANY);
 	if (!c->by_namespace || c->ended) /* an ended one's namespaces may be another's by now */
@@ -210,6 +272,23 @@ int containers_map_add(struct containers *cs, int wanted_fd, const struct contai
 		if (namespaces[i])
 			r = bpf_map_update_elem(wanted_fd, &namespaces[i], &c->key, BPF_ANY);
 	return r ?: bpf_map_update_elem(wanted_fd, &c->cgroup_id, &shared, BPF_ANY);
+}
+
+int containers_map_add(struct containers *cs, int wanted_fd, const struct container *c)
+{
+	struct entry *e = slots_entry(&cs->slots, c->key);
+	int r = e ? map_add(wanted_fd, e) : -ENOENT;
+
+	count_addition(cs);
+	return r;
+}
+
+int containers_map_add_cgroup(struct containers *cs, int wanted_fd, uint64_t cgroup, uint64_t key)
+{
+	int r = bpf_map_update_elem(wanted_fd, &cgroup, &key, BPF_ANY);
+
+	count_addition(cs);
+	return r;
 }
 
 void containers_map_remove(struct containers *cs, int wanted_fd, const struct container *c)

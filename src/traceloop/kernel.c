@@ -203,7 +203,8 @@ static int explain(int r, const char *what, struct libbpf_log *log, struct err *
 }
 
 /* A map that only shows how large the rings are. */
-static int load_with(struct loop_kernel *k, struct kernel_btf *types)
+static int load_with(struct loop_kernel *k, const struct loop_kernel_options *options,
+		     struct kernel_btf *types)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, o, .btf_custom_path = kernel_btf_path(types));
 	_cleanup_(closep) int shape = make_map(k);
@@ -217,6 +218,7 @@ static int load_with(struct loop_kernel *k, struct kernel_btf *types)
 	k->bpf->rodata->loop_mask = (__u32)k->lane_bytes - 1;
 	k->bpf->rodata->loop_cpus = k->n_cpus;
 	r = bpf_map__set_inner_map_fd(k->bpf->maps.sheaves, shape);
+	r = r ?: bpf_map__reuse_fd(k->bpf->maps.data_additions, options->additions_fd);
 	return r ?: traceloop_bpf__load(k->bpf);
 }
 
@@ -240,7 +242,7 @@ static int load(struct loop_kernel *k, const struct loop_kernel_options *o, stru
 	elf = traceloop_bpf__elf_bytes(&size);
 	r = kernel_btf_open(elf, size, &types, err);
 	if (!r) {
-		r = load_with(k, &types);
+		r = load_with(k, o, &types);
 		r = r ?: fill_calls(k, o->calls);
 		if (r)
 			r = explain(r, "loading", log, err);

@@ -24,6 +24,7 @@ struct loop_kernel_options {
 	uint64_t ring_bytes; /* all CPUs together; a lane is a power of two, LOOP_LANE_MIN to
 				LOOP_LANE_MAX */
 	const struct loop_call *calls; /* LOOP_CALLS + 1 of them: what to keep of each */
+	int additions_fd; /* counts what comes into the map of wanted ones: additions.h; borrowed */
 };
 
 #define LOOP_LANE_MIN 16384

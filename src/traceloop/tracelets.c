@@ -127,7 +127,7 @@ int traceloop_add(struct traceloop *t, const char *cgroup_path, const char *name
 	l->cgroup_path = xstrdup(cgroup_path);
 	l->name = xstrdup(name);
 	l->is_shown = true;
-	r = bpf_map_update_elem(wanted, &cgroup, &l->key, BPF_ANY);
+	r = containers_map_add_cgroup(t->containers, wanted, cgroup, l->key);
 	if (r) {
 		tracelet_close(t, l);
 		return err_set(err, r, "recording '%s': %s", cgroup_path, strerror(-r));

@@ -133,7 +133,9 @@ static int load(struct traceloop *t, const struct traceloop_options *o, struct e
 {
 	_cleanup_(freep) struct loop_call *calls = xnew_n(struct loop_call, LOOP_CALLS + 1);
 	const struct loop_kernel_options ko = {.ring_bytes = o->ring_bytes ?: DEFAULT_RING_BYTES,
-					       .calls = calls};
+					       .calls = calls,
+					       .additions_fd =
+						       containers_additions_fd(t->containers)};
 	int r = syscall_plan(o->syscalls, calls, err);
 
 	r = r ?: loop_kernel_new(&ko, &t->kernel, err);

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+import containers
 import ig
 
 REPEAT = int(os.environ.get("REPEAT", "5"))
@@ -121,6 +122,14 @@ class Tracer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def built(lab, gadget):
+    """The object of a gadget that only tests have."""
+    path = os.path.join(lab.dir, f"{gadget}.bpf.o")
+    if not os.path.exists(path):
+        ig.once("build", os.path.join(containers.TOP, "tests/gadgets", gadget), "-o", path, check=0)
+    return path
 
 
 # ---- many at a time --------------------------------------------------------------------------------

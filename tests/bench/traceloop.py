@@ -1,26 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""traceloop: what recording all system calls costs, beside strace and perf trace; how long a start and a dump take."""
+"""traceloop: what recording all system calls costs, beside strace, perf trace and programs on the same hooks that do
+nothing, which are the floor of whatever is there; what it adds to containers' starts; how long a start and a dump take."""
 
 import os
 import re
 import shutil
 import statistics
+import subprocess
 import time
 
 import containers
 import ig
 import loop
 from gate import Gate
-from measure import REPEAT, Tracer, each, number, progress, scaled
+from measure import REPEAT, Tracer, built, children_cpu, map_bytes, number, progress, scaled
+from scale import Crowd
 
 COUNT = scaled(200_000)
 SLOW = {"strace": 50, "perf": 5}  # these get a part of the load
 FILEIO = ("sysbench fileio --file-total-size=64M --file-num=1 --file-test-mode=seqrd --file-io-mode=sync "
           "--file-block-size=16384")
 MANY = scaled(110)
+BUDGET = 256 << 20  # the daemon's, if nothing else is said
+VARIANTS = {
+    "none": "none", "empty": "empty programs on the hooks", "other": "another container recorded", "recorded": "recorded",
+    "strace": "strace -f", "perf": "perf trace -a"}
 
 
-def tracer_for(variant, name, pid):
+def tracer_for(lab, variant, name, pid):
+    if variant == "empty":
+        return Tracer(ig.IG, "run", built(lab, "empty_syscalls"), "-o", "none", "-c", name)
     if variant == "other":
         return Tracer(ig.IG, "traceloop", "-c", "no-such-container")
     if variant == "recorded":
@@ -32,8 +41,20 @@ def tracer_for(variant, name, pid):
     return None
 
 
-def variants():
-    return ["none", "other", "recorded"] + [v for v in ("strace", "perf") if shutil.which(v)]
+def why_not(variant):
+    """Why it cannot run here; None: it can."""
+    if variant not in SLOW:
+        return None
+    if not shutil.which(variant):
+        return "not installed"
+    with subprocess.Popen(["sleep", "60"]) as watched:
+        try:
+            tracer_for(None, variant, None, watched.pid).stop()
+        except RuntimeError as e:
+            return f"cannot run here: {' '.join(str(e).split())}"
+        finally:
+            watched.kill()
+    return None
 
 
 def loop_speed(lab, variant):
@@ -41,7 +62,7 @@ def loop_speed(lab, variant):
     count = COUNT // SLOW.get(variant, 1)
     gate, tracer = Gate(lab, lab.name("read"), f"load_read {count}").start(), None
     try:
-        tracer = tracer_for(variant, gate.container.name, gate.pid)
+        tracer = tracer_for(lab, variant, gate.container.name, gate.pid)
         return count / gate.open_until_end()["wall"]
     finally:
         if tracer:
@@ -61,7 +82,7 @@ def fileio_speed(lab, rootfs, variant):
         c.start()
         pid = c.pid
         containers.wait_for(lambda: os.path.exists(f"/proc/{pid}/root/tmp/go"), 30, "sysbench's files")
-        tracer = tracer_for(variant, c.name, pid)
+        tracer = tracer_for(lab, variant, c.name, pid)
         with open(f"/proc/{pid}/root/tmp/go", "w") as f:
             f.write("go\n")
         speed = containers.wait_for(lambda: re.search(r"read, MiB/s:\s+([\d.]+)", c.log()), 60, "sysbench's result")
@@ -72,17 +93,61 @@ def fileio_speed(lab, rootfs, variant):
         c.delete()
 
 
+def shares(runs, of):
+    """Median of what it was of another variant in the same turn."""
+    return statistics.median(a / b for a, b in zip(runs, of))
+
+
 def take_turns(what, measure):
-    runs = {v: [] for v in variants()}
+    absent = {v: why_not(v) for v in VARIANTS}
+    runs = {v: [] for v in VARIANTS if not absent[v]}
     for turn in range(REPEAT):
-        for v in runs:
+        for v in list(runs)[::-1 if turn % 2 else 1]:
             progress(f"traceloop: {what}, {v}, {turn + 1} of {REPEAT}")
             runs[v].append(measure(v))
-    speeds = {v: statistics.median(r) for v, r in runs.items()}
-    return {v: {"speed": s, "of_none": s / speeds["none"]} for v, s in speeds.items()}
+    return {v: {"why_not": absent[v]} if absent[v] else {
+        "speed": statistics.median(runs[v]), "of_none": shares(runs[v], runs["none"]),
+        "of_empty": shares(runs[v], runs["empty"])} for v in VARIANTS}
 
 
-def start_with_many(lab):
+def time_of_starts(lab):
+    """(ms, ms of CPU) in which runc starts so many containers, two at a time."""
+    crowd, before = Crowd(lab, MANY), children_cpu()
+    try:
+        return crowd.start() * 1000, (children_cpu() - before) * 1000
+    finally:
+        crowd.delete()
+        lab.containers.remove(crowd)
+
+
+def time_of_recorded_starts(lab):
+    """The same while all of them are recorded; and bytes of maps that they needed."""
+    with loop.LoopAgent() as agent:
+        out = time_of_starts(lab)
+        dumps = [agent.calls(name=name) for name in agent.list() if "-crowd" in name]
+        if len(dumps) != MANY or any(calls[0]["syscall"] != "execve" for calls in dumps):
+            raise RuntimeError(f"of {MANY} containers {len(dumps)} are recorded, or not from their first instruction")
+        return (*out, map_bytes(agent.pid))
+
+
+def many_starts(lab):
+    """What recording adds to the start of so many containers, in pairs."""
+    pairs = []
+    time_of_starts(lab)  # the first ones have to read programs from the disk
+    for turn in range(REPEAT):
+        progress(f"traceloop: {MANY} starts, {turn + 1} of {REPEAT}")
+        measures = [time_of_starts, time_of_recorded_starts]
+        if turn % 2:
+            pairs.append([m(lab) for m in measures[::-1]][::-1])
+        else:
+            pairs.append([m(lab) for m in measures])
+    return {"containers": MANY, "none_ms": statistics.median(a[0] for a, _ in pairs),
+            "added_ms": statistics.median(b[0] - a[0] for a, b in pairs),
+            "added_cpu_ms": statistics.median(b[1] - a[1] for a, b in pairs),
+            "map_bytes": max(b[2] for _, b in pairs), "budget": BUDGET}
+
+
+def start_beside_many(lab):
     """ms from the start of a daemon until it records so many containers, and until it is ready where there are none."""
     def until_recorded(n):
         begin = time.monotonic()
@@ -91,15 +156,18 @@ def start_with_many(lab):
             return (time.monotonic() - begin) * 1000
 
     alone = statistics.median(until_recorded(0) for _ in range(3))
-    each(lambda _: lab.start("sleep", "600"), range(MANY), 2)
-    return {"containers": MANY, "none_ms": alone, "all_ms": statistics.median(until_recorded(MANY) for _ in range(3))}
+    crowd = Crowd(lab, MANY)
+    crowd.start()
+    all_ = statistics.median(until_recorded(MANY) for _ in range(3))
+    crowd.delete()
+    return {"containers": MANY, "none_ms": alone, "all_ms": all_}
 
 
 def dump_times(lab):
-    """ms that a full ring takes, by HTTP."""
+    """ms that a full ring takes, the parts of all CPUs, by HTTP."""
     out = {}
     with loop.LoopAgent() as agent:
-        c = lab.container("/bin/load_read", "100000")
+        c = lab.container("; ".join(f"busybox taskset {1 << cpu:x} load_read 20000" for cpu in os.sched_getaffinity(0)))
         c.run()
         containers.wait_for(lambda: agent.list().get(c.name, {}).get("status") == "ended")
         for form in ("text", "json"):
@@ -109,6 +177,9 @@ def dump_times(lab):
                 size = len(agent.good("/dump-by-name", name=c.name, format=form))
                 times.append((time.monotonic() - begin) * 1000)
             out[form] = {"ms": statistics.median(times), "bytes": size}
+        out["records"], overwritten, _ = agent.count(name=c.name)
+        if not overwritten:
+            raise RuntimeError("the ring is not full")
     return out
 
 
@@ -117,19 +188,21 @@ def run(lab):
     rootfs = lab.rootfs_with("sysbench")
     out = {"loop": take_turns("loop", lambda v: loop_speed(lab, v)),
            "fileio": take_turns("fileio", lambda v: fileio_speed(lab, rootfs, v)),
-           "dump": dump_times(lab)}
-    before = len(lab.containers)
-    out["start"] = start_with_many(lab)
-    lab.reap(before)
+           "dump": dump_times(lab), "many_starts": many_starts(lab), "start": start_beside_many(lab)}
     progress("")
     return out
 
 
 def table(results):
     for load, unit in (("loop", "rounds/s"), ("fileio", "MiB/s")):
-        print(f"traceloop, {load}: " + ", ".join(
-            f"{v} {number(r['speed'])} {unit} ({r['of_none']:.2f})" for v, r in results[load].items()))
-    print("traceloop, dump of a full ring: " + ", ".join(
-        f"{form} {r['ms']:.0f} ms ({r['bytes'] / 1e6:.1f} MB)" for form, r in results["dump"].items()))
+        for v, r in results[load].items():
+            print(f"traceloop, {load}, {VARIANTS[v]}: " + (r.get("why_not") or (
+                f"{number(r['speed'])} {unit}, {r['of_none']:.2f} of none, {r['of_empty']:.2f} of empty programs")))
+    d = results["dump"]
+    print(f"traceloop, dump of a full ring, {d['records']} records: " + ", ".join(
+        f"{form} {d[form]['ms']:.0f} ms ({d[form]['bytes'] / 1e6:.1f} MB)" for form in ("text", "json")))
+    s = results["many_starts"]
+    print(f"traceloop, {s['containers']} containers start: {s['none_ms']:.0f} ms; recording adds {s['added_ms']:.0f} ms, "
+          f"{s['added_cpu_ms']:.0f} ms of CPU (paired); {s['map_bytes'] / 1e6:.0f} MB of maps, budget {s['budget'] / 1e6:.0f} MB")
     s = results["start"]
     print(f"traceloop, start of a daemon: {s['none_ms']:.0f} ms; until it records {s['containers']} containers: {s['all_ms']:.0f} ms")

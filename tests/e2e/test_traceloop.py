@@ -2,9 +2,11 @@
 """traceloop: what a container did last, however it ended; and its service."""
 
 import concurrent.futures
+import contextlib
 import os
 import re
 import subprocess
+import sys
 import time
 
 import containers
@@ -217,6 +219,115 @@ def test_add_a_cgroup(agent):
         assert "mine" not in agent.list()
     finally:
         os.rmdir(folder)
+
+
+# Asks for each path that it is told, when it is told.
+ASKER = "import os, sys\nprint(flush=True)\nfor line in sys.stdin: os.access(line.strip(), os.F_OK); print(flush=True)"
+
+
+class Asker:
+    """A process in no container that makes a call when it is told to."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-c", ASKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, bufsize=1)
+        self.wait()
+
+    def wait(self):
+        assert self.process.stdout.readline() == "\n"
+
+    def ask(self, *paths):
+        for path in paths:
+            self.process.stdin.write(path + "\n")
+            self.wait()
+
+    def move(self, folder):
+        with open(f"{folder}/cgroup.procs", "w") as f:
+            f.write(str(self.process.pid))
+
+    def close(self):
+        self.process.communicate(timeout=10)
+
+
+@contextlib.contextmanager
+def asker():
+    a = Asker()
+    try:
+        yield a
+    finally:
+        a.close()
+
+
+@pytest.fixture
+def cgroup():
+    """Path of a cgroup below the root, and its folder."""
+    path = f"/ig-loop-{os.getpid()}"
+    folder = containers.cgroup2_root() + path
+    os.mkdir(folder)
+    yield path, folder
+    os.rmdir(folder)
+
+
+def asked_for(agent, name):
+    calls = agent.calls(name=name)
+    return [loop.argument(c, "filename") for c in calls if c["syscall"] in ("access", "faccessat")]
+
+
+@pytest.mark.kernels
+def test_wanted_while_it_runs(agent, cgroup):
+    """Of a process that was found not to be wanted, the very next call is recorded once it is."""
+    path, folder = cgroup
+    with asker() as a:
+        a.move(folder)
+        for i in range(20):
+            a.ask(f"/before-{i}", f"/just-before-{i}")
+            agent.good("/add", cgrouppath=path, name="mine")
+            a.ask(f"/wanted-{i}")
+            assert asked_for(agent, "mine") == [f"/wanted-{i}"]
+            agent.good("/close-by-name", name="mine")
+
+
+@pytest.mark.kernels
+def test_moves_while_it_runs(agent, cgroup):
+    """What is recorded is what it did in the cgroup, however often it comes and goes."""
+    path, folder = cgroup
+    agent.good("/add", cgrouppath=path, name="mine")
+    with asker() as a:
+        for i in range(20):
+            a.ask("/outside", "/outside")
+            a.move(folder)
+            a.ask(f"/inside-{i}")
+            a.move(containers.cgroup2_root())
+        a.ask("/outside")
+        assert asked_for(agent, "mine") == [f"/inside-{i}" for i in range(20)]
+    agent.good("/close-by-name", name="mine")
+
+
+def asker_with(pid):
+    """An asker that gets the id of a process that is gone."""
+    for _ in range(200):
+        with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+            f.write(str(pid - 1))
+        a = Asker()
+        if a.process.pid == pid:
+            return a
+        a.close()
+    raise AssertionError(f"process id {pid} was not to be had")
+
+
+def test_process_id_used_again(agent, cgroup):
+    """Who has the id of one that was not wanted is recorded, and the other way round."""
+    path, folder = cgroup
+    agent.good("/add", cgrouppath=path, name="mine")
+    with asker() as first:
+        first.ask("/outside", "/outside")
+    for where, name in ((folder, "/inside"), (None, "/outside"), (folder, "/inside-again")):
+        with contextlib.closing(asker_with(first.process.pid)) as a:
+            if where:
+                a.move(where)
+            a.ask(name)
+    assert asked_for(agent, "mine") == ["/inside", "/inside-again"]
+    agent.good("/close-by-name", name="mine")
 
 
 def test_budget(lab):
