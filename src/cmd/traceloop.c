@@ -187,6 +187,8 @@ int traceloop_main(int argc, char **argv)
 	struct flags flags;
 	int exit_code, code;
 
+	if (argc > 1 && *argv[1] != '-')
+		return traceloop_rings_main(argc, argv);
 	flags_init(&flags, command_find("traceloop"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
@@ -207,13 +209,15 @@ static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &
 static const struct command command = {
 	.name = "traceloop",
 	.summary = "Record the last system calls of containers, and show them at the end",
-	.usage = "[FLAGS]",
+	.usage = "[FLAGS] | list | dump RING | close RING",
 	.description =
 		"Each container's calls are kept in a ring in memory, the newest in place of "
 		"the oldest, and shown\nwhen the command ends (Ctrl-C, --timeout). `ig run "
 		"traceloop` is the same. The daemon does it all the\ntime with `ig daemon "
-		"--traceloop`; docs/recorder.md tells more.",
+		"--traceloop`; list, dump and close are of its rings (`ig traceloop list "
+		"--help`).",
 	.tables = tables,
 	.run = traceloop_main,
+	.complete = traceloop_complete,
 };
 COMMAND(&command);
