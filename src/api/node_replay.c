@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ig.v1.Node/Replay: a record file of the daemon's folder, or a ring of its flight recorder, as
- * fast as the client reads.
+ * ig.v1.Node/Replay: record files of the daemon's folder as one stream, or a ring of its flight
+ * recorder, as fast as the client reads. A file may be long, and little of it wanted: it is read in
+ * slices, between which the daemon does what else it has to do.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -13,9 +14,11 @@
 #include "api/rings.h"
 #include "api/rows.h"
 #include "api/service.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "base/reactor.h"
 #include "containers/selector.h"
-#include "recorder/file.h"
+#include "recorder/merge.h"
 #include "wire/node.pb-c.h"
 
 #define AHEAD_BYTES (4 * GRPC_DRAINED_BYTES) /* what is read before the client has taken it */
@@ -23,14 +26,16 @@
 struct replaying {
 	const struct api *api;
 	struct grpc_served *call;
-	struct record_reader *reader; /* NULL: no file is named yet */
+	Ig__V1__ReplayRequest *request; /* NULL: it has not come */
+	struct record_merge *files;
+	bool prepared;
+	struct timer turn; /* the next slice */
 	struct selector *selector;
-	char *file;
 	struct gadget_source *sources; /* schemas are referenced */
 	size_t n_sources, room_sources;
 	struct rows rows;
 	bool started;
-	const struct clock_base *clock; /* of the rows that were sent */
+	struct clock_base clock; /* of the rows that were sent */
 };
 
 /* ---- the file -------------------------------------------------------------------- */
@@ -71,28 +76,35 @@ static void add_source(struct replaying *p, const struct record_event *e)
 		.kind = e->kind, .name = e->schema->name, .schema = schema_ref(e->schema)};
 }
 
-static void start(struct replaying *p)
+static const char *name_of(const struct replaying *p)
+{
+	return *p->request->ring ? p->request->ring : p->request->files[0];
+}
+
+/* clock: of the first row; NULL: no row comes first. */
+static void start(struct replaying *p, const struct clock_base *clock)
 {
 	_cleanup_(freep) const struct gadget_source **list =
 		xnew_n(const struct gadget_source *, p->n_sources + 1);
 
+	if (clock)
+		p->clock = *clock;
 	for (size_t i = 0; i < p->n_sources; i++)
 		list[i] = &p->sources[i];
 	rows_start(&p->rows, p->call,
-		   &(struct rows_meaning){.about = {.name = p->file, .image = "replay"},
+		   &(struct rows_meaning){.about = {.name = name_of(p), .image = "replay"},
 					  .sources = list,
 					  .n_sources = p->n_sources,
 					  .compact = true,
-					  .clock = record_reader_clock(p->reader)});
-	p->clock = record_reader_clock(p->reader);
+					  .clock = &p->clock});
 	p->started = true;
 }
 
 static void give_row(struct replaying *p, const struct record_event *e)
 {
-	if (e->row.clock != p->clock) {
-		p->clock = e->row.clock;
-		rows_clock(&p->rows, p->clock);
+	if (e->row.clock->boot_to_real_ns != p->clock.boot_to_real_ns) {
+		p->clock = *e->row.clock;
+		rows_clock(&p->rows, &p->clock);
 	}
 	if (!rows_row(&p->rows, e->source, &e->row))
 		rows_lost(&p->rows, e->source, e->container, 1);
@@ -107,7 +119,7 @@ static int give(struct replaying *p, int item, const struct record_event *e, str
 		return 0;
 	}
 	if (!p->started)
-		start(p);
+		start(p, item == RECORD_ROW ? e->row.clock : NULL);
 	if (item == RECORD_ROW)
 		give_row(p, e);
 	else if (item == RECORD_TABLE_END && e->outside)
@@ -127,18 +139,25 @@ static void replaying_free(struct replaying *p)
 	for (size_t i = 0; i < p->n_sources; i++)
 		schema_unref(p->sources[i].schema);
 	free(p->sources);
-	record_reader_free(p->reader);
+	timer_stop(&p->turn);
+	record_merge_free(p->files);
 	selector_free(p->selector);
-	free(p->file);
+	if (p->request)
+		ig__v1__replay_request__free_unpacked(p->request, NULL);
 	free(p);
 }
 
 static void finish(struct replaying *p, int code, struct err *err)
 {
-	if (code && p->file)
-		err_wrap(err, code, "%s", p->file);
 	api_finish(p->call, code, err);
 	replaying_free(p);
+}
+
+static void on_turn(void *ctx);
+
+static void go_on_later(struct replaying *p)
+{
+	timer_start(&p->turn, manager_reactor(p->api->manager), 0, on_turn, p);
 }
 
 /* What the client has room for. p is gone where that was all. */
@@ -148,9 +167,13 @@ static void read_on(struct replaying *p)
 	struct err err = {0};
 
 	while (grpc_served_queued(p->call) < AHEAD_BYTES) {
-		int item = record_reader_next(p->reader, &e, &err);
-		int code = item > 0 ? give(p, item, &e, &err) : item;
+		int item = record_merge_next(p->files, &e, &err), code;
 
+		if (item == RECORD_LATER) {
+			go_on_later(p);
+			return;
+		}
+		code = item > 0 ? give(p, item, &e, &err) : item;
 		if (item == RECORD_END || code) {
 			finish(p, code, &err);
 			return;
@@ -165,53 +188,87 @@ static bool is_wanted(void *ctx, const struct container *c)
 	return c && selector_matches(p->selector, c);
 }
 
-static int open_reader(struct replaying *p, const Ig__V1__ReplayRequest *m, struct err *err)
+static int select_records(struct replaying *p, struct err *err)
 {
 	struct record_selection selection = {.ctx = p};
 	struct record_span span;
-	bool known;
-	int r, fd = *m->ring ? ring_as_file(p->api, m->ring, err)
-			     : open_file(p->api->record_dir, m->file, err);
+	bool known = !record_merge_span(p->files, &span);
+	int r = record_times(p->request->from, p->request->to, known ? &span : NULL, &selection,
+			     err);
 
-	if (fd < 0)
-		return fd;
-	p->file = xstrdup(*m->ring ? m->ring : m->file);
-	r = record_reader_open(fd, &p->reader, err);
-	if (r)
-		return r;
-	known = !record_reader_span(p->reader, &span);
-	r = record_times(m->from, m->to, known ? &span : NULL, &selection, err);
-	r = r ?: api_selector(m->containers, &p->selector, err);
-	if (r)
-		return r;
 	if (!selector_is_all(p->selector))
 		selection.wanted = is_wanted;
-	record_reader_select(p->reader, &selection);
-	return 0;
+	record_merge_select(p->files, &selection);
+	return r;
 }
 
-static void on_replay_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)
+static void on_turn(void *ctx)
 {
 	struct replaying *p = ctx;
-	Ig__V1__ReplayRequest *m = ig__v1__replay_request__unpack(NULL, len, bytes);
 	struct err err = {0};
 	int code;
 
-	if (p->reader)
-		code = err_set(&err, -EINVAL, "one file at a time");
-	else
-		code = m ? open_reader(p, m, &err) : api_malformed(&err);
-	if (m)
-		ig__v1__replay_request__free_unpacked(m, NULL);
+	if (!p->prepared && record_merge_prepare(p->files)) {
+		go_on_later(p);
+		return;
+	}
+	code = p->prepared ? 0 : select_records(p, &err);
+	p->prepared = true;
 	if (code)
 		finish(p, code, &err);
 	else
 		read_on(p);
 }
 
+/* ---- the request ----------------------------------------------------------------- */
+
+static int add_file(struct replaying *p, const char *name, int fd, struct err *err)
+{
+	return fd < 0 ? fd : record_merge_begin(p->files, name, fd, err);
+}
+
+static int open_all(struct replaying *p, struct err *err)
+{
+	const Ig__V1__ReplayRequest *m = p->request;
+	int r = 0;
+
+	if (!*m->ring == !m->n_files)
+		return err_set(err, -EINVAL, "a replay is of record files, or of a ring");
+	if (m->n_files > MAX_REPLAY_FILES)
+		return err_set(err, -E2BIG, "more than %d record files at a daemon",
+			       MAX_REPLAY_FILES);
+	p->files = record_merge_new();
+	if (*m->ring)
+		r = add_file(p, m->ring, ring_as_file(p->api, m->ring, err), err);
+	for (size_t i = 0; !r && i < m->n_files; i++)
+		r = add_file(p, m->files[i], open_file(p->api->record_dir, m->files[i], err), err);
+	return r ?: api_selector(m->containers, &p->selector, err);
+}
+
+static void on_replay_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)
+{
+	struct replaying *p = ctx;
+	struct err err = {0};
+	int code;
+
+	if (p->request) {
+		code = err_set(&err, -EINVAL, "one request at a time");
+	} else {
+		p->request = ig__v1__replay_request__unpack(NULL, len, bytes);
+		code = p->request ? open_all(p, &err) : api_malformed(&err);
+	}
+	if (code)
+		finish(p, code, &err);
+	else
+		go_on_later(p);
+}
+
 static void on_replay_drained(void *ctx, struct grpc_served *call)
 {
-	read_on(ctx);
+	struct replaying *p = ctx;
+
+	if (p->prepared && !p->turn.reactor)
+		read_on(p);
 }
 
 static void on_replay_half_closed(void *ctx, struct grpc_served *call)
@@ -219,7 +276,7 @@ static void on_replay_half_closed(void *ctx, struct grpc_served *call)
 	struct replaying *p = ctx;
 	struct err err = {0};
 
-	if (!p->reader)
+	if (!p->request)
 		finish(p, api_no_request(&err), &err);
 }
 

@@ -52,6 +52,7 @@
 #define MAX_INSTANCE_HISTORY 100000	 /* last records that an instance may keep */
 #define MAX_CLOCKS 65536			 /* runs and boots that one stream of rows is of */
 #define MAX_RECORD_FILES 1024		 /* read at a time */
+#define MAX_REPLAY_FILES 64		 /* the same, by a daemon for one client */
 #define MAX_CONFIG_FILE_BYTES (1u << 20) /* the daemon's own config file */
 #define MAX_DUMP_BYTES (128u << 20)	 /* a ring of system calls as text or JSON */
 #define MAX_HTTP_REQUEST_BYTES 65536	 /* head or body of a request of HTTP/1.1 */

@@ -36,14 +36,15 @@ struct remote_request {
 	const char *image; /* run this gadget */
 	const struct labels *params;
 	uint64_t timeout_ns;
-	const char *instance; /* or read this instance */
-	uint64_t last;	      /* of its past rows, so many; UINT64_MAX: all that are kept */
-	const char *file;     /* or replay this one of its record files */
-	const char *ring;     /* or what its flight recorder has of this container */
+	const char *instance;	  /* or read this instance */
+	uint64_t last;		  /* of its past rows, so many; UINT64_MAX: all that are kept */
+	const char *const *files; /* or replay these of its record files, as one stream */
+	size_t n_files;
+	const char *ring;      /* or what its flight recorder has of this container */
 	const char *from, *to; /* of these, as record_times() reads them; NULL: all */
-	/* Or list these; with a file: its records of these only. */
+	/* Or list these; with files: records of these only. */
 	const struct selector_options *containers;
-	bool watch;				   /* and each change of them */
+	bool watch; /* and each change of them */
 };
 
 struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,

@@ -9,7 +9,7 @@
 
 const char *request_method(const struct remote_request *request)
 {
-	if (request->file || request->ring)
+	if (request->n_files || request->ring)
 		return "/ig.v1.Node/Replay";
 	return request->containers ? "/ig.v1.Node/Containers" : "/api.GadgetManager/RunGadget";
 }
@@ -100,7 +100,8 @@ static void pack_replay(const struct remote_request *request, struct buf *out)
 	Ig__V1__ReplayRequest m = IG__V1__REPLAY_REQUEST__INIT;
 	Ig__V1__ContainersRequest containers;
 
-	m.file = text(request->file);
+	m.files = (char **)request->files;
+	m.n_files = request->n_files;
 	m.ring = text(request->ring);
 	m.from = text(request->from);
 	m.to = text(request->to);
@@ -113,7 +114,7 @@ static void pack_replay(const struct remote_request *request, struct buf *out)
 
 void request_pack(const struct remote_request *request, struct buf *out)
 {
-	if (request->file || request->ring)
+	if (request->n_files || request->ring)
 		pack_replay(request, out);
 	else if (request->containers)
 		pack_containers(request, out);

@@ -313,15 +313,15 @@ static int replay_there(struct replay *p, struct err *err)
 					     .table_end = on_table_end,
 					     .lost = on_lost,
 					     .ended = on_ended};
-	const struct remote_request request = {.file = p->n_paths ? p->paths[0] : NULL,
+	const struct remote_request request = {.files = p->paths,
+					       .n_files = p->n_paths,
 					       .ring = opt.ring,
 					       .from = opt.from,
 					       .to = opt.to,
 					       .containers = selector_flags_options()};
 	struct remote_run *run;
 	struct remote *remote;
-	int r = p->n_paths <= 1 ? remote_flags_open(&remote, err)
-				: err_set(err, -EINVAL, "a daemon reads one file at a time");
+	int r = remote_flags_open(&remote, err);
 
 	if (r)
 		return r;

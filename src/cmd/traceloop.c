@@ -19,10 +19,12 @@
 #include "traceloop/traceloop.h"
 #include "traces/traces.h"
 
+#define LOOK_NS 100000000ull /* how often --follow looks for what is new */
+
 static struct {
 	uint64_t timeout_ns;
 	const char *output;
-	bool each_end;
+	bool each_end, follow;
 	struct traceloop_options loop;
 } opt;
 
@@ -35,6 +37,7 @@ static const struct flag flag_list[] = {
 	 flag_text, &opt.output, outputs},
 	{"each-end", 0, NULL, "Show a container's calls when it ends, and not only at the very end",
 	 flag_on, &opt.each_end, NULL},
+	{"follow", 'f', NULL, "Show calls as they are made", flag_on, &opt.follow, NULL},
 	{"per-container", 0, "SIZE", "Ring of a container, all CPUs together (default 1MiB)",
 	 flag_bytes, &opt.loop.ring_bytes, NULL},
 	{"budget", 0, "SIZE",
@@ -54,6 +57,8 @@ struct run {
 	struct selector *selector;
 	struct traceloop *traceloop;
 	struct watch traces_watch;
+	struct timer look; /* for what is new */
+	uint64_t shown;	   /* id of the ring whose calls were shown last, + 1; 0: none were */
 	struct buf out;
 	bool failed;
 };
@@ -113,6 +118,54 @@ static void show_ended(void *ctx, struct tracelet *l)
 	tracelet_close(r->traceloop, l);
 }
 
+/* The heading stands where another one's calls came before, as tail(1) has it. */
+static void show_new(struct run *r, struct tracelet *l, const struct tracelet_facts *f, bool last)
+{
+	bool json = str_equal(opt.output, "json");
+	size_t heading = 0;
+
+	if (!json && r->shown != f->id + 1) {
+		put_heading(&r->out, f);
+		heading = r->out.len;
+	}
+	if (tracelet_follow(r->traceloop, l, json ? TRACELET_JSON : TRACELET_TEXT, last, &r->out))
+		log_warn("%s: its calls are too many to be shown", f->name);
+	if (r->out.len == heading) {
+		buf_clear(&r->out);
+		return;
+	}
+	r->shown = f->id + 1;
+	write_all(r);
+}
+
+static void follow_one(void *ctx, struct tracelet *l)
+{
+	struct run *r = ctx;
+	struct tracelet_facts f;
+
+	tracelet_facts(r->traceloop, l, &f);
+	show_new(r, l, &f, f.ended);
+	if (f.ended)
+		tracelet_close(r->traceloop, l);
+}
+
+static void follow_to_end(void *ctx, struct tracelet *l)
+{
+	struct run *r = ctx;
+	struct tracelet_facts f;
+
+	tracelet_facts(r->traceloop, l, &f);
+	show_new(r, l, &f, true);
+}
+
+static void on_look(void *ctx)
+{
+	struct run *r = ctx;
+
+	traceloop_each(r->traceloop, follow_one, r);
+	timer_start(&r->look, r->reactor, LOOK_NS, on_look, r);
+}
+
 static void on_dispatched(void *ctx)
 {
 	struct run *r = ctx;
@@ -157,6 +210,8 @@ static int start(struct run *r, struct err *err)
 	code = watch_add(&r->traces_watch, r->reactor, traces_fd(r->traces), EPOLLIN, on_traces, r);
 	if (code)
 		return err_set(err, code, "waiting for containers: %s", strerror(-code));
+	if (opt.follow)
+		on_look(r);
 	code = loop_add_fd(&r->loop, reactor_fd(r->reactor), on_dispatched, r, err);
 	return code || !opt.timeout_ns ? code : loop_timeout(&r->loop, opt.timeout_ns, err);
 }
@@ -167,6 +222,8 @@ static int record(struct run *r, struct err *err)
 
 	if (opt.output && !str_equal(opt.output, "text") && !str_equal(opt.output, "json"))
 		return err_set(err, -EINVAL, "--output is text or json, not '%s'", opt.output);
+	if (opt.follow && opt.each_end)
+		return err_set(err, -EINVAL, "--follow shows calls before the end: no --each-end");
 	if (geteuid())
 		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
 	code = start(r, err);
@@ -176,7 +233,7 @@ static int record(struct run *r, struct err *err)
 	loop_run(&r->loop);
 	traces_dispatch(r->traces);
 	containers_give_up(r->containers); /* who came last is shown with what is known */
-	traceloop_each(r->traceloop, show, r);
+	traceloop_each(r->traceloop, opt.follow ? follow_to_end : show, r);
 	return r->failed ? err_set(err, -EIO, "writing the output failed") : 0;
 }
 
@@ -187,11 +244,14 @@ int traceloop_main(int argc, char **argv)
 	struct flags flags;
 	int exit_code, code;
 
+	if (argc > 1 && *argv[1] != '-')
+		return traceloop_rings_main(argc, argv);
 	flags_init(&flags, command_find("traceloop"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
 	code = record(&r, &err);
 	watch_remove(&r.traces_watch);
+	timer_stop(&r.look);
 	traceloop_free(r.traceloop);
 	traces_free(r.traces);
 	containers_free(r.containers);
@@ -207,13 +267,15 @@ static const struct flag_table *const tables[] = {&own_flags, &selector_flags, &
 static const struct command command = {
 	.name = "traceloop",
 	.summary = "Record the last system calls of containers, and show them at the end",
-	.usage = "[FLAGS]",
+	.usage = "[FLAGS] | list | dump RING | close RING",
 	.description =
 		"Each container's calls are kept in a ring in memory, the newest in place of "
 		"the oldest, and shown\nwhen the command ends (Ctrl-C, --timeout). `ig run "
 		"traceloop` is the same. The daemon does it all the\ntime with `ig daemon "
-		"--traceloop`; docs/recorder.md tells more.",
+		"--traceloop`; list, dump and close are of its rings (`ig traceloop list "
+		"--help`).",
 	.tables = tables,
 	.run = traceloop_main,
+	.complete = traceloop_complete,
 };
 COMMAND(&command);

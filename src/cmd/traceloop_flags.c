@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "manager/manager.h"
 
-#define DEFAULT_SOCKET "/run/traceloop.socket"
-
 static struct {
 	bool wanted;
 	struct traceloop_service_options service;
@@ -18,7 +16,7 @@ static const struct flag flag_list[] = {
 	{"traceloop", 0, NULL, "Keep the last system calls of every container, for when it breaks",
 	 flag_on, &opt.wanted, NULL},
 	{"traceloop-socket", 0, "PATH",
-	 "The same, served by HTTP at this socket (default " DEFAULT_SOCKET ")", flag_text,
+	 "The same, served by HTTP at this socket (default " TRACELOOP_SOCKET ")", flag_text,
 	 &opt.service.socket, NULL},
 	{"traceloop-per-container", 0, "SIZE", "Of a container, all CPUs together (default 1MiB)",
 	 flag_bytes, &opt.service.loop.ring_bytes, NULL},
@@ -46,7 +44,7 @@ int traceloop_flags_start(struct manager *m, struct traceloop_service **ret, str
 	if (!opt.wanted && !opt.service.socket)
 		return 0;
 	if (!opt.service.socket)
-		opt.service.socket = DEFAULT_SOCKET;
+		opt.service.socket = TRACELOOP_SOCKET;
 	opt.service.group = (gid_t)-1; /* arguments of all system calls: for root */
 	opt.service.node = getenv("NODE_NAME");
 	opt.service.loop.warn = warn;

@@ -7,6 +7,8 @@
 struct manager;
 struct traceloop_service;
 
+#define TRACELOOP_SOCKET "/run/traceloop.socket" /* unless told otherwise */
+
 extern const struct flag_table traceloop_flags;
 
 /* *ret NULL: nobody asked for it. After manager_new(); freed before manager_free(). */

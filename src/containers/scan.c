@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -183,9 +185,20 @@ uint64_t scan_cgroup_id(const struct containers *cs, const char *path)
 	return st.st_ino;
 }
 
+/* The path comes from outside: it must lead to a folder, and not out of the hierarchy. */
 uint64_t containers_cgroup_id(const struct containers *cs, const char *path)
 {
-	return *path == '/' && !strstr(path, "/../") ? scan_cgroup_id(cs, path) : 0;
+	const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+	_cleanup_(closep) int fd = -1;
+	struct stat st;
+
+	if (*path != '/')
+		return 0;
+	if (!path[1])
+		return scan_cgroup_id(cs, path);
+	fd = (int)syscall(SYS_openat2, cs->cgroup2_fd, path + 1, &how, sizeof(how));
+	return fd < 0 || fstat(fd, &st) ? 0 : st.st_ino;
 }
 
 /* A cgroup's folder has two links, and one more for each cgroup in it: most need not be read. */

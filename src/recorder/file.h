@@ -81,7 +81,8 @@ enum record_item {
 	RECORD_TABLE_END,
 	RECORD_LOSS,
 	RECORD_TOTALS,
-	RECORD_RING
+	RECORD_RING,
+	RECORD_LATER /* only of a reader that is read in slices */
 };
 
 struct record_event {
@@ -119,6 +120,14 @@ struct record_reader;
  * again in a later section keeps its number.
  */
 int record_reader_open(int fd, struct record_reader **ret, struct err *err);
+/*
+ * For one who has other things to do than to read a long file: open is only begun, and
+ * record_reader_prepare() goes on with it, some milliseconds at a time, until it returns false.
+ * Then record_reader_next() gives RECORD_LATER, and may be called again, where what is wanted does
+ * not come soon.
+ */
+int record_reader_begin(int fd, struct record_reader **ret, struct err *err);
+bool record_reader_prepare(struct record_reader *r);
 struct record_reader *record_reader_free(struct record_reader *r);
 /* Of the section that is being read. */
 const struct clock_base *record_reader_clock(const struct record_reader *r);

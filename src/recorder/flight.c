@@ -182,14 +182,31 @@ static void keep_budget(struct flight *f)
 	f->over = f->bytes > f->o.budget;
 }
 
-/* Rings that went make room for longer ones, but not at once for as long as it was too much. */
+static size_t live_bytes(const struct flight *f)
+{
+	const struct flight_ring *r;
+	size_t n = 0;
+
+	TAILQ_FOREACH(r, &f->live, link)
+		n += r->blocks.room;
+	return n;
+}
+
+/*
+ * Containers that went make room for the others' rings, but not at once for as long as it was too
+ * much. Their own rings are no hindrance: they go first.
+ */
 static void use_budget(struct flight *f)
 {
 	size_t bound = f->bound * 2;
 
-	if (f->bound == f->o.per_container || f->bytes > f->o.budget / 2)
+	if (f->bound == f->o.per_container || live_bytes(f) > f->o.budget / 2)
 		return;
-	set_bound(f, bound < f->o.per_container ? bound : f->o.per_container);
+	if (bound > f->o.per_container)
+		bound = f->o.per_container;
+	say(f, "below the budget of %zu bytes: each container has %zu bytes from here on",
+	    f->o.budget, bound);
+	set_bound(f, bound);
 }
 
 /* ---- rings ----------------------------------------------------------------------- */
@@ -295,6 +312,7 @@ void flight_ended(struct flight *f, const struct container *c)
 	TAILQ_REMOVE(&f->live, r, link);
 	r->ended = true;
 	TAILQ_INSERT_TAIL(&f->ended, r, link);
+	use_budget(f);
 }
 
 /* ---- what is there --------------------------------------------------------------- */

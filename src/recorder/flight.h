@@ -8,7 +8,8 @@
  * and no other container's. All rings stay within `budget`: where they would not, those of
  * containers that ended go first, the one that ended first before others; then the bound of all
  * rings is halved, down to `floor`. A new container gets a ring in any case, so that the budget may
- * be passed by floor bytes for each live container, and by no more. Each such step is said.
+ * be passed by floor bytes for each live container, and by no more. When live rings are half of it
+ * at most, the bound is doubled for each container that ends. Each such step is said.
  *
  * Each record has a number in its ring, and what was lost has used up its own: for a ring
  * kept + overwritten + lost = last, exactly.

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 enum { END_BYTES = sizeof(struct chunk_head) + sizeof(struct end_chunk) + sizeof(uint32_t) };
+enum { SCAN_CHUNKS = 1024 }; /* at a time: some milliseconds */
 
 void record_index_done(struct record_index *x)
 {
@@ -62,11 +63,10 @@ static bool in_order(const struct record_index *x, uint64_t size)
 	return true;
 }
 
-static int load_own(struct record_index *x, struct chunk_input *in)
+/* The last chunk says where the index is. */
+static int find_own(struct record_index *x, struct chunk_input *in)
 {
-	struct index_head head;
 	struct end_chunk end;
-	uint64_t at;
 	int e;
 
 	if (in->size < sizeof(struct file_head) + END_BYTES)
@@ -75,15 +75,27 @@ static int load_own(struct record_index *x, struct chunk_input *in)
 	if (e || in->head.length != sizeof(end))
 		return -EBADMSG;
 	memcpy(&end, in->payload, sizeof(end));
-	x->last_index = end.index;
-	for (at = end.index; at; at = head.previous) {
-		e = chunk_at(in, at, CHUNK_INDEX) ?: add_backwards(x, in);
-		if (e)
-			return -EBADMSG;
-		memcpy(&head, in->payload, sizeof(head));
-		if (head.previous >= at)
-			return -EBADMSG;
-	}
+	x->at = x->last_index = end.index;
+	return 0;
+}
+
+/* One chunk of it; 1: there are more. */
+static int load_own(struct record_index *x, struct chunk_input *in)
+{
+	struct index_head head;
+	int e = chunk_at(in, x->at, CHUNK_INDEX) ?: add_backwards(x, in);
+
+	if (e)
+		return -EBADMSG;
+	memcpy(&head, in->payload, sizeof(head));
+	if (head.previous >= x->at)
+		return -EBADMSG;
+	x->at = head.previous;
+	return x->at != 0;
+}
+
+static int finish_own(struct record_index *x, struct chunk_input *in)
+{
 	turn_round(x);
 	x->whole = true;
 	return in_order(x, in->size) ? 0 : -EBADMSG;
@@ -121,29 +133,76 @@ static int scan_chunk(struct record_index *x, struct chunk_input *in)
 	return 0;
 }
 
-static void scan(struct record_index *x, struct chunk_input *in)
+/* Some chunks from x->at on; 1: there may be more. */
+static int scan(struct record_index *x, struct chunk_input *in)
 {
-	int e = chunk_seek(in, sizeof(struct file_head));
+	int e = chunk_seek(in, x->at);
 
-	while (!e) {
+	for (int i = 0; !e && i < SCAN_CHUNKS; i++) {
 		e = chunk_begin(in);
 		if (!e)
 			e = scan_chunk(x, in);
 	}
+	x->at = in->offset;
 	if (e == -E2BIG)
 		record_index_done(x);
+	return !e;
+}
+
+static void begin_scan(struct record_index *x)
+{
+	record_index_done(x);
+	x->state = INDEX_SCAN;
+	x->at = sizeof(struct file_head);
+}
+
+/* ---- either ---------------------------------------------------------------------- */
+
+/* Back where it was, whatever was found. */
+static bool leave(struct record_index *x, struct chunk_input *in, uint64_t back)
+{
+	in->fault = (struct err){0};
+	chunk_seek(in, back);
+	return x->state != INDEX_READY;
+}
+
+bool record_index_begin(struct record_index *x, struct chunk_input *in)
+{
+	const uint64_t back = in->offset;
+
+	*x = (struct record_index){.state = INDEX_OWN};
+	if (find_own(x, in)) {
+		begin_scan(x);
+	} else if (!x->at) { /* it ends properly, and has no index */
+		x->whole = true;
+		x->state = INDEX_READY;
+	}
+	return leave(x, in, back);
+}
+
+bool record_index_go_on(struct record_index *x, struct chunk_input *in)
+{
+	const uint64_t back = in->offset;
+	int e;
+
+	if (x->state == INDEX_SCAN) {
+		x->state = scan(x, in) ? INDEX_SCAN : INDEX_READY;
+		return leave(x, in, back);
+	}
+	e = load_own(x, in);
+	if (!e)
+		e = finish_own(x, in);
+	if (e < 0)
+		begin_scan(x);
+	else if (!e)
+		x->state = INDEX_READY;
+	return leave(x, in, back);
 }
 
 void record_index_load(struct record_index *x, struct chunk_input *in)
 {
-	const uint64_t back = in->offset;
+	bool more = record_index_begin(x, in);
 
-	*x = (struct record_index){0};
-	if (load_own(x, in)) {
-		record_index_done(x);
-		in->fault = (struct err){0};
-		scan(x, in);
-	}
-	in->fault = (struct err){0};
-	chunk_seek(in, back);
+	while (more)
+		more = record_index_go_on(x, in);
 }

@@ -24,6 +24,7 @@ struct record_merge {
 	struct merged_file *files;
 	size_t n, room;
 	struct record_sources sources;
+	size_t prepared;     /* files that are */
 	size_t current;	     /* the file that gave the last event */
 	bool chosen;	     /* once */
 	int64_t others_from; /* time of the first event of all others */
@@ -50,7 +51,8 @@ struct record_merge *record_merge_free(struct record_merge *m)
 	return NULL;
 }
 
-int record_merge_add(struct record_merge *m, const char *name, int fd, struct err *err)
+static int add(struct record_merge *m, const char *name, int fd,
+	       int (*open)(int fd, struct record_reader **ret, struct err *err), struct err *err)
 {
 	struct record_reader *reader;
 	int r;
@@ -59,12 +61,29 @@ int record_merge_add(struct record_merge *m, const char *name, int fd, struct er
 		close(fd);
 		return err_set(err, -E2BIG, "more than %d record files", MAX_RECORD_FILES);
 	}
-	r = record_reader_open(fd, &reader, err);
+	r = open(fd, &reader, err);
 	if (r)
 		return err_wrap(err, r, "%s", name);
 	*grow(&m->files, &m->n, &m->room) =
 		(struct merged_file){.name = xstrdup(name), .reader = reader};
 	return 0;
+}
+
+int record_merge_add(struct record_merge *m, const char *name, int fd, struct err *err)
+{
+	return add(m, name, fd, record_reader_open, err);
+}
+
+int record_merge_begin(struct record_merge *m, const char *name, int fd, struct err *err)
+{
+	return add(m, name, fd, record_reader_begin, err);
+}
+
+bool record_merge_prepare(struct record_merge *m)
+{
+	if (m->prepared < m->n && !record_reader_prepare(m->files[m->prepared].reader))
+		m->prepared++;
+	return m->prepared < m->n;
 }
 
 int record_merge_span(const struct record_merge *m, struct record_span *ret)
@@ -94,28 +113,42 @@ void record_merge_select(struct record_merge *m, const struct record_selection *
 
 /* ---- events ---------------------------------------------------------------------- */
 
-/* Reads the file's next event. 1: it is a source that is new, as *ret says. */
+/* It gave its end, or a fault, of which the first is kept. */
+static void end_file(struct record_merge *m, struct merged_file *f, struct err *err)
+{
+	if (f->item < 0 && !m->fault.code) {
+		err_wrap(err, f->item, "%s", f->name);
+		m->fault = *err;
+	}
+	f->item = RECORD_END;
+	f->ended = true;
+}
+
+/* A source is new: *ret says it. False: another file has it as well. */
+static bool join_source(struct record_merge *m, struct merged_file *f, struct record_event *ret)
+{
+	f->item = RECORD_END;
+	if (record_sources_join(&m->sources, &f->map, f->event.schema, f->event.kind))
+		return false;
+	*ret = f->event;
+	ret->source = (unsigned int)m->sources.n - 1;
+	return true;
+}
+
+/* Reads the file's next event. RECORD_SOURCE: one that is new; RECORD_LATER; else 0. */
 static int fetch(struct record_merge *m, struct merged_file *f, struct record_event *ret)
 {
 	struct err err = {0};
 
 	while (!f->ended && f->item == RECORD_END) {
 		f->item = record_reader_next(f->reader, &f->event, &err);
-		if (f->item < 0 && !m->fault.code) {
-			err_wrap(&err, f->item, "%s", f->name);
-			m->fault = err;
-		}
 		if (f->item <= 0) {
+			end_file(m, f, &err);
+		} else if (f->item == RECORD_LATER) {
 			f->item = RECORD_END;
-			f->ended = true;
-		} else if (f->item == RECORD_SOURCE) {
-			f->item = RECORD_END;
-			if (record_sources_join(&m->sources, &f->map, f->event.schema,
-						f->event.kind))
-				continue;
-			*ret = f->event;
-			ret->source = (unsigned int)m->sources.n - 1;
-			return 1;
+			return RECORD_LATER;
+		} else if (f->item == RECORD_SOURCE && join_source(m, f, ret)) {
+			return RECORD_SOURCE;
 		}
 	}
 	return 0;
@@ -146,10 +179,11 @@ static struct merged_file *choose(struct record_merge *m)
 
 static int fetch_all(struct record_merge *m, struct record_event *ret)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (fetch(m, &m->files[i], ret))
-			return 1;
-	return 0;
+	int item = 0;
+
+	for (size_t i = 0; !item && i < m->n; i++)
+		item = fetch(m, &m->files[i], ret);
+	return item;
 }
 
 static int give(const struct record_merge *m, struct merged_file *f, struct record_event *ret)
@@ -168,9 +202,10 @@ static int give(const struct record_merge *m, struct merged_file *f, struct reco
 int record_merge_next(struct record_merge *m, struct record_event *ret, struct err *err)
 {
 	struct merged_file *f = NULL;
+	int item = m->chosen ? fetch(m, &m->files[m->current], ret) : fetch_all(m, ret);
 
-	if (!m->chosen ? fetch_all(m, ret) : fetch(m, &m->files[m->current], ret))
-		return RECORD_SOURCE;
+	if (item)
+		return item;
 	if (m->chosen)
 		f = &m->files[m->current];
 	if (!f || f->ended || f->event.time_ns > m->others_from)

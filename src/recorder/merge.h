@@ -18,6 +18,9 @@ struct record_merge *record_merge_free(struct record_merge *m); /* NULL is fine;
 
 /* name: for messages; copied. Takes fd over, also when it fails. At most MAX_RECORD_FILES. */
 int record_merge_add(struct record_merge *m, const char *name, int fd, struct err *err);
+/* The same in slices, as record_reader_begin() and record_reader_prepare(). */
+int record_merge_begin(struct record_merge *m, const char *name, int fd, struct err *err);
+bool record_merge_prepare(struct record_merge *m);
 
 /* As record_reader_span(), of all files; -ENODATA where one of them cannot tell. */
 int record_merge_span(const struct record_merge *m, struct record_span *ret);

@@ -15,6 +15,14 @@
 #include "base/mem.h"
 #include "gadget/gadget.h"
 
+/* What a slice has, so that it takes some milliseconds at most. */
+enum {
+	SLICE_CHUNKS = 16,
+	AHEAD_READ = 256, /* a chunk that is read, in entries of the index that are looked at */
+	AHEAD_COST = 64 * AHEAD_READ,
+};
+enum { CHUNK_PASSED = 2 };
+
 /* ---- sections -------------------------------------------------------------------- */
 
 /* Unix time by this section's boot clock, within what that can say. */
@@ -121,20 +129,35 @@ static int look_at(struct record_reader *r, const struct index_entry *entry,
 }
 
 /*
- * The sources of all sections and the times, before any row. What is wrong in the file shows when
- * it is read.
+ * The sources of all sections and the times, before any row: some of them. What is wrong in the
+ * file shows when it is read. True: there is more.
  */
-static void look_ahead(struct record_reader *r)
+static bool look_ahead(struct record_reader *r)
 {
 	const uint64_t back = r->in.offset;
-	struct clock_base clock = *r->clock;
+	int e = 0;
 
-	for (size_t i = 0; i < r->index.n; i++)
-		if (look_at(r, &r->index.entries[i], &clock))
-			break;
-	r->map.n = 0;
+	for (int left = AHEAD_COST; !e && left > 0 && r->ahead < r->index.n; r->ahead++) {
+		const struct index_entry *entry = &r->index.entries[r->ahead];
+
+		left -= entry->type == CHUNK_ROWS ? 1 : AHEAD_READ;
+		e = look_at(r, entry, &r->ahead_clock);
+	}
 	r->in.fault = (struct err){0};
 	chunk_seek(&r->in, back);
+	if (!e && r->ahead < r->index.n)
+		return true;
+	r->map.n = 0;
+	return false;
+}
+
+bool record_reader_prepare(struct record_reader *r)
+{
+	if (r->preparing == READER_INDEX && !record_index_go_on(&r->index, &r->in))
+		r->preparing = READER_AHEAD;
+	else if (r->preparing == READER_AHEAD && !look_ahead(r))
+		r->preparing = READER_READY;
+	return r->preparing != READER_READY;
 }
 
 int record_reader_span(const struct record_reader *r, struct record_span *ret)
@@ -156,13 +179,14 @@ static int get_first_clock(struct record_reader *r)
 	return chunk_finish(&r->in) ?: read_clock(r);
 }
 
-int record_reader_open(int fd, struct record_reader **ret, struct err *err)
+int record_reader_begin(int fd, struct record_reader **ret, struct err *err)
 {
 	struct record_reader *r = xnew(struct record_reader);
 	int e;
 
 	r->from_ns = INT64_MIN;
 	r->to_ns = INT64_MAX;
+	r->sliced = true;
 	e = chunk_input_open(&r->in, fd) ?: get_first_clock(r);
 	if (e < 0) {
 		if (err)
@@ -170,11 +194,22 @@ int record_reader_open(int fd, struct record_reader **ret, struct err *err)
 		record_reader_free(r);
 		return e;
 	}
-	if (r->in.seekable && r->in.version > 1) {
-		record_index_load(&r->index, &r->in);
-		look_ahead(r);
-	}
+	r->ahead_clock = *r->clock;
+	if (r->in.seekable && r->in.version > 1)
+		r->preparing = record_index_begin(&r->index, &r->in) ? READER_INDEX : READER_AHEAD;
 	*ret = r;
+	return 0;
+}
+
+int record_reader_open(int fd, struct record_reader **ret, struct err *err)
+{
+	int e = record_reader_begin(fd, ret, err);
+
+	if (e)
+		return e;
+	while (record_reader_prepare(*ret))
+		;
+	(*ret)->sliced = false;
 	return 0;
 }
 
@@ -270,7 +305,7 @@ static int begin_block(struct record_reader *r)
 	return 1;
 }
 
-/* The next chunk that is wanted, finished. 1: there is none. */
+/* The next chunk, finished. 1: there is none; CHUNK_PASSED: it is not wanted. */
 static int next_chunk(struct record_reader *r)
 {
 	int e;
@@ -279,16 +314,14 @@ static int next_chunk(struct record_reader *r)
 		return fault(r, r->in.start, "a block of rows has %" PRId64 " more than it says",
 			     (int64_t)(r->rows - r->rows_after));
 	r->at = r->rows_end = r->rows_after = 0;
-	do {
-		e = r->selective ? jump(r) : 0;
-		e = e ?: chunk_begin(&r->in);
-		if (e)
-			return e;
-		if (r->in.head.type != CHUNK_ROWS)
-			return chunk_finish(&r->in);
-		e = begin_block(r);
-	} while (!e);
-	return e < 0 ? e : 0;
+	e = r->selective ? jump(r) : 0;
+	e = e ?: chunk_begin(&r->in);
+	if (e)
+		return e;
+	if (r->in.head.type != CHUNK_ROWS)
+		return chunk_finish(&r->in);
+	e = begin_block(r);
+	return e > 0 ? 0 : e ?: CHUNK_PASSED;
 }
 
 /* ---- events --------------------------------------------------------------- */
@@ -349,25 +382,34 @@ static int tell_source(struct record_reader *r, struct record_event *ev)
 	return RECORD_SOURCE;
 }
 
+/* > 0: an event; 0: none yet, or RECORD_END at a proper end, which *ret_end tells. */
+static int go_on(struct record_reader *r, struct record_event *ev, bool *ret_end)
+{
+	int e = next_chunk(r);
+
+	*ret_end = e == 1 && r->ended;
+	if (*ret_end || e == CHUNK_PASSED)
+		return 0;
+	if (e == 1)
+		return fault(r, r->in.start, "cut short: the file has no end chunk");
+	return e ?: read_chunk(r, ev);
+}
+
 int record_reader_next(struct record_reader *r, struct record_event *ret, struct err *err)
 {
-	int e = 0;
+	int e = r->in.fault.code;
+	unsigned int chunks = 0;
+	bool end = false;
 
-	if (r->in.fault.code)
-		e = r->in.fault.code;
-	while (!e) {
-		if (r->at < r->rows_end) { /* the many */
+	while (!e && !end) {
+		if (r->at < r->rows_end) /* the many */
 			e = item_row(r, ret);
-		} else if (r->n_told < r->sources.n) {
+		else if (r->n_told < r->sources.n)
 			return tell_source(r, ret);
-		} else {
-			e = next_chunk(r);
-			if (e > 0 && r->ended)
-				return RECORD_END;
-			if (e > 0)
-				e = fault(r, r->in.start, "cut short: the file has no end chunk");
-			e = e ?: read_chunk(r, ret);
-		}
+		else if (r->sliced && chunks++ == SLICE_CHUNKS)
+			return RECORD_LATER;
+		else
+			e = go_on(r, ret, &end);
 	}
 	if (e < 0 && err)
 		*err = r->in.fault;

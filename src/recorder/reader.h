@@ -36,6 +36,11 @@ struct record_reader {
 	bool bounded, selective; /* by time; at all */
 	struct record_span span; /* of the file, where has_span */
 	bool has_span;
+
+	bool sliced;
+	enum { READER_READY, READER_INDEX, READER_AHEAD } preparing;
+	size_t ahead;		       /* entries of the index that were looked at */
+	struct clock_base ahead_clock; /* of the section that they are in */
 };
 
 #define fault(r, ...) chunk_fault(&(r)->in, __VA_ARGS__)

@@ -25,21 +25,24 @@ static void take_out(struct traceloop *t, struct container *c)
 	loop_kernel_release(t->kernel, c->key, loop_now());
 }
 
-/* How many of its pod's containers came before. */
+static bool is_of_same_pod(const struct container *a, const struct container *b)
+{
+	return a && b && a->k8s_pod && b->k8s_pod && str_equal(a->k8s_pod, b->k8s_pod) &&
+	       str_equal(a->k8s_namespace, b->k8s_namespace) &&
+	       str_equal(a->k8s_pod_uid, b->k8s_pod_uid);
+}
+
+/* One more than the last of its pod's has, also where earlier ones are gone by now. */
 static unsigned int index_in_pod(struct traceloop *t, const struct tracelet *of)
 {
-	const struct container *c = of->container, *other;
-	unsigned int n = 0;
-	struct tracelet *l;
+	const struct tracelet *l;
+	unsigned int next = 0;
 
-	TAILQ_FOREACH(l, &t->tracelets, link) {
-		other = l->container;
-		n += l != of && l->is_shown && other && c->k8s_pod && other->k8s_pod &&
-		     str_equal(other->k8s_pod, c->k8s_pod) &&
-		     str_equal(other->k8s_namespace, c->k8s_namespace) &&
-		     str_equal(other->k8s_pod_uid, c->k8s_pod_uid);
-	}
-	return n;
+	TAILQ_FOREACH(l, &t->tracelets, link)
+		if (l != of && l->is_shown && is_of_same_pod(l->container, of->container) &&
+		    l->index >= next)
+			next = l->index + 1;
+	return next;
 }
 
 static void found(struct traceloop *t, struct container *c)

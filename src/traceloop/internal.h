@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of traceloop/ share. traceloop.c: life, and the room for rings; follow.c:
- * containers that come and go; tracelets.c: rings one by one.
+ * containers that come and go; tracelets.c: rings one by one; tail.c: what is new in one.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "base/reactor.h"
 #include "columns/format.h"
 #include "containers/containers.h"
+#include "traceloop/dump.h"
 #include "traceloop/kernel.h"
 #include "traceloop/traceloop.h"
 
@@ -22,8 +23,14 @@ struct tracelet {
 	uint64_t cgroup_id;
 	struct container *container; /* a reference */
 	unsigned int index;
-	uint64_t created, ended; /* boot clock; 0: not ended */
-	bool is_shown;		 /* false: its names are still being looked for */
+	uint64_t created, ended;	  /* boot clock; 0: not ended */
+	bool is_shown;			  /* false: its names are still being looked for */
+	struct followed {		  /* tail.c */
+		uint64_t until;		  /* boot clock: what came by then was told */
+		uint64_t told;		  /* records that were, or that were said to be gone */
+		uint64_t lost;		  /* of those said to be gone */
+		struct loop_counts since; /* the sums were said last */
+	} followed;
 };
 
 struct traceloop {
@@ -52,6 +59,7 @@ uint64_t loop_now(void); /* boot clock */
 /* traceloop.c */
 void traceloop_make_room(struct traceloop *t); /* after a ring was given to somebody */
 void traceloop_tidy_later(struct traceloop *t);
+void traceloop_notice_gone(struct traceloop *t);
 
 /* follow.c */
 container_event_fn tracelets_follow;
@@ -60,3 +68,4 @@ container_event_fn tracelets_follow;
 struct tracelet *tracelet_new(struct traceloop *t, uint64_t key,
 			      struct container *c);		 /* c may be NULL */
 struct tracelet *tracelet_of(struct traceloop *t, uint64_t key); /* NULL: none */
+void tracelet_read(struct traceloop *t, struct tracelet *l, struct loop_dump *ret);

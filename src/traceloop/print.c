@@ -219,16 +219,42 @@ static void put_latency(struct buf *out, const struct loop_call_made *c)
 	buf_char(out, '>');
 }
 
+/* ---- windows --------------------------------------------------------------------- */
+
+const struct loop_window loop_whole = {.until = UINT64_MAX, .last = true};
+
+/* No record has the time 0. */
+static bool is_in(const struct loop_window *w, const struct loop_record *r)
+{
+	return r->time > w->after && r->time <= w->until;
+}
+
+/* Its entry and exit are one line. */
+static bool is_one_line(const struct loop_window *w, const struct loop_call_made *c)
+{
+	return c->joined && is_in(w, &c->enter->record) && is_in(w, &c->exit->record);
+}
+
+/* Nothing more will be known of it than in this window. */
+static bool is_complete(const struct loop_window *w, const struct loop_call_made *c)
+{
+	if (c->exit && (c->exit->record.time <= w->until || !c->enter))
+		return is_in(w, &c->exit->record);
+	return call_never_returns(c) ? is_in(w, &c->enter->record) : w->last;
+}
+
 /* ---- text ------------------------------------------------------------------------ */
 
-static void print_event(const struct loop_dump *d, const struct loop_event *e, int64_t to_real,
-			struct day_time *last, struct buf *out)
+static void print_event(const struct loop_dump *d, const struct loop_event *e,
+			const struct loop_window *w, int64_t to_real, struct day_time *last,
+			struct buf *out)
 {
 	const struct loop_call_made *c = &d->calls[e->call];
 	const struct syscall *s = call_syscall(c);
-	bool begins = e->record->kind == LOOP_ENTER, ends = !begins || c->joined;
+	bool begins = e->record->kind == LOOP_ENTER, one_line = is_one_line(w, c);
+	bool ends = !begins || one_line;
 
-	if (!begins && c->joined)
+	if (!is_in(w, e->record) || (!begins && one_line))
 		return; /* said with its entry */
 	put_time(out, (int64_t)e->record->time + to_real, last);
 	put_who(out, c, e->cpu);
@@ -244,12 +270,13 @@ static void print_event(const struct loop_dump *d, const struct loop_event *e, i
 	buf_char(out, '\n');
 }
 
-void loop_print_text(const struct loop_dump *d, const struct clock_base *clock, struct buf *out)
+void loop_print_text(const struct loop_dump *d, const struct loop_window *w,
+		     const struct clock_base *clock, struct buf *out)
 {
 	struct day_time last = {0};
 
 	for (size_t i = 0; i < d->n_events && !out->failed; i++)
-		print_event(d, &d->events[i], clock->boot_to_real_ns, &last, out);
+		print_event(d, &d->events[i], w, clock->boot_to_real_ns, &last, out);
 }
 
 void loop_print_counts_text(const struct loop_counts *n, struct buf *out)
@@ -378,11 +405,12 @@ static void print_call(const struct loop_call_made *c, int64_t to_real, const st
 	buf_str(out, "}\n");
 }
 
-void loop_print_json(const struct loop_dump *d, const struct clock_base *clock,
-		     const struct container *c, struct buf *out)
+void loop_print_json(const struct loop_dump *d, const struct loop_window *w,
+		     const struct clock_base *clock, const struct container *c, struct buf *out)
 {
 	_cleanup_(buf_done) struct buf text = {.max = 65536};
 
 	for (size_t i = 0; i < d->n_calls && !out->failed; i++)
-		print_call(&d->calls[i], clock->boot_to_real_ns, c, &text, out);
+		if (is_complete(w, &d->calls[i]))
+			print_call(&d->calls[i], clock->boot_to_real_ns, c, &text, out);
 }

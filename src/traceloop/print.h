@@ -18,11 +18,23 @@ struct buf;
 struct clock_base;
 struct container;
 
-void loop_print_text(const struct loop_dump *d, const struct clock_base *clock, struct buf *out);
+/*
+ * A part of the dump by time (boot clock, ns): what came after `after`, up to `until`. In text a
+ * call of which only the entry is in it has its line for that; in JSON it is told where it returns,
+ * unless this is the `last` part.
+ */
+struct loop_window {
+	uint64_t after, until;
+	bool last;
+};
+extern const struct loop_window loop_whole; /* all there is */
+
+void loop_print_text(const struct loop_dump *d, const struct loop_window *w,
+		     const struct clock_base *clock, struct buf *out);
 
 /* c: whose calls they are, with its names in each object; NULL: nothing is said of that. */
-void loop_print_json(const struct loop_dump *d, const struct clock_base *clock,
-		     const struct container *c, struct buf *out);
+void loop_print_json(const struct loop_dump *d, const struct loop_window *w,
+		     const struct clock_base *clock, const struct container *c, struct buf *out);
 
 /*
  * What is not there: "# 120 older records were overwritten", "# 3 records were lost", where it is

@@ -174,6 +174,7 @@ void traceloop_each(struct traceloop *t, void (*fn)(void *ctx, struct tracelet *
 {
 	struct tracelet *l, *next;
 
+	traceloop_notice_gone(t);
 	for (l = TAILQ_FIRST(&t->tracelets); l; l = next) {
 		next = TAILQ_NEXT(l, link);
 		if (l->is_shown)
@@ -261,25 +262,31 @@ struct tracelet *traceloop_by_pod(struct traceloop *t, const char *namespace_, c
 
 /* ---- what they hold -------------------------------------------------------------- */
 
-int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format format,
-		  struct buf *out)
+void tracelet_read(struct traceloop *t, struct tracelet *l, struct loop_dump *ret)
 {
 	unsigned int cpus = loop_kernel_cpus(t->kernel);
 	_cleanup_(freep) struct lane_copy *lanes = xnew_n(struct lane_copy, cpus);
-	struct loop_dump d;
 
 	if (!l->ring) /* it came when none was ready */
 		l->ring = loop_kernel_claim(t->kernel, l->key);
 	for (unsigned int i = 0; l->ring && i < cpus; i++)
 		lane_copy(loop_kernel_lane(t->kernel, l->ring, i),
 			  loop_kernel_lane_bytes(t->kernel), &lanes[i]);
-	loop_dump_make(lanes, l->ring ? cpus : 0, &d);
-	d.counts.lost += loop_kernel_missed(t->kernel, l->key);
+	loop_dump_make(lanes, l->ring ? cpus : 0, ret);
+	ret->counts.lost += loop_kernel_missed(t->kernel, l->key);
+}
+
+int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format format,
+		  struct buf *out)
+{
+	struct loop_dump d;
+
+	tracelet_read(t, l, &d);
 	if (format == TRACELET_JSON) {
-		loop_print_json(&d, &t->clock, l->container, out);
+		loop_print_json(&d, &loop_whole, &t->clock, l->container, out);
 		loop_print_counts_json(&d.counts, out);
 	} else {
-		loop_print_text(&d, &t->clock, out);
+		loop_print_text(&d, &loop_whole, &t->clock, out);
 		loop_print_counts_text(&d.counts, out);
 	}
 	loop_dump_done(&d);

@@ -40,6 +40,18 @@ static bool fits_budget(const struct traceloop *t)
 	return rings * loop_kernel_ring_bytes(t->kernel) <= t->budget_bytes;
 }
 
+/* Nobody tells of a cgroup that was added, and is gone. */
+void traceloop_notice_gone(struct traceloop *t)
+{
+	struct tracelet *l;
+
+	TAILQ_FOREACH(l, &t->tracelets, link)
+		if (!l->container && !l->ended &&
+		    containers_cgroup_id(t->containers, l->cgroup_path) != l->cgroup_id)
+			l->ended = loop_now();
+	traceloop_tidy_later(t);
+}
+
 /* The ring whose container ended first. */
 static struct tracelet *first_ended(const struct traceloop *t)
 {
@@ -78,11 +90,13 @@ void traceloop_make_room(struct traceloop *t)
 {
 	while (rings_ready(t) < RINGS_READY) {
 		size_t coming = loop_kernel_settling(t->kernel);
-		struct tracelet *old = first_ended(t);
+		struct tracelet *old;
 
 		if (!fits_budget(t)) {
 			if (rings_ready(t) + coming >= RINGS_READY)
 				return;
+			traceloop_notice_gone(t);
+			old = first_ended(t);
 			if (old) {
 				tracelet_close(t, old);
 				continue;

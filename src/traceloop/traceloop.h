@@ -91,6 +91,14 @@ enum tracelet_format { TRACELET_TEXT, TRACELET_JSON };
 int tracelet_dump(struct traceloop *t, struct tracelet *l, enum tracelet_format format,
 		  struct buf *out);
 
+/*
+ * The same, but only what came since it was called for this ring before, a moment ago at the
+ * latest: so nothing is told too early for the order of time. Sums are of what came since they were
+ * told, and are told when something is gone and, in JSON, at the `last` time, which has the rest.
+ */
+int tracelet_follow(struct traceloop *t, struct tracelet *l, enum tracelet_format format, bool last,
+		    struct buf *out);
+
 struct traceloop_cost {
 	uint64_t ring_bytes; /* memory of all, those that lie ready included */
 	uint64_t map_bytes;  /* of the other maps */

@@ -155,6 +155,31 @@ def test_rings_of_a_daemon(lab):
         assert agent.once("replay", "--ring", gone.name).returncode
 
 
+def test_files_of_a_daemon(lab):
+    """Several are one stream in order of time, as here."""
+    with Agent("--record", RECORDED, "--dump-on", "") as agent:
+        one, two = lab.container("for i in 1 2 3 4; do cat /no/one; sleep 0.1; done; sleep 60"), lab.container(
+            "for i in 1 2 3 4; do cat /no/two; sleep 0.1; done; sleep 60")
+        one.start()
+        two.start()
+        time.sleep(1.5)
+        files = [agent.once("rings", "dump", c.name, check=0).out.strip() for c in (one, two)]
+        there = ig.records(agent.once("replay", *files, "-o", "json", check=0).out)
+        paths = [os.path.join(agent.records, f) for f in files]
+        assert there == ig.records(ig.once("replay", *paths, "-o", "json", check=0).out)
+        assert times(there) == sorted(times(there))
+        names = [ig.get(r, "runtime.containerName") for r in there]
+        assert set(names) == {one.name, two.name} and names != sorted(names)
+        late = agent.once("replay", *files, "--from", "+300ms", "-o", "json", check=0).out
+        assert ig.records(late) == ig.records(ig.once("replay", *paths, "--from", "+300ms", "-o", "json", check=0).out)
+        assert 0 < len(ig.records(late)) < len(there)
+        assert "no record file 'gone.ig'" in agent.once("replay", files[0], "gone.ig").err
+        assert "more than 64" in agent.once("replay", *files[:1] * 65).err
+        with open(os.path.join(agent.records, "junk.ig"), "w") as f:
+            f.write("junk")
+        assert "junk.ig: record file, byte 0: not a record file" in agent.once("replay", "junk.ig", files[0]).err
+
+
 def test_all_in_files(lab, out):
     """Files follow each other, and are one stream; of more than is to be kept the oldest go."""
     c = lab.container("load_open 2 100000; cat /etc/hostname; sleep 60")

@@ -77,9 +77,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lane->end = place;
 	lane_copy(lane, LANE, &copy);
 	loop_dump_make(&copy, 1, &d);
-	loop_print_text(&d, &clock, &out);
+	loop_print_text(&d, &loop_whole, &clock, &out);
 	buf_clear(&out);
-	loop_print_json(&d, &clock, NULL, &out);
+	loop_print_json(&d, &loop_whole, &clock, NULL, &out);
 	check_json(&out);
 	loop_dump_done(&d);
 	buf_done(&out);

@@ -177,6 +177,62 @@ static void test_budget(void **state)
 		container_unref(c[i]);
 }
 
+static void fill(struct lab *l, const struct container *c)
+{
+	for (uint64_t n = 0; n < 400; n++)
+		push(l, 0, c, n, n);
+}
+
+/* Lines that were said, which are then forgotten. */
+static void assert_said(struct lab *l, const char *expected)
+{
+	assert_string_equal(l->said, expected);
+	*l->said = '\0';
+}
+
+#define OVER "over the budget of 65536 bytes"
+
+/* One step after the other down to the floor, each said once; and up again when they are gone. */
+static void test_each_step_is_said(void **state)
+{
+	struct container *c[20];
+	struct lab l;
+
+	start(&l, 32768, 65536, 8192);
+	for (uint32_t i = 0; i < 20; i++) {
+		c[i] = container(i + 1, 1);
+		if (i < 2) {
+			fill(&l, c[i]);
+			assert_said(&l, "");
+		}
+	}
+	fill(&l, c[2]);
+	assert_said(&l, OVER ": each container has 16384 bytes from here on\n");
+	fill(&l, c[3]);
+	assert_int_equal(flight_bytes(l.flight), 65536);
+	fill(&l, c[4]);
+	assert_said(&l, OVER ": each container has 8192 bytes from here on\n");
+	for (uint32_t i = 5; i < 20; i++)
+		fill(&l, c[i]);
+	assert_said(&l, OVER ", with the least of 8192 bytes for each container\n");
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(facts(&l, c[i]).kept > 10);
+		assert_int_equal(facts(&l, c[i]).bytes, 8192);
+	}
+	for (uint32_t i = 0; i < 16; i++)
+		flight_ended(l.flight, c[i]);
+	assert_said(&l, "below the budget of 65536 bytes: each container has 16384 bytes from here "
+			"on\n");
+	fill(&l, c[16]); /* its ring grows at the cost of those that ended, the first one first */
+	assert_null(flight_find(l.flight, c[0]->key));
+	assert_int_equal(flight_bound(l.flight), 16384);
+	assert_true(flight_bytes(l.flight) <= 65536);
+	assert_non_null(flight_find(l.flight, c[15]->key));
+	end(&l);
+	for (uint32_t i = 0; i < 20; i++)
+		container_unref(c[i]);
+}
+
 /* A slot that has another container: both rings are there. */
 static void test_a_slot_again(void **state)
 {
@@ -247,13 +303,55 @@ static void test_a_dump_is_in_order(void **state)
 	container_unref(c);
 }
 
+/* Where most is overwritten, the dump has the newest, without a gap but for what was lost. */
+static void test_a_dump_is_contiguous(void **state)
+{
+	const struct clock_base clock = {0};
+	struct container *c = container(1, 1);
+	int item, fd = memfd_create("dump", MFD_CLOEXEC);
+	struct record_reader *reader;
+	struct record_event e;
+	struct record_ring ring = {0};
+	uint64_t first = 0, rows = 0;
+	struct lab l;
+
+	start(&l, 16384, 0, 0);
+	for (uint64_t i = 1; i <= 1000; i++)
+		push(&l, i % 2, c, i, i);
+	flight_lost(l.flight, 1, c, 3);
+	push(&l, 0, c, 1001, 1001);
+	flight_write(l.flight, flight_find(l.flight, c->key), dup(fd), &clock, NULL);
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(record_reader_open(fd, &reader, NULL), 0);
+	while ((item = record_reader_next(reader, &e, NULL)) > 0) {
+		if (item == RECORD_RING)
+			ring = e.ring;
+		if (item != RECORD_ROW)
+			continue;
+		first = first ?: e.sequence;
+		rows++;
+		assert_int_equal(e.sequence, first + rows - 1 + (first + rows > 1001 ? 3 : 0));
+	}
+	assert_int_equal(item, 0);
+	assert_int_equal(ring.last, 1004);
+	assert_int_equal(ring.kept, rows);
+	assert_int_equal(ring.lost, 3);
+	assert_int_equal(ring.overwritten, first - 1);
+	assert_int_equal(ring.kept + ring.overwritten + ring.lost, ring.last);
+	record_reader_free(reader);
+	end(&l);
+	container_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_has_its_own),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_each_step_is_said),
 		cmocka_unit_test(test_a_slot_again),
 		cmocka_unit_test(test_a_dump_is_in_order),
+		cmocka_unit_test(test_a_dump_is_contiguous),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 
@@ -102,6 +103,58 @@ static void test_by_time(void **state)
 	assert_int_equal(g.rows, 0);
 	g = read_selected(sample_file(ROWS), &open_end);
 	assert_int_equal(g.rows, 1);
+}
+
+/* Small blocks, each with a row before the time that is asked for and one behind it; cut short. */
+static int file_of_blocks(uint32_t blocks)
+{
+	_cleanup_(schema_unrefp) struct schema *s = sample_schema();
+	int fd = memory_file(), cut;
+	struct record_writer *w;
+	unsigned int source;
+	struct stat st;
+
+	assert_int_equal(record_writer_new(dup(fd), &base, &w, NULL), 0);
+	assert_int_equal(record_writer_source(w, s, SOURCE_TRACER, &source, NULL), 0);
+	for (uint32_t i = 0; i < blocks; i++) {
+		put_sample(w, source, i % 100, NULL);
+		put_sample(w, source, 200 + i % 100, NULL);
+		assert_int_equal(record_writer_flush(w), 0);
+	}
+	assert_int_equal(fstat(fd, &st), 0);
+	cut = copy_of(fd, (size_t)st.st_size);
+	assert_int_equal(record_writer_close(w, NULL), 0);
+	close(fd);
+	return cut;
+}
+
+/* A long file of which nothing is wanted does not keep its reader for long at a time. */
+static void test_slices(void **state)
+{
+	const struct record_selection none = between(120, 180);
+	uint32_t slices = 0, later = 0, rows = 0;
+	struct record_reader *r;
+	struct record_span span;
+	struct record_event ev;
+	struct err err = {0};
+	int item;
+
+	assert_int_equal(record_reader_begin(file_of_blocks(5000), &r, &err), 0);
+	while (record_reader_prepare(r))
+		slices++;
+	assert_in_range(slices, 4, 20);
+	assert_int_equal(record_reader_span(r, &span), 0);
+	assert_int_equal(span.first_ns, time_of(0));
+	assert_int_equal(span.last_ns, time_of(299));
+	record_reader_select(r, &none);
+	while ((item = record_reader_next(r, &ev, &err)) > 0) {
+		later += item == RECORD_LATER;
+		rows += item == RECORD_ROW;
+	}
+	assert_int_equal(item, -EBADMSG); /* it is cut short */
+	assert_int_equal(rows, 0);
+	assert_in_range(later, 5000 / 32, 5000 / 8);
+	record_reader_free(r);
 }
 
 /* Also where the file has no end, and so no index. */
@@ -514,7 +567,7 @@ int main(void)
 		cmocka_unit_test(test_append),	       cmocka_unit_test(test_append_to_a_cut_file),
 		cmocka_unit_test(test_append_refused), cmocka_unit_test(test_version_1),
 		cmocka_unit_test(test_bombs),	       cmocka_unit_test(test_bad_indexes),
-		cmocka_unit_test(test_rings),
+		cmocka_unit_test(test_rings),	       cmocka_unit_test(test_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,9 +229,9 @@ static void print(struct writer *w, bool json, struct buf *out)
 	lane_copy(w->lane, LANE, &lane);
 	loop_dump_make(&lane, 1, &d);
 	if (json)
-		loop_print_json(&d, &clock, NULL, out);
+		loop_print_json(&d, &loop_whole, &clock, NULL, out);
 	else
-		loop_print_text(&d, &clock, out);
+		loop_print_text(&d, &loop_whole, &clock, out);
 	loop_dump_done(&d);
 }
 
