@@ -79,6 +79,8 @@ def test_gadget(folder, block, lab, tmp_path):
     logs = []
 
     def limit(config):
+        if block.may:
+            config["process"]["capabilities"] = {s: block.may for s in ("bounding", "effective", "permitted")}
         if block.memory:
             config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
 

@@ -57,6 +57,15 @@
 /* In GADGET(): what it cannot tell on any kernel, in a true sentence or two. */
 #define LIMITS(text) G_TAG("limits:" text)
 
+/*
+ * In GADGET(), or in place of PARAM(): what the gadget tells depends on what it has told before, so
+ * that who comes later to a running one would not be told all. Each tracer gets programs of its
+ * own then (with the parameter: where that is set).
+ */
+#define ALONE G_TAG("alone")
+#define PARAM_ALONE(type, name, value, text) \
+	const volatile type name G_TAG("param") ALONE DOC(text) = value
+
 /* In TOP() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
 #define SORT(fields) G_TAG("sort:" fields)
 

@@ -197,6 +197,7 @@ static int describe_self(const struct types *t, struct gadget *g, struct err *er
 	if (text && !describe_text(text, true))
 		return err_set(err, -EINVAL, "the gadget's limits have control characters");
 	g->limits = xstrdup(text);
+	g->alone = describe_tag(t, license, -1, "alone") != NULL;
 	while ((text = types_tag(t, license, -1, "alias:", &cursor))) {
 		if (!describe_identifier(text) || g->n_aliases == MAX_ALIASES)
 			return err_set(err, -EINVAL,
