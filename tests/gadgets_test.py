@@ -81,6 +81,8 @@ def test_gadget(folder, block, lab, tmp_path):
     def change(config):
         if block.privileged:
             containers.privileged(config)
+        if block.may:
+            config["process"]["capabilities"] = {s: block.may for s in ("bounding", "effective", "permitted")}
         if block.memory:
             config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
 

@@ -66,6 +66,15 @@
 #define SELFTEST(command, filter) \
 	G_TAG("selftest:" command) G_TAG("selftest-filter:" filter)
 
+/*
+ * In GADGET(), or in place of PARAM(): what the gadget tells depends on what it has told before, so
+ * that who comes later to a running one would not be told all. Each tracer gets programs of its
+ * own then (with the parameter: where that is set).
+ */
+#define ALONE G_TAG("alone")
+#define PARAM_ALONE(type, name, value, text) \
+	const volatile type name G_TAG("param") ALONE DOC(text) = value
+
 /* In TOP(), SAMPLE() and SNAPSHOT(): how rows are sorted where the user does not say, as in --sort. */
 #define SORT(fields) G_TAG("sort:" fields)
 

@@ -106,6 +106,7 @@ enum {
 /* To ask whether the kernel has a helper: bpf_core_enum_value_exists(). */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 };
 
 enum {
@@ -228,7 +229,7 @@ typedef struct {
 struct cred {
 	kuid_t uid, euid;
 	kgid_t gid, egid;
-	kernel_cap_t cap_effective;
+	kernel_cap_t cap_permitted, cap_effective, cap_bset;
 	struct user_namespace *user_ns;
 };
 struct tty_driver {
@@ -265,11 +266,21 @@ struct mm_struct {
 	atomic64_t pgtables_bytes;
 	struct file *exe_file;
 };
+struct thread_info {
+	unsigned long flags; /* arm64: TIF_32BIT */
+	__u32 status;	     /* x86: TS_COMPAT */
+};
 struct callback_head {
 	struct callback_head *next;
 };
+struct seccomp {
+	int mode; /* SECCOMP_MODE_… */
+};
 struct task_struct {
+	struct thread_info thread_info;
 	struct callback_head *task_works; /* what it does before it returns from its call */
+	void *stack;			  /* the kernel's, from its lowest address */
+	struct seccomp seccomp;
 	unsigned int flags;
 	int exit_state, exit_code;
 	pid_t pid, tgid;

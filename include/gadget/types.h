@@ -24,6 +24,7 @@ typedef __u64 g_cgroup; /* cgroup v2 id */
 typedef __u32 g_mntns;	/* inode numbers of namespaces */
 typedef __u32 g_netns;
 typedef __u32 g_pidns;
+typedef __u32 g_userns;
 typedef __u32 g_pid; /* in the host's pid namespace */
 typedef __u32 g_uid;
 typedef __u32 g_gid;
@@ -37,6 +38,14 @@ typedef __u32 g_signal;
  * signals: these are signal << 16 | si_code.
  */
 typedef __s32 g_signal_code;
+/*
+ * A system call: the kernel's AUDIT_ARCH_… << 32 | its number there, so that it has its right name
+ * on any machine. G_NO_SYSCALL: none.
+ */
+typedef __u64 g_syscall;
+#define G_NO_SYSCALL 0xffffffffffffffffull
+typedef __u32 g_capability;	/* CAP_* */
+typedef __u64 g_capability_set; /* 1 << CAP_* */
 typedef __s32 g_fd;	    /* -1 = none */
 typedef __u32 g_open_flags; /* O_* of this architecture */
 typedef __u32 g_file_mode;  /* S_I* */

@@ -25,6 +25,14 @@ int enum_parse(const struct field *f, const char *word, int64_t *ret);
 int ipproto_parse(const struct field *f, const char *word, int64_t *ret);
 int tcp_state_parse(const struct field *f, const char *word, int64_t *ret);
 
+/* format_kernel.c: system calls and capabilities */
+void syscall_text(FORMAT_ARGS);
+void capability_text(FORMAT_ARGS);
+void capability_set_text(FORMAT_ARGS);
+int syscall_parse(const struct field *f, const char *word, int64_t *ret);
+int capability_parse(const struct field *f, const char *word, int64_t *ret);
+int capability_set_parse(const struct field *f, const char *word, int64_t *ret);
+
 /* format_owners.c: ids of users and groups that have names */
 void user_text(FORMAT_ARGS);
 void group_text(FORMAT_ARGS);

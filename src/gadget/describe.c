@@ -216,6 +216,7 @@ static int describe_self(const struct types *t, struct gadget *g, struct err *er
 	r = r ?: license_text(t, license, "selftest-filter:", &g->selftest_filter, err);
 	if (r)
 		return r;
+	g->alone = describe_tag(t, license, -1, "alone") != NULL;
 	while ((text = types_tag(t, license, -1, "alias:", &cursor))) {
 		if (!describe_identifier(text) || g->n_aliases == MAX_ALIASES)
 			return err_set(err, -EINVAL,

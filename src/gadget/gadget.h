@@ -100,7 +100,10 @@ const struct gadget_param *gadget_param(const struct gadget *g, size_t i);
 /* Before load. -ENOENT (with a suggestion): no such parameter; -EINVAL: not a value of its type. '-' and '_' are the same. */
 int gadget_set(struct gadget *g, const char *param, const char *value, struct err *err);
 
-/* The same object with the same values of parameters: one's programs would do for the other. */
+/*
+ * The same object with the same values of parameters: one's programs would do for the other. Never
+ * so where it is one for each tracer, ALONE.
+ */
 bool gadget_same(const struct gadget *a, const struct gadget *b);
 
 /*

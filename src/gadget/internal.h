@@ -30,6 +30,7 @@ struct constant {
 struct param {
 	struct gadget_param pub;
 	struct constant place;
+	bool alone;	 /* the same of the gadget where this is not its default */
 	enum kind kind;	 /* KIND_BOOL, KIND_UINT, KIND_INT, KIND_CHARS */
 	char *type;	 /* innermost typedef: g_duration, g_bytes, g_errno … or the C type */
 	unsigned char *initial; /* place.size bytes, as in the object */
@@ -39,6 +40,7 @@ struct param {
 struct gadget {
 	char *name, *doc;
 	char *limits, *selftest, *selftest_filter; /* NULL: not said */
+	bool alone; /* each tracer has programs of its own: what they tell depends on what they told */
 	char **aliases;
 	size_t n_aliases, room_aliases;
 	unsigned char *elf; /* our copy */

@@ -180,6 +180,7 @@ int describe_param(const struct object *o, uint32_t var, struct gadget *g, struc
 
 	p = grow(&g->params, &g->n_params, &g->room_params);
 	p->kind = kind;
+	p->alone = describe_tag(t, var, -1, "alone") != NULL;
 	p->type = xstrdup(end.meaning ? end.meaning : types_name(t, end.id));
 	p->place = (struct constant){
 		.symbol = xstrdup(name),
@@ -273,12 +274,13 @@ int gadget_set(struct gadget *g, const char *param, const char *value, struct er
 
 bool gadget_same(const struct gadget *a, const struct gadget *b)
 {
-	if (a->elf_size != b->elf_size || memcmp(a->elf, b->elf, a->elf_size))
+	if (a->alone || a->elf_size != b->elf_size || memcmp(a->elf, b->elf, a->elf_size))
 		return false;
 	for (size_t i = 0; i < a->n_params; i++) {
 		const struct param *p = &a->params[i], *q = &b->params[i];
 
-		if (memcmp(p->value ?: p->initial, q->value ?: q->initial, p->place.size))
+		if (memcmp(p->value ?: p->initial, q->value ?: q->initial, p->place.size) ||
+		    (p->alone && memcmp(p->value ?: p->initial, p->initial, p->place.size)))
 			return false;
 	}
 	return true;

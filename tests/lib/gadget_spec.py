@@ -5,6 +5,7 @@
     since 6.0                         older kernels lack what this block needs: it is left out there, and a comment says what
     memory 32                         the containers of the block may have so many MiB of memory
     privileged                        they may do as much as a container can
+    may CHOWN KILL                    its containers have these capabilities; else they have none
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
     do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
     host true                         a shell command on the host
@@ -22,7 +23,7 @@ import json
 import re
 import shlex
 
-WORDS = ("since", "memory", "privileged", "run", "do", "host", "have", "not")
+WORDS = ("since", "memory", "privileged", "may", "run", "do", "host", "have", "not")
 
 
 class Block:
@@ -31,6 +32,7 @@ class Block:
         self.since = None  # "6.0"
         self.memory = None  # MiB
         self.privileged = False
+        self.may = []  # CAP_…
         self.args = []
         self.steps = []  # ("do" or "host", script)
         self.have = []
@@ -43,6 +45,8 @@ class Block:
             self.memory = int(rest)
         elif word == "privileged":
             self.privileged = True
+        elif word == "may":
+            self.may += ["CAP_" + name for name in rest.split()]
         elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -48,6 +49,13 @@ static void expect_text(struct field *f, const void *bytes, const char *text)
 	buf_done(&out);
 }
 
+#ifdef __aarch64__
+enum { NATIVE_ARCH = 0xc00000b7 };
+#else
+enum { NATIVE_ARCH = 0xc000003e };
+#endif
+#define OPENAT ((int64_t)((uint64_t)NATIVE_ARCH << 32 | SYS_openat))
+
 struct number_case {
 	const char *type;
 	enum kind kind;
@@ -75,6 +83,17 @@ static void named_numbers(void **state)
 		{"g_signal_code", KIND_INT, 4, 11 << 16 | 1, "SEGV_MAPERR", false},
 		{"g_signal_code", KIND_INT, 4, 17 << 16 | 1, "CLD_EXITED", false},
 		{"g_signal_code", KIND_INT, 4, 17 << 16 | 99, "1114211", false},
+		{"g_syscall", KIND_UINT, 8, OPENAT, "openat", false},
+		{"g_syscall", KIND_UINT, 8, (int64_t)(0x40000003ull << 32 | 11), "execve", true},
+		{"g_syscall", KIND_UINT, 8, (int64_t)(0xc00000b7ull << 32 | 221), "execve",
+		 NATIVE_ARCH != 0xc00000b7},
+		{"g_syscall", KIND_UINT, 8, (int64_t)(0xc000003eull << 32 | 9999), "9999", true},
+		{"g_syscall", KIND_UINT, 8, (int64_t)G_NO_SYSCALL, "", false},
+		{"g_capability", KIND_UINT, 4, 0, "CAP_CHOWN", false},
+		{"g_capability", KIND_UINT, 4, 21, "CAP_SYS_ADMIN", false},
+		{"g_capability", KIND_UINT, 4, 63, "63", true},
+		{"g_capability_set", KIND_UINT, 8, 0, "", false},
+		{"g_capability_set", KIND_UINT, 8, 1 | 1 << 21, "CAP_CHOWN|CAP_SYS_ADMIN", false},
 		{"g_open_flags", KIND_UINT, 4, 0, "O_RDONLY", false},
 		{"g_open_flags", KIND_UINT, 4, O_RDWR | O_CREAT | O_EXCL, "O_RDWR|O_CREAT|O_EXCL",
 		 false},
