@@ -102,8 +102,11 @@ struct examined {
 	const char *purpose; /* of the last program, while they are gathered */
 };
 
+/* Once each. */
 static void join(struct buf *b, const char *separator, const char *text)
 {
+	if (b->len && strstr(buf_cstr(b), text))
+		return;
 	buf_printf(b, "%s%s", b->len ? separator : "", text);
 }
 
@@ -123,8 +126,7 @@ static void gather(void *ctx, const struct gadget_program *p)
 	}
 	if (!less || !p->cannot_tell)
 		return;
-	if (!x->cannot_tell.len || !strstr(buf_cstr(&x->cannot_tell), p->cannot_tell))
-		join(&x->cannot_tell, "; ", p->cannot_tell);
+	join(&x->cannot_tell, "; ", p->cannot_tell);
 	if (!p->group) {
 		_cleanup_(freep) char *why = xasprintf("no %s %s", p->hook, p->target);
 
