@@ -76,6 +76,8 @@ static void add_sources(struct attachment *a)
 			.time_offset = offset_of(from->schema, from->schema->time_field),
 			.container_offset = offset_of(from->schema, from->schema->container_field),
 		};
+		a->sources[i].decoder = decoder_find(gadget_name(a->gadget), from->name,
+						     from->schema->record_size);
 		texts_find(&a->sources[i], from->schema);
 	}
 }

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/reactor.h"
+#include "columns/decoder.h"
 #include "containers/containers.h"
 #include "symbols/kernel.h"
 #include "symbols/symbols.h"
@@ -43,6 +44,7 @@ struct trace_source {
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
 	struct late_text *texts;	   /* its fields that are numbers in the ring */
 	size_t n_texts;
+	const struct decoder *decoder; /* its gadget's own; NULL: none */
 };
 
 /* What an attachment has of a container, of the host (key 0), or of a key of no container. */
@@ -130,6 +132,7 @@ struct traces {
 	struct kernel_symbols *kernel; /* NULL: no kernel stack was met yet */
 	bool kernel_hidden;	       /* it was said that there are no names */
 	struct buf made, text;	       /* a record with all its texts; one text */
+	struct buf tail;	       /* texts that a decoder makes */
 };
 
 uint64_t boot_now(void);
@@ -190,8 +193,8 @@ void follow_strays(struct attachment *a);	  /* the same for keys of no container
 /* texts.c */
 void texts_find(struct trace_source *to, const struct schema *s);
 /*
- * A record with texts for what came as numbers, and its size; valid until the next call. The same
- * record where it has none.
+ * A record with texts for what came as numbers or as bytes to decode, and its size; valid until the
+ * next call. The same record where it has none.
  */
 const void *texts_made(struct traces *ts, const struct trace_source *s, const void *record,
 		       uint32_t *size);

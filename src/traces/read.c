@@ -113,7 +113,7 @@ static void on_stream_record(void *ctx, unsigned int source, const void *record,
 	struct track *k = track_of(a, s, record, size);
 
 	/* Now, while the process may be there; what is held or recorded has the names. */
-	if (s->n_texts && k->n_wanted)
+	if ((s->n_texts || s->decoder) && k->n_wanted)
 		record = texts_made(a->ts, s, record, &size);
 	if (k->hold &&
 	    !hold_push(k->hold, &(struct held_record){source, size, record}, a->ts->now)) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Texts that are numbers in the ring: stacks are addresses, containers are cgroup ids. When a record
- * is read they become texts, and are texts from there on.
+ * Texts that are numbers in the ring: stacks are addresses, containers are cgroup ids. When a
+ * record is read they become texts, and are texts from there on. So do bytes that a gadget's own
+ * decoder makes fields of.
  */
 #include <string.h>
 
@@ -113,15 +114,22 @@ static void make_text(struct traces *ts, const struct late_text *t)
 const void *texts_made(struct traces *ts, const struct trace_source *s, const void *record,
 		       uint32_t *size)
 {
+	bool decoded = s->decoder && decoder_run(s->decoder, record, *size, &ts->made, &ts->tail);
 	struct g_text_place place;
 	size_t n = 0;
 
+	if (decoded) {
+		record = ts->made.data;
+		*size = (uint32_t)ts->made.len;
+	}
 	for (size_t i = 0; i < s->n_texts; i++)
 		n += place_of(record, *size, s->texts[i].offset, &place);
 	if (!n)
 		return record;
-	buf_clear(&ts->made);
-	buf_add(&ts->made, record, *size);
+	if (!decoded) {
+		buf_clear(&ts->made);
+		buf_add(&ts->made, record, *size);
+	}
 	for (size_t i = 0; i < s->n_texts; i++)
 		make_text(ts, &s->texts[i]);
 	*size = (uint32_t)ts->made.len;

@@ -33,6 +33,7 @@ int traces_new(struct containers *cs, const struct traces_options *o, struct tra
 	ts->window_ns = o ? o->window_ns : 0;
 	buf_init(&ts->made, 2 * MAX_RECORD_BYTES);
 	buf_init(&ts->text, MAX_STACK_BYTES);
+	buf_init(&ts->tail, MAX_RECORD_BYTES);
 	ts->now = boot_now();
 	ts->hold_room =
 		(struct hold_room){.max = MAX_UNNAMED_BYTES, .max_each = MAX_UNNAMED_BYTES_EACH};
@@ -74,6 +75,7 @@ struct traces *traces_free(struct traces *ts)
 	kernel_symbols_free(ts->kernel);
 	buf_done(&ts->made);
 	buf_done(&ts->text);
+	buf_done(&ts->tail);
 	free(ts->endings);
 	free(ts->attachments);
 	free(ts->traces);
