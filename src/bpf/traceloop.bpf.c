@@ -110,9 +110,15 @@ struct user_msghdr {
 
 /* ---- whose ring ------------------------------------------------------------------- */
 
+/* Does the kernel let us read the current task in place, without a call for each part? */
+static __always_inline bool has_typed_task(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
 static __always_inline __u64 cgroup_of_current(void)
 {
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+	if (!has_typed_task())
 		return bpf_get_current_cgroup_id();
 	return bpf_get_current_task_btf()->cgroups->dfl_cgrp->kn->id;
 }
@@ -236,16 +242,36 @@ static __always_inline void *record_end(struct loop_lane *lane, __u32 room)
 static __always_inline void fill_head(struct loop_lane *lane, struct loop_record *r, __u8 kind,
 				      __s32 nr, __u8 n_args)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	r->kind = kind;
 	r->n_args = n_args;
 	r->nr = nr;
 	r->time = bpf_ktime_get_boot_ns();
 	r->seq = lane->seq + 1;
-	r->pid = id >> 32;
-	r->tid = (__u32)id;
 	r->unused = 0;
+	if (has_typed_task()) {
+		struct task_struct *task = bpf_get_current_task_btf();
+
+		r->pid = task->tgid;
+		r->tid = task->pid;
+	} else {
+		__u64 id = bpf_get_current_pid_tgid();
+
+		r->pid = id >> 32;
+		r->tid = (__u32)id;
+	}
+}
+
+static __always_inline void fill_comm(struct loop_enter *e)
+{
+	if (has_typed_task()) {
+		struct task_struct *task = bpf_get_current_task_btf();
+		const __u64 *comm = (const __u64 *)task->comm;
+
+		((__u64 *)e->comm)[0] = comm[0];
+		((__u64 *)e->comm)[1] = comm[1];
+	} else {
+		bpf_get_current_comm(e->comm, sizeof(e->comm));
+	}
 }
 
 /* The footer, and it is there. */
@@ -477,7 +503,7 @@ static __always_inline void write_enter(struct loop_lane *lane, const struct pt_
 	if (!call || !call->kept)
 		goto out;
 	fill_head(lane, &e->record, LOOP_ENTER, nr, call->n_args);
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	fill_comm(e);
 	copy_args(lane, e, call->n_args);
 	for (int i = 0; i < LOOP_PARTS; i++) {
 		if (i >= call->n_probes)

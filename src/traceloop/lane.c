@@ -110,26 +110,40 @@ static void find_records(struct lane_copy *c, struct position end, uint64_t last
 		walk_back(c, last_end, written, front);
 }
 
+/* Returns the records that there had been when it began. */
+static uint64_t copy_once(const struct loop_lane *lane, size_t size, size_t most,
+			  struct lane_copy *c)
+{
+	uint64_t seq = __atomic_load_n(&lane->seq, __ATOMIC_ACQUIRE), last_end;
+	struct position end = stable_end(lane, &last_end);
+	size_t front = most;
+
+	if (!end.lap && !end.place)
+		return seq;
+	memcpy(c->bytes, lane + 1, size);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	find_records(c, end, last_end, end_of(lane), size, &front);
+	memmove(c->records, c->records + front, c->n * sizeof(*c->records));
+	return seq;
+}
+
+/*
+ * A lap may take no longer than another process has our CPU. Where the writer went round meanwhile
+ * nothing is left of the copy, and it is made anew.
+ */
+enum { COPIES = 10 };
+
 void lane_copy(const struct loop_lane *lane, size_t lane_bytes, struct lane_copy *ret)
 {
 	size_t size = lane_bytes + LOOP_RECORD;
 	size_t most = size / (sizeof(struct loop_exit) + sizeof(struct loop_footer)) + 1;
 	struct lane_copy c = {.bytes = xrealloc(NULL, size, 1)};
-	struct position end;
-	uint64_t seq, last_end;
+	uint64_t seq = 0;
 
 	c.records = xrealloc(NULL, most, sizeof(*c.records));
 	c.counts.lost = __atomic_load_n(&lane->lost, __ATOMIC_RELAXED);
-	seq = __atomic_load_n(&lane->seq, __ATOMIC_ACQUIRE);
-	end = stable_end(lane, &last_end);
-	if (end.lap || end.place) {
-		size_t front = most;
-
-		memcpy(c.bytes, lane + 1, size);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		find_records(&c, end, last_end, end_of(lane), size, &front);
-		memmove(c.records, c.records + front, c.n * sizeof(*c.records));
-	}
+	for (int i = 0; i < COPIES && !c.n && (!i || seq); i++)
+		seq = copy_once(lane, size, most, &c);
 	/* Records that came after `seq` was read are counted by their own numbers. */
 	if (c.n)
 		seq += (uint32_t)(c.records[c.n - 1]->seq - (uint32_t)seq);
