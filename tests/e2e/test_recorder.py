@@ -129,6 +129,8 @@ def test_a_flood_is_its_own_affair(lab, out):
     (["--dump-when", "trace_nothing: a==1"], "no gadget"),
     (["top_tcp"], "is a table"),
     (["trace_exec"], "already"),
+    (["--per-container", "100"], "at least 4096 bytes"),
+    (["--budget", "512KiB"], "no room"),
 ))
 def test_bad_flags(flags, message, out):
     done = ig.once("record", "trace_exec", "--out", out, *flags)
