@@ -233,6 +233,7 @@ def test_by_command(lab, agent):
     assert away.returncode and "ig daemon --traceloop" in away.err
 
 
+@pytest.mark.kernels
 def test_follow(lab):
     """Calls come as they are made, each once, and nothing but what one sees at the end as well."""
     c = lab.container("echo one; sleep 1; echo two; sleep 1.5; exit 3")
