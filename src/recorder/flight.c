@@ -74,10 +74,28 @@ __attribute__((format(printf, 2, 3))) static void say(const struct flight *f, co
 
 /* ---- life ------------------------------------------------------------------------ */
 
-struct flight *flight_new(const struct flight_options *o)
+static int check(const struct flight_options *o, struct err *err)
 {
-	struct flight *f = xnew(struct flight);
+	size_t per_container = o->per_container ?: PER_CONTAINER, budget = o->budget ?: BUDGET;
 
+	if (per_container < FLIGHT_LEAST)
+		return err_set(err, -EINVAL, "a container's ring has at least %d bytes, not %zu",
+			       FLIGHT_LEAST, per_container);
+	if (budget < per_container)
+		return err_set(err, -EINVAL,
+			       "a budget of %zu bytes has no room for a container's ring of %zu",
+			       budget, per_container);
+	return 0;
+}
+
+int flight_new(const struct flight_options *o, struct flight **ret, struct err *err)
+{
+	int code = check(o, err);
+	struct flight *f;
+
+	if (code)
+		return code;
+	f = xnew(struct flight);
 	f->o = *o;
 	f->o.per_container = (o->per_container ?: PER_CONTAINER) & ~(size_t)7;
 	f->o.budget = o->budget ?: BUDGET;
@@ -87,7 +105,8 @@ struct flight *flight_new(const struct flight_options *o)
 	f->bound = f->o.per_container;
 	TAILQ_INIT(&f->live);
 	TAILQ_INIT(&f->ended);
-	return f;
+	*ret = f;
+	return 0;
 }
 
 void flight_source(struct flight *f, const struct gadget_source *s)

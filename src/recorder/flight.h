@@ -31,13 +31,16 @@ struct err;
 struct flight;
 struct flight_ring;
 
+#define FLIGHT_LEAST 4096 /* bytes of a ring: some records */
+
 struct flight_options {
 	size_t per_container, budget, floor;	  /* bytes; 0: 1 MiB, 64 MiB, 16 KiB */
 	void (*say)(void *ctx, const char *text); /* may be NULL */
 	void *ctx;
 };
 
-struct flight *flight_new(const struct flight_options *o);
+/* -EINVAL: a ring of less than FLIGHT_LEAST bytes, or a budget of less than one ring. */
+int flight_new(const struct flight_options *o, struct flight **ret, struct err *err);
 struct flight *flight_free(struct flight *f); /* NULL is fine; returns NULL */
 
 /* Sources are numbered from 0 in the order in which they are added; all before the first row. */

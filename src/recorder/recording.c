@@ -292,8 +292,8 @@ int recording_new(struct reactor *reactor, struct traces *ts, const struct recor
 	r->o = *o;
 	r->dir_fd = -1;
 	TAILQ_INIT(&r->due);
-	r->flight = flight_new(&fo);
-	code = open_dir(r, err);
+	code = flight_new(&fo, &r->flight, err);
+	code = code ?: open_dir(r, err);
 	code = code ?: add_triggers(r, o->dump_on, trigger_new, err);
 	code = code ?: add_triggers(r, o->dump_when, trigger_when, err);
 	if (code)

@@ -129,6 +129,8 @@ def test_a_flood_is_its_own_affair(lab, out):
     (["--dump-when", "trace_nothing: a==1"], "no gadget"),
     (["top_tcp"], "is a table"),
     (["trace_exec"], "already"),
+    (["--per-container", "100"], "at least 4096 bytes"),
+    (["--budget", "512KiB"], "no room"),
 ))
 def test_bad_flags(flags, message, out):
     done = ig.once("record", "trace_exec", "--out", out, *flags)
@@ -155,14 +157,14 @@ def test_rings_of_a_daemon(lab):
         assert agent.once("replay", "--ring", gone.name).returncode
 
 
+@pytest.mark.kernels
 def test_files_of_a_daemon(lab):
     """Several are one stream in order of time, as here."""
     with Agent("--record", RECORDED, "--dump-on", "") as agent:
-        one, two = lab.container("for i in 1 2 3 4; do cat /no/one; sleep 0.1; done; sleep 60"), lab.container(
-            "for i in 1 2 3 4; do cat /no/two; sleep 0.1; done; sleep 60")
-        one.start()
-        two.start()
-        time.sleep(1.5)
+        one, two = lab.start("while :; do cat /no/one; sleep 0.1; done"), lab.start("while :; do cat /no/two; sleep 0.1; done")
+        time.sleep(1)
+        wait_for(lambda: {r["name"] for r in ig.records(agent.once("rings", "list", "-o", "json").out) if r["kept"] > 10} >=
+                 {one.name, two.name}, what="rings")
         files = [agent.once("rings", "dump", c.name, check=0).out.strip() for c in (one, two)]
         there = ig.records(agent.once("replay", *files, "-o", "json", check=0).out)
         paths = [os.path.join(agent.records, f) for f in files]

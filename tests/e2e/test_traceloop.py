@@ -164,6 +164,10 @@ def curl(agent, *args):
     ("/dump-pod?namespace=a&podname=b", 404, "no trace"), ("/close?id=99999999", 404, "no trace"),
     ("/close-by-name?name=nobody", 404, "no trace"), ("/add?name=a", 400, "cgrouppath is missing"),
     ("/add?cgrouppath=/no/such&name=a", 404, "no cgroup"), ("/add?cgrouppath=../..&name=a", 404, "no cgroup"),
+    ("/add?cgrouppath=/..&name=a", 404, "no cgroup"), ("/add?cgrouppath=//etc&name=a", 404, "no cgroup"),
+    ("/add?cgrouppath=/cgroup.procs&name=a", 404, "no cgroup"), ("/close", 400, "id is missing"),
+    ("/close-by-name", 400, "name is missing"), ("/dump-by-cgroup", 400, "cgroup is missing"),
+    ("/dump-by-traceid", 400, "traceid is missing"), ("/dump?id=0&id=", 400, "id is missing"), ("/dump/", 404, "no such path"),
     ("/list?format=xml", 400, "text or json")])
 def test_bad_parameters(agent, query, status, word):
     containers.require("curl")
@@ -190,6 +194,96 @@ def test_curl(lab, agent):
     assert c.name not in agent.list()
 
 
+def test_curls_at_once(lab, agent):
+    """Each gets its own answer, whole, while the containers go on."""
+    containers.require("curl")
+    c = lab.start("while :; do cat /etc/hosts >/dev/null; done")
+    calm = lab.start("echo calm; sleep 100")
+    containers.wait_for(lambda: {c.name, calm.name} <= set(agent.list()) and agent.calls(name=c.name))
+    asked = {f"/dump-by-name?name={calm.name}": (200, '"calm\\n"'), f"/dump-by-name?name={c.name}&format=json": (200, '"overwritten"'),
+             "/list?format=json": (200, calm.name), "/dump?id=x": (400, "a number"), "/nothing": (404, "no such path"),
+             "/close?id=99999999": (404, "no trace"), "/dump-pod?namespace=a": (400, "podname is missing")}
+    with concurrent.futures.ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(lambda q: (q, curl(agent, f"http://localhost{q}")), list(asked) * 24))
+    for query, (status, text) in answers:
+        assert status == asked[query][0] and asked[query][1] in text, query
+        assert text.endswith("\n")
+    assert len({text for query, (_, text) in answers if calm.name in query and "dump" in query}) == 1
+
+
+def test_by_command(lab, agent):
+    """`ig traceloop list`, dump and close need no curl."""
+    def ask(*args, check=0):
+        return ig.once("traceloop", *args, "--socket", agent.loop_socket, check=check)
+
+    c = lab.container("echo", "by command")
+    run(agent, c)
+    row, = ig.records(ask("list", "-o", "json", "-F", f"name=={c.name}").out)
+    listed = agent.list()[c.name]
+    assert row["id"] == listed["id"] and row["state"] == "ended" and row["node"] == listed["node"]
+    assert row["created"] == listed["timecreation"] and row["deleted"] == listed["timedeletion"]
+    assert row["container"] == c.name and row["traceid"] == listed["traceid"]
+    text = ask("dump", c.name).out
+    assert '"by command\\n"' in text and text == agent.good("/dump-by-name", name=c.name)
+    assert ask("dump", str(row["id"])).out == text
+    assert ig.records(ask("dump", c.name, "-o", "json").out) == agent.calls(name=c.name)
+    assert "no trace of pod a/b&c" in ask("dump", "a/b&c", check=None).err
+    assert "one ring" in ask("dump", check=2).err and "not 'show'" in ask("show", check=2).err
+    assert ask("close", str(row["id"])).out == "" and c.name not in agent.list()
+    assert "no trace" in ask("close", c.name, check=None).err
+    away = ig.once("traceloop", "list", "--socket", "/no/such.socket")
+    assert away.returncode and "ig daemon --traceloop" in away.err
+
+
+@pytest.mark.kernels
+def test_follow(lab):
+    """Calls come as they are made, each once, and nothing but what one sees at the end as well."""
+    c = lab.container("echo one; sleep 1; echo two; sleep 1.5; exit 3")
+    with ig.Ig("traceloop", "-c", c.name, "-o", "json") as whole, ig.Ig("traceloop", "-f", "-c", c.name, "-o", "json") as following, \
+            ig.Ig("traceloop", "-f", "-c", c.name) as text:
+        for running in (whole, following, text):
+            running.ready()
+        c.start()
+        containers.wait_for(lambda: '"one\\n"' in text.out and "sleep(" in text.out, 5, "the first calls")
+        assert '"two\\n"' not in text.out
+        following.wait_record(lambda r: r["syscall"] == "write" and loop.argument(r, "buf") == "two\n")
+        assert c.state()["status"] == "running"
+        c.wait()
+        time.sleep(0.5)
+        for running in (whole, following, text):
+            assert running.stop() == 0, running.err
+
+    def by_thread(calls):
+        return sorted((r["tid"], r["syscall"], r["ret"] is None) for r in calls)
+
+    assert by_thread(following.records()) == by_thread(whole.records())
+    sums = [n for n in ig.notes(following.out) if n["event"] == "traceloop"]
+    assert sum(n["kept"] for n in sums) == sum(("comm" in r) + (r["ret"] is not None) for r in following.records())
+    slept = [line for line in text.out.splitlines() if "nanosleep(" in line]
+    assert len(slept) == 4 and slept[0].endswith(" ...") and " ... " in slept[1] and "= 0 <1.0" in slept[1]
+    assert text.out.splitlines()[-1].endswith("exit_group(3) = ?")
+    assert ig.once("traceloop", "-f", "--each-end").returncode == 2
+
+
+def test_follow_a_storm(lab):
+    """What is overwritten before it can be shown is counted."""
+    sums = []
+    for n in (1000, 201_000):
+        c = lab.container("/bin/crash", "storm", str(n))
+        with ig.Ig("traceloop", "-f", "-c", c.name, "-o", "json", "--per-container", "64KiB") as running:
+            running.ready()
+            c.run()
+            time.sleep(0.5)
+            running.stop()
+            notes = [note for note in ig.notes(running.out) if note["event"] == "traceloop"]
+            shown = sum(("comm" in r) + (r["ret"] is not None) for r in running.records())
+        assert not any(note["lost"] for note in notes)
+        sums.append(sum(note["kept"] + note["overwritten"] for note in notes))
+        # A call that returned after its entry was overwritten is one record; one that was shown when its entry was there, two.
+        assert abs(sum(note["kept"] for note in notes) - shown) <= len(notes)
+    assert sums[1] - sums[0] == 2 * 200_000
+
+
 def test_pod(lab, agent, containerd):
     with containerd.run_pod(lab.name("pod"), "prod", {"app": "web"}) as pod:
         pod.run("one", "while :; do sleep 0.1; done")
@@ -201,6 +295,13 @@ def test_pod(lab, agent, containerd):
         dump = agent.good("/dump-pod", namespace="prod", podname=pod.name, idx=1, format="json")
         calls = ig.records(dump)
         assert {c["k8s"]["containerName"] for c in calls} == {"two"}
+        agent.good("/close", id=next(r["id"] for r in rows if r["name"] == "one"))
+        pod.run("three", "while :; do sleep 0.1; done")  # its number is its own, although one is gone
+        row = containers.wait_for(lambda: next((r for r in agent.list().values() if r["name"] == "three"), None))
+        assert row["containeridx"] == 2
+        shown = ig.records(ig.once("traceloop", "list", "--socket", agent.loop_socket, "-o", "json", check=0).out)
+        assert [(r["namespace"], r["pod"], r["index"]) for r in shown if r["name"] == "three"] == [("prod", pod.name, 2)]
+        assert "nanosleep" in ig.once("traceloop", "dump", f"prod/{pod.name}", "--socket", agent.loop_socket, check=0).out
 
 
 def test_add_a_cgroup(agent):
@@ -215,10 +316,12 @@ def test_add_a_cgroup(agent):
                        stdout=subprocess.DEVNULL, check=True)
         calls = agent.calls(name="mine")
         assert any(c["syscall"] == "openat" and loop.argument(c, "filename") == "/etc/hostname" for c in calls)
-        assert agent.good("/close-by-name", name="mine") == "closed\n"
-        assert "mine" not in agent.list()
+        assert agent.list()["mine"]["status"] == "recording"
     finally:
         os.rmdir(folder)
+    assert agent.list()["mine"]["status"] == "ended"
+    assert agent.good("/close-by-name", name="mine") == "closed\n"
+    assert "mine" not in agent.list()
 
 
 # Asks for each path that it is told, when it is told.

@@ -139,10 +139,12 @@ static int read_file(int fd, const struct record_selection *selection)
 	struct record_event ev;
 	struct err err = {0};
 	unsigned int rows = 0;
-	int e = record_reader_open(fd, &r, &err);
+	int e = selection ? record_reader_begin(fd, &r, &err) : record_reader_open(fd, &r, &err);
 
 	if (e < 0)
 		return e;
+	while (record_reader_prepare(r))
+		;
 	if (selection)
 		record_reader_select(r, selection);
 	while ((e = record_reader_next(r, &ev, &err)) > 0) {

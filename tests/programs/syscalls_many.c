@@ -216,7 +216,7 @@ static void waiting(void)
 	close(fd);
 	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	syscall(SYS_futex, &word, FUTEX_WAIT, 2, NULL, NULL, 0);
-	nanosleep(&little, NULL);
+	nanosleep(&little, &little);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &little, NULL);
 	syscall(SYS_clock_getres, CLOCK_REALTIME, &little);
 	sched_yield();

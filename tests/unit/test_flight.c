@@ -62,7 +62,7 @@ static void start(struct lab *l, size_t per_container, size_t budget, size_t flo
 	const struct flight_options o = {per_container, budget, floor, on_said, l};
 
 	*l = (struct lab){0};
-	l->flight = flight_new(&o);
+	assert_int_equal(flight_new(&o, &l->flight, NULL), 0);
 	for (size_t i = 0; i < 2; i++) {
 		struct schema *s = schema_new("test", names[i], sizeof(struct event));
 

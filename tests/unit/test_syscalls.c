@@ -220,7 +220,7 @@ static void write_call(struct writer *w, const struct call *c)
 	writer_end(w);
 }
 
-static void print(struct writer *w, bool json, struct buf *out)
+static void print_part(struct writer *w, const struct loop_window *part, bool json, struct buf *out)
 {
 	const struct clock_base clock = {0};
 	struct lane_copy lane;
@@ -229,10 +229,15 @@ static void print(struct writer *w, bool json, struct buf *out)
 	lane_copy(w->lane, LANE, &lane);
 	loop_dump_make(&lane, 1, &d);
 	if (json)
-		loop_print_json(&d, &loop_whole, &clock, NULL, out);
+		loop_print_json(&d, part, &clock, NULL, out);
 	else
-		loop_print_text(&d, &loop_whole, &clock, out);
+		loop_print_text(&d, part, &clock, out);
 	loop_dump_done(&d);
+}
+
+static void print(struct writer *w, bool json, struct buf *out)
+{
+	print_part(w, &loop_whole, json, out);
 }
 
 static void test_table(void **state)
@@ -303,6 +308,52 @@ static void test_halves(void **state)
 	writer_done(&w);
 }
 
+static size_t count_of(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* Cut anywhere, the parts have each line once: a call that is cut has two, of JSON one. */
+static void test_parts(void **state)
+{
+	static const uint64_t args[] = {3, 0x1000, 64};
+	static const char *const names[] = {"close", "read"};
+	struct writer w;
+
+	writer_init(&w, LANE);
+	for (uint32_t i = 0; i < 2; i++) {
+		writer_enter(&w, syscall_number(names[i]), 12, 1000 + 200 * i, args, 1 + 2 * i);
+		writer_end(&w);
+		writer_exit(&w, syscall_number(names[i]), 12, 1100 + 200 * i, 0);
+		writer_end(&w);
+	}
+	writer_enter(&w, syscall_number("pause"), 12, 1400, args, 0);
+	writer_end(&w);
+	writer_enter(&w, syscall_number("exit"), 13, 1500, args, 1);
+	writer_end(&w);
+	for (uint64_t cut = 950; cut < 1600; cut += 50) {
+		const struct loop_window parts[] = {{0, cut, false}, {cut, UINT64_MAX, true}};
+		_cleanup_(buf_done) struct buf text = {.max = 1 << 20}, json = {.max = 1 << 20};
+		bool in_call = (cut >= 1000 && cut < 1100) || (cut >= 1200 && cut < 1300);
+
+		for (size_t i = 0; i < array_size(parts); i++) {
+			print_part(&w, &parts[i], false, &text);
+			print_part(&w, &parts[i], true, &json);
+		}
+		assert_int_equal(count_of(buf_cstr(&text), "\n"), 4 + in_call);
+		assert_int_equal(count_of(text.data, ") = 0"), 2);
+		assert_int_equal(count_of(text.data, " prog ... "), in_call);
+		assert_int_equal(count_of(buf_cstr(&json), "\n"), 4);
+		assert_int_equal(count_of(json.data, "\"ret\":0,"), 2);
+		assert_int_equal(count_of(json.data, "\"ret\":null"), 2);
+	}
+	writer_done(&w);
+}
+
 static void test_plan(void **state)
 {
 	static struct loop_call plan[LOOP_CALLS + 1];
@@ -354,7 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table), cmocka_unit_test(test_json),
 		cmocka_unit_test(test_halves), cmocka_unit_test(test_plan),
-		cmocka_unit_test(test_plan_fits),
+		cmocka_unit_test(test_plan_fits), cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
