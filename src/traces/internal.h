@@ -37,6 +37,7 @@ struct late_text {
 };
 
 struct trace_source {
+	const struct gadget *gadget;
 	enum source_kind kind;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
 	uint64_t taken;			   /* top: boot clock when the table was taken last */
@@ -186,6 +187,7 @@ void follow_endings(struct traces *ts, bool all); /* lets those go whose last re
 void follow_strays(struct attachment *a);	  /* the same for keys of no container */
 
 /* texts.c */
+gadget_record_fn texts_meet; /* ctx: an attachment; a stack that it keeps is there, not yet read */
 void texts_find(struct trace_source *to, const struct schema *s);
 /*
  * A record with texts for what came as numbers, and its size; valid until the next call. The same
