@@ -87,7 +87,7 @@ static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, bool
 {
 	__u32 zero = 0, *turn = bpf_map_lookup_elem(&g_stack_turn, &zero);
 	void *map = turn ? bpf_map_lookup_elem(maps, turn) : 0;
-	long r;
+	int r; /* as the kernel has it: before 6.4 the upper half of the register means nothing */
 
 	if (!map)
 		return EBUSY;
@@ -96,7 +96,7 @@ static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, bool
 	r = bpf_map_update_elem(map, &id, kept, BPF_NOEXIST);
 	if (!r && tell)
 		bpf_ringbuf_output(&g_bell, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);
-	return !r || r == -EEXIST ? id : (__u64)-r; /* EEXIST: another CPU was quicker */
+	return !r || r == -EEXIST ? id : -r; /* EEXIST: another CPU was quicker */
 }
 
 /* The id of the stack that READ() fills in; an errno where it cannot. */
