@@ -568,6 +568,8 @@ struct bpf_iter__tcp {
 #define EBADF 9
 #define EAGAIN 11
 #define EFAULT 14
+#define EBUSY 16
+#define EEXIST 17
 #define EINVAL 22
 #define EISCONN 106
 #define ECONNABORTED 103

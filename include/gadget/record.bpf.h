@@ -31,7 +31,7 @@ volatile __u32 g_asleep;
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
-} g_bell SEC(".maps"); /* carries nothing but wake-ups */
+} g_bell SEC(".maps"); /* carries wake-ups, and ids of new stacks (stack.bpf.h) */
 
 static __noinline int g_ring_bell(void)
 {

@@ -122,7 +122,7 @@ static __always_inline long g_stack_read(void *ctx, struct g_user_stack *to)
 	to->parent = BPF_CORE_READ(task, real_parent, tgid);
 	n = bpf_get_stack(ctx, to->frames, sizeof(to->frames),
 			  BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
-	return n < 0 ? 0 : __builtin_offsetof(struct g_user_stack, frames) + n;
+	return n < 0 ? n : (long)__builtin_offsetof(struct g_user_stack, frames) + n;
 }
 
 /*

@@ -75,10 +75,18 @@ typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its 
 						 of it, g_text */
 
 /*
+ * In tables: ids of stacks that lie in a map (stack.bpf.h). The host makes g_args of them as well.
+ * 0: none; below G_STACK_IDS: the errno by which there is none.
+ */
+typedef __u64 g_ustack_id;
+typedef __u64 g_kstack_id;
+#define G_STACK_IDS 4096
+
+/*
  * A user stack as the kernel gives it, innermost frame first. Where a file has a build id the frame
  * is that and the place in the file, which need no look at the process, else an address.
  */
-#define G_STACK_FRAMES 64
+#define G_STACK_FRAMES 60 /* so that a user stack in a map takes 2 KiB with all around it */
 #define G_KSTACK_BYTES (G_STACK_FRAMES * sizeof(__u64))
 struct g_user_stack {
 	__u64 start_stack; /* of its address space: another one after an exec */

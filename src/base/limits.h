@@ -32,6 +32,7 @@
 #define MAX_SYMBOL_CACHE_BYTES (128u << 20) /* of all files; beyond, all are read anew */
 #define MAX_MODULES 2048		 /* files with code that are known at a time */
 #define MAX_STACK_BYTES 12288		 /* a stack as texts */
+#define MAX_FOLDED_BYTES (32u << 20)	 /* different stacks that `-o folded` adds up */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
 #define MAX_UNNAMED_BYTES (32u << 20)	 /* records held until their container's name is known */
 #define MAX_UNNAMED_BYTES_EACH (4u << 20) /* of one container */

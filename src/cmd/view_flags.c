@@ -11,14 +11,15 @@
 #include "base/parse.h"
 
 static struct {
-	const char *output, *fields, *sort;
+	const char *output, *fields, *sort, *value;
 	const char **filters;
 	size_t n_filters, room_filters;
 	uint64_t max_entries;
 	bool no_headers;
 } opt;
 
-static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml", "none", NULL};
+static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml",
+				      "folded",	 "none", NULL};
 
 static int add_filter(const struct flag *f, const char *value, struct err *err)
 {
@@ -28,8 +29,9 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
-	 "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
-	 &opt.output, outputs},
+	 "columns (default), json (one object a line), jsonpretty, yaml, folded (stacks, added up "
+	 "until the end, for flame graphs), none",
+	 flag_text, &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
 	{"filter", 'F', "EXPR",
@@ -40,6 +42,10 @@ static const struct flag flags[] = {
 	 &opt.sort, NULL},
 	{"max-entries", 0, "N", "Rows of a table, or of the whole run of a stream", flag_number,
 	 &opt.max_entries, NULL},
+	{"value", 0, "FIELD",
+	 "With -o folded: add up this number (default: count a stream's rows, add up the first "
+	 "number of a table's)",
+	 flag_text, &opt.value, NULL},
 	{"no-headers", 0, NULL, "Leave out the columns' titles", flag_on, &opt.no_headers, NULL},
 	{0},
 };
@@ -82,6 +88,7 @@ void view_flags_options(struct view_options *ret)
 		.filters = opt.filters,
 		.n_filters = opt.n_filters,
 		.sort = opt.sort,
+		.value = opt.value,
 		.max_entries = opt.max_entries,
 		.no_headers = opt.no_headers,
 		.color = terminal && !(no_color && *no_color),
@@ -95,7 +102,10 @@ void view_flags_options(struct view_options *ret)
 
 int view_flags_finish(struct view *v, struct err *err)
 {
-	int r = v ? view_flush(v) : 0;
+	int r;
 
+	if (v)
+		view_end(v);
+	r = v ? view_flush(v) : 0;
 	return r && r != -EPIPE ? err_set(err, r, "cannot write the output: %s", strerror(-r)) : 0;
 }

@@ -161,7 +161,7 @@ void print_start(struct view *v)
 		streams += v->sources[i].kind == VIEW_STREAM;
 	if (v->output == OUTPUT_COLUMNS) {
 		start_columns(v, streams);
-	} else if (v->output != OUTPUT_NONE) {
+	} else if (v->output != OUTPUT_NONE && !v->folded) {
 		for (size_t i = 0; i < v->n_sources; i++)
 			start_json(v, &v->sources[i]);
 	}
@@ -234,6 +234,7 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 
 	switch (v->output) {
 	case OUTPUT_NONE:
+	case OUTPUT_FOLDED:
 		return true;
 	case OUTPUT_COLUMNS:
 		print_columns(v, s, row, late);

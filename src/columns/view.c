@@ -12,8 +12,9 @@
 #include "columns/view_internal.h"
 
 static const char *const output_names[] = {
-	[OUTPUT_COLUMNS] = "columns", [OUTPUT_JSON] = "json", [OUTPUT_JSONPRETTY] = "jsonpretty",
-	[OUTPUT_YAML] = "yaml",	      [OUTPUT_NONE] = "none",
+	[OUTPUT_COLUMNS] = "columns",	    [OUTPUT_JSON] = "json",
+	[OUTPUT_JSONPRETTY] = "jsonpretty", [OUTPUT_YAML] = "yaml",
+	[OUTPUT_FOLDED] = "folded",	    [OUTPUT_NONE] = "none",
 };
 
 static const char *nth_output(const void *ctx, size_t i)
@@ -34,9 +35,10 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 	if (suggestion)
 		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name,
 			       suggestion);
-	return err_set(err, -EINVAL,
-		       "no output mode '%s'; there are columns, json, jsonpretty, yaml and none",
-		       name);
+	return err_set(
+		err, -EINVAL,
+		"no output mode '%s'; there are columns, json, jsonpretty, yaml, folded and none",
+		name);
 }
 
 int view_new(const struct view_options *o, struct view **ret, struct err *err)
@@ -58,7 +60,12 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 	v->terminal = o->columns;
 	v->terminal_rows = o->rows;
 	v->sort = xstrdup(o->sort && *o->sort ? o->sort : NULL);
+	v->value = xstrdup(o->value);
 	r = parse_output(o->output, &v->output, err);
+	if (!r && v->output == OUTPUT_FOLDED)
+		v->folded = folded_new();
+	else if (!r && v->value)
+		r = err_set(err, -EINVAL, "--value goes with -o folded");
 	if (!r)
 		r = field_choice_new(o->fields, &v->choice, err);
 	for (size_t i = 0; !r && i < o->n_filters; i++) {
@@ -105,6 +112,8 @@ struct view *view_free(struct view *v)
 	free(v->filters);
 	field_choice_free(v->choice);
 	free(v->sort);
+	free(v->value);
+	folded_free(v->folded);
 	buf_done(&v->json);
 	buf_done(&v->rest);
 	out_done(&v->out);
@@ -202,6 +211,22 @@ static int bind_sort(struct view *v, struct err *err)
 	return -ENOENT;
 }
 
+/* Sources without stacks, and without the field that is to be added up, show nothing. */
+static int bind_folded(struct view *v, struct err *err)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; v->folded && i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		r = folded_plan(s->schema, s->kind != VIEW_STREAM, v->value, &s->folded, err);
+		s->folds = !r;
+		any |= s->folds;
+	}
+	return any ? 0 : r;
+}
+
 /*
  * What a source is called where several are mixed: its gadget, with a number where that runs
  * several times and with the data source where it has several.
@@ -246,6 +271,8 @@ int view_start(struct view *v, struct err *err)
 		r = bind_filters(v, &v->sources[i], err);
 	if (!r)
 		r = bind_sort(v, err);
+	if (!r)
+		r = bind_folded(v, err);
 	if (r)
 		return r;
 	set_labels(v);
@@ -278,6 +305,12 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 	for (size_t i = 0; i < s->n_filters; i++)
 		if (!filter_match(s->filters[i], row))
 			return false;
+	if (v->folded) {
+		if (!s->folds || !folded_add(v->folded, &s->folded, row))
+			return false;
+		v->n_printed += s->kind == VIEW_STREAM;
+		return true;
+	}
 	if (s->kind != VIEW_STREAM)
 		return v->output == OUTPUT_NONE || kept_rows_add(&s->kept, row);
 	if (!print_row(v, s, row, late))
@@ -314,7 +347,7 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	cut = s->kept.n - shown;
 	for (size_t i = shown; v->cut && i < s->kept.n; i++)
 		v->cut(v->cut_ctx, source, &s->kept.rows[i].row);
-	if (v->output != OUTPUT_NONE && !v->out.error) {
+	if (v->output != OUTPUT_NONE && !v->folded && !v->out.error) {
 		shown = print_table_start(v, s, shown);
 		for (size_t i = 0; i < shown; i++)
 			print_row(v, s, &s->kept.rows[i].row, false);
@@ -330,6 +363,20 @@ void view_table_drop(struct view *v, unsigned int source)
 {
 	if (source < v->n_sources)
 		kept_rows_clear(&v->sources[source].kept);
+}
+
+void view_end(struct view *v)
+{
+	_cleanup_(buf_done) struct buf text = {.max = 4096};
+	unsigned long long refused = v->folded ? folded_refused(v->folded) : 0;
+
+	if (v->folded)
+		folded_print(v->folded, &v->out.buf);
+	if (!refused)
+		return;
+	buf_printf(&text, "%llu rows were left out: their stacks are too many different ones",
+		   refused);
+	view_note(v, "", buf_cstr(&text));
 }
 
 bool view_full(const struct view *v)

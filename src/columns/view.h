@@ -10,7 +10,8 @@
  *
  * Kinds of source. A stream (trace) prints each row as it comes; view_row()'s answer is final. A
  * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and
- * prints, redrawing in place on a terminal for a table that repeats.
+ * prints, redrawing in place on a terminal for a table that repeats. Folded stacks of either are
+ * added up until view_end() (columns/folded.h).
  */
 #pragma once
 
@@ -21,10 +22,19 @@
 #include "columns/format.h"
 #include "columns/schema.h"
 
-enum output { OUTPUT_COLUMNS, OUTPUT_JSON, OUTPUT_JSONPRETTY, OUTPUT_YAML, OUTPUT_NONE };
+enum output {
+	OUTPUT_COLUMNS,
+	OUTPUT_JSON,
+	OUTPUT_JSONPRETTY,
+	OUTPUT_YAML,
+	OUTPUT_FOLDED,
+	OUTPUT_NONE
+};
 
 struct view_options {
-	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
+	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "folded", "none"; NULL:
+				 columns */
+	const char *value;    /* folded: field to add up; NULL: rows, of tables the first number */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
 	size_t n_filters;
@@ -40,8 +50,8 @@ struct view_options {
 	void (*cut)(void *ctx, unsigned int source, const struct row *row);
 	void *cut_ctx;
 	struct clock_base clock; /* of rows that have none of their own */
-	int fd;	    /* where to write; stays the caller's */
-	int err_fd; /* loss lines of columns and YAML; -1: none */
+	int fd;			 /* where to write; stays the caller's */
+	int err_fd;		 /* loss lines of columns and YAML; -1: none */
 };
 
 struct view;
@@ -92,6 +102,9 @@ void view_table_drop(struct view *v, unsigned int source); /* forgets them inste
  * `json` (text like "\"event\":\"lost\",…"), in columns and YAML the line `text` on err_fd.
  */
 void view_note(struct view *v, const char *json, const char *text);
+
+/* No row will come any more: prints what was added up. Without effect in other output modes. */
+void view_end(struct view *v);
 
 bool view_full(const struct view *v); /* a stream's max_entries is reached */
 

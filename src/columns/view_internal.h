@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "columns/filter.h"
+#include "columns/folded.h"
 #include "columns/json.h"
 #include "columns/out.h"
 #include "columns/select.h"
@@ -27,6 +28,8 @@ struct view_source {
 	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
 	size_t n_rest;
 	struct kept_rows kept; /* tables */
+	bool folds;	       /* it has stacks, and this is how they are told: */
+	struct folded_plan folded;
 };
 
 struct view {
@@ -48,6 +51,8 @@ struct view {
 	size_t n_filters, room_filters;
 	struct view_source *sources;
 	size_t n_sources, room_sources;
+	struct folded *folded; /* NULL: another output mode */
+	char *value;
 	struct buf json, rest; /* scratch */
 };
 

@@ -131,6 +131,8 @@ static const struct meaning {
 	{"g_args", KIND_LIST, KIND_NONE, sizeof(g_args)},
 	{"g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack)},
 	{"g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack)},
+	{"g_ustack_id", KIND_LIST, KIND_UINT, sizeof(g_ustack_id)},
+	{"g_kstack_id", KIND_LIST, KIND_UINT, sizeof(g_kstack_id)},
 	{"g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name)},
 	{"g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool)},
 	{"g_time", KIND_UINT, KIND_UINT, sizeof(g_time)},

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "columns/schema.h"
 #include "gadget/cost.h"
@@ -191,6 +192,19 @@ bool gadget_looks_into_netns(const struct gadget *g, unsigned int source);
  */
 int gadget_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
 		   gadget_record_fn *fn, void *ctx, struct err *err);
+
+/*
+ * The stack of a field of type g_ustack_id or g_kstack_id in a row that gadget_collect() gave: its
+ * bytes, a struct g_user_stack or addresses, to `to`. Returns how many; -ENOENT: the id is of no
+ * stack that is kept; -EMSGSIZE: more than `room`.
+ */
+ssize_t gadget_stack(const struct gadget *g, bool user, uint64_t id, void *to, size_t room);
+
+/*
+ * After load: has gadget_read() give the id (8 bytes, as a record of source 0) of each user stack
+ * when it is met first, in good time: when the row comes, its process may be gone.
+ */
+void gadget_meet_stacks(struct gadget *g, gadget_record_fn *fn, void *ctx);
 
 /* This container's counters (slot of its g_container), since load or the last gadget_counters_reset(). */
 struct gadget_counters {

@@ -361,6 +361,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	if (rc)
 		return rc;
 	set_pending_maps(g, types);
+	stacks_prepare(g);
 	bell_prepare(g->run);
 	return set_constants(g, o, smallest_ring, err);
 }

@@ -272,6 +272,17 @@ int gadget_set(struct gadget *g, const char *param, const char *value, struct er
 	return 0;
 }
 
+bool param_is_true(const struct gadget *g, const char *symbol)
+{
+	for (size_t i = 0; i < g->n_params; i++) {
+		const struct param *p = &g->params[i];
+
+		if (p->kind == KIND_BOOL && !strcmp(p->place.symbol, symbol))
+			return *(p->value ?: p->initial);
+	}
+	return false;
+}
+
 bool gadget_same(const struct gadget *a, const struct gadget *b)
 {
 	if (a->alone || a->elf_size != b->elf_size || memcmp(a->elf, b->elf, a->elf_size))

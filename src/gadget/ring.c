@@ -129,7 +129,7 @@ size_t gadget_read(struct gadget *g, size_t max, gadget_record_fn *fn, void *ctx
 	while (epoll_wait(run->epoll_fd, edges, array_size(edges), 0) == array_size(edges))
 		;
 	if (run->bell.fd >= 0)
-		ring_read(&run->bell, 0, 0, NULL, NULL);
+		ring_read(&run->bell, 0, 0, run->met, run->met_ctx);
 	for (unsigned int i = 0; i < g->n_sources && (!max || n < max); i++) {
 		if (run->rings[i].fd >= 0)
 			n += ring_read(&run->rings[i], max ? max - n : 0, i, fn, ctx);

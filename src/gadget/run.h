@@ -36,12 +36,15 @@ struct running {
 	struct program *programs; /* those that are loaded, and their twins */
 	size_t n_programs;
 	struct ring *rings;	     /* one for each source */
-	struct ring bell;	     /* wakes the reader; its records say nothing */
+	struct ring bell;	     /* wakes the reader; its records are ids of new stacks */
+	gadget_record_fn *met;	     /* is given these; may be NULL */
+	void *met_ctx;
 	uint32_t *asleep;	     /* the variable g_asleep, mapped; NULL: the object has none */
 	int epoll_fd;		     /* of all rings */
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
 	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
+	uint32_t stack_turn; /* which of the two maps of stacks they fill */
 };
 
 /* attach.c */
@@ -69,6 +72,9 @@ void events_close(struct program *programs, size_t n);
 
 /* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
 int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err);
+/* Value of the tag with this prefix of a function or variable (BTF_KIND_…), or NULL. */
+const char *object_tag(const struct bpf_object *object, uint32_t kind, const char *name,
+		       const char *prefix);
 /* Value of a program's tag with this prefix ("feeds:"), or NULL. */
 const char *program_tag(const struct bpf_object *object, const struct bpf_program *p,
 			const char *prefix);
@@ -95,6 +101,14 @@ int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_
 		     gadget_record_fn *fn, void *ctx, struct err *err);
 int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
 		struct err *err);
+
+/* stacks.c */
+void stacks_prepare(struct gadget *g); /* before loading */
+/* Before `source`, a table, is swapped: the ids of what comes are of empty maps. */
+int stacks_turn(struct gadget *g, unsigned int source, struct err *err);
+
+/* params.c: a parameter of type bool, by the name of its constant, is true. */
+bool param_is_true(const struct gadget *g, const char *symbol);
 
 /* load.c */
 /* Where a variable lies in a section of the object (".rodata"); -1: not there, or of another size. */

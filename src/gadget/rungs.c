@@ -37,26 +37,32 @@ static void ladder_done(struct ladder *l)
 	free(l->rungs);
 }
 
-const char *program_tag(const struct bpf_object *object, const struct bpf_program *p,
-			const char *prefix)
+const char *object_tag(const struct bpf_object *object, uint32_t kind, const char *name,
+		       const char *prefix)
 {
 	const struct btf *btf = bpf_object__btf(object);
 
 	for (uint32_t id = 1; btf && id < btf__type_cnt(btf); id++) {
 		const struct btf_type *t = btf__type_by_id(btf, id), *on;
-		const char *tag, *name;
+		const char *tag, *its_name;
 
 		if (!btf_is_decl_tag(t) || btf_decl_tag(t)->component_idx != -1)
 			continue;
 		on = btf__type_by_id(btf, t->type);
 		tag = btf__name_by_offset(btf, t->name_off);
-		if (!on || !btf_is_func(on) || !tag || !str_starts(tag, prefix))
+		if (!on || btf_kind(on) != kind || !tag || !str_starts(tag, prefix))
 			continue;
-		name = btf__name_by_offset(btf, on->name_off);
-		if (name && !strcmp(name, bpf_program__name(p)))
+		its_name = btf__name_by_offset(btf, on->name_off);
+		if (its_name && !strcmp(its_name, name))
 			return tag + strlen(prefix);
 	}
 	return NULL;
+}
+
+const char *program_tag(const struct bpf_object *object, const struct bpf_program *p,
+			const char *prefix)
+{
+	return object_tag(object, BTF_KIND_FUNC, bpf_program__name(p), prefix);
 }
 
 /* "GROUP:N" */

@@ -103,6 +103,9 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 	    t.value_size > t.row_size - s->value_offset)
 		return err_set(err, -EINVAL, "%s: rows of %s do not fit their tables", g->name,
 			       s->pub.name);
+	int rc = stacks_turn(g, source, err);
+	if (rc)
+		return rc;
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
 		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
 			       s->pub.name);
@@ -110,7 +113,7 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 
 	_cleanup_(freep) unsigned char *row = xcalloc(1, t.row_size);
 	t.row = row;
-	int rc = take_batches(&t, bpf_map__fd(full));
+	rc = take_batches(&t, bpf_map__fd(full));
 	if (rc == -ENOTSUP)
 		rc = take_one_by_one(&t, bpf_map__fd(full));
 	return rc ? err_set(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name) : 0;

@@ -71,6 +71,7 @@ static void add_sources(struct attachment *a)
 		const struct gadget_source *from = gadget_source(a->gadget, i);
 
 		a->sources[i] = (struct trace_source){
+			.gadget = a->gadget,
 			.kind = from->kind,
 			.sampled = from->sampled,
 			.time_offset = offset_of(from->schema, from->schema->time_field),
@@ -108,7 +109,10 @@ static int load(struct attachment *a, struct err *err)
 	follow_known(a);
 	o.wanted_fd = a->wanted_fd;
 	o.containers_fd = o.host ? containers_all_fd(a->ts->containers) : -1;
-	return gadget_load(a->gadget, &o, err);
+	r = gadget_load(a->gadget, &o, err);
+	if (!r)
+		gadget_meet_stacks(a->gadget, texts_meet, a);
+	return r;
 }
 
 static void count_streams(struct attachment *a, int sign)

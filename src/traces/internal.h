@@ -38,6 +38,7 @@ struct late_text {
 };
 
 struct trace_source {
+	const struct gadget *gadget;
 	enum source_kind kind;
 	bool sampled;
 	int time_offset, container_offset; /* in the record; -1: it has no such field */
@@ -191,6 +192,7 @@ void follow_endings(struct traces *ts, bool all); /* lets those go whose last re
 void follow_strays(struct attachment *a);	  /* the same for keys of no container */
 
 /* texts.c */
+gadget_record_fn texts_meet; /* ctx: an attachment; a stack that it keeps is there, not yet read */
 void texts_find(struct trace_source *to, const struct schema *s);
 /*
  * A record with texts for what came as numbers or as bytes to decode, and its size; valid until the

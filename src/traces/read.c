@@ -142,8 +142,11 @@ size_t read_rings(struct traces *ts)
 void read_table_record(void *ctx, unsigned int source, const void *record, uint32_t size)
 {
 	struct attachment *a = ctx;
-	struct track *k = track_of(a, &a->sources[source], record, size);
+	const struct trace_source *s = &a->sources[source];
+	struct track *k = track_of(a, s, record, size);
 
+	if (s->n_texts && k->n_wanted)
+		record = texts_made(a->ts, s, record, &size);
 	k->read++;
 	give(k, source, record, size, false);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Texts that are numbers in the ring: stacks are addresses, containers are cgroup ids. When a
- * record is read they become texts, and are texts from there on. So do bytes that a gadget's own
- * decoder makes fields of.
+ * Texts that are numbers in the ring and in tables: stacks are addresses, or the id of some,
+ * containers are cgroup ids. When a record is read they become texts, and are texts from there on.
+ * So do bytes that a gadget's own decoder makes fields of.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -57,10 +58,13 @@ static const struct late_text_kind {
 	const char *type;
 	enum kind kind;
 	text_fn *text;
+	enum { IN_RECORD, USER_ID, KERNEL_ID } numbers; /* ids: of a stack in the gadget's map */
 } kinds[] = {
-	{"g_ustack", KIND_LIST, stack_text},
-	{"g_kstack", KIND_LIST, kernel_stack_text},
-	{"g_container_name", KIND_TEXT, container_text},
+	{"g_ustack", KIND_LIST, stack_text, IN_RECORD},
+	{"g_kstack", KIND_LIST, kernel_stack_text, IN_RECORD},
+	{"g_ustack_id", KIND_LIST, stack_text, USER_ID},
+	{"g_kstack_id", KIND_LIST, kernel_stack_text, KERNEL_ID},
+	{"g_container_name", KIND_TEXT, container_text, IN_RECORD},
 };
 
 void texts_find(struct trace_source *to, const struct schema *s)
@@ -78,6 +82,29 @@ void texts_find(struct trace_source *to, const struct schema *s)
 	}
 }
 
+/* The id in a record; 0: there is none. */
+static uint64_t id_of(const void *record, uint32_t size, uint32_t offset)
+{
+	uint64_t id = 0;
+
+	if (size >= sizeof(id) && offset <= size - sizeof(id))
+		memcpy(&id, (const char *)record + offset, sizeof(id));
+	return id;
+}
+
+/* Not for its text: for the files of its process. */
+void texts_meet(void *ctx, unsigned int source, const void *record, uint32_t size)
+{
+	struct attachment *a = ctx;
+	struct traces *ts = a->ts;
+	char stack[sizeof(struct g_user_stack)];
+	ssize_t n = gadget_stack(a->gadget, true, id_of(record, size, 0), stack, sizeof(stack));
+
+	buf_clear(&ts->text);
+	if (n > 0)
+		stack_text(ts, stack, (size_t)n, &ts->text);
+}
+
 /* The numbers' place in the record; false: there are none. */
 static bool place_of(const void *record, uint32_t size, uint32_t offset, struct g_text_place *ret)
 {
@@ -90,21 +117,57 @@ static bool place_of(const void *record, uint32_t size, uint32_t offset, struct 
 	return len && ret->offset <= size && len <= size - ret->offset;
 }
 
+static bool has_numbers(const struct late_text *t, const void *record, uint32_t size)
+{
+	struct g_text_place place;
+
+	return t->kind->numbers == IN_RECORD ? place_of(record, size, t->offset, &place)
+					     : id_of(record, size, t->offset) != 0;
+}
+
+/* A stack that is none says why, so that what was counted for it is not taken for another's. */
+static bool no_stack(const char *why, struct buf *out)
+{
+	buf_printf(out, "[no stack: %s]", why);
+	buf_char(out, '\0');
+	return false;
+}
+
+/* Appends the text of the stack that the gadget keeps by this id. */
+static bool kept_text(struct traces *ts, const struct trace_source *s, const struct late_text *t,
+		      uint64_t id, struct buf *out)
+{
+	char stack[sizeof(struct g_user_stack)];
+	ssize_t n;
+
+	if (id == E2BIG)
+		return no_stack("too many different ones", out);
+	if (id < G_STACK_IDS)
+		return no_stack(strerror((int)id), out);
+	n = gadget_stack(s->gadget, t->kind->numbers == USER_ID, id, stack, sizeof(stack));
+	return n < 0 ? no_stack("not kept", out) : t->kind->text(ts, stack, (size_t)n, out);
+}
+
 /* Puts the text behind the record, and over the numbers where these are last. */
-static void make_text(struct traces *ts, const struct late_text *t)
+static void make_text(struct traces *ts, const struct trace_source *s, const struct late_text *t)
 {
 	struct buf *b = &ts->made, *text = &ts->text;
-	struct g_text_place place;
+	struct g_text_place place = {0};
 	bool cut;
 
-	if (!place_of(b->data, (uint32_t)b->len, t->offset, &place))
+	if (!has_numbers(t, b->data, (uint32_t)b->len))
 		return;
-	cut = place.length & G_TRUNCATED;
-	place.length &= ~G_TRUNCATED;
 	buf_clear(text);
-	cut |= t->kind->text(ts, b->data + place.offset, place.length, text);
-	if (place.offset + place.length == b->len)
-		b->len = place.offset;
+	if (t->kind->numbers != IN_RECORD) {
+		cut = kept_text(ts, s, t, id_of(b->data, (uint32_t)b->len, t->offset), text);
+	} else {
+		place_of(b->data, (uint32_t)b->len, t->offset, &place);
+		cut = place.length & G_TRUNCATED;
+		place.length &= ~G_TRUNCATED;
+		cut |= t->kind->text(ts, b->data + place.offset, place.length, text);
+		if (place.offset + place.length == b->len)
+			b->len = place.offset;
+	}
 	place.offset = (uint32_t)b->len;
 	place.length = (uint32_t)text->len | (cut ? G_TRUNCATED : 0);
 	memcpy(b->data + t->offset, &place, sizeof(place));
@@ -115,7 +178,6 @@ const void *texts_made(struct traces *ts, const struct trace_source *s, const vo
 		       uint32_t *size)
 {
 	bool decoded = s->decoder && decoder_run(s->decoder, record, *size, &ts->made, &ts->tail);
-	struct g_text_place place;
 	size_t n = 0;
 
 	if (decoded) {
@@ -123,7 +185,7 @@ const void *texts_made(struct traces *ts, const struct trace_source *s, const vo
 		*size = (uint32_t)ts->made.len;
 	}
 	for (size_t i = 0; i < s->n_texts; i++)
-		n += place_of(record, *size, s->texts[i].offset, &place);
+		n += has_numbers(&s->texts[i], record, *size);
 	if (!n)
 		return record;
 	if (!decoded) {
@@ -131,7 +193,7 @@ const void *texts_made(struct traces *ts, const struct trace_source *s, const vo
 		buf_add(&ts->made, record, *size);
 	}
 	for (size_t i = 0; i < s->n_texts; i++)
-		make_text(ts, &s->texts[i]);
+		make_text(ts, s, &s->texts[i]);
 	*size = (uint32_t)ts->made.len;
 	return ts->made.data;
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -18,6 +19,7 @@ struct record {
 	g_text name;
 	g_ustack stack, other;
 	g_container_name container;
+	g_ustack_id kept;
 	char tail[4096];
 };
 
@@ -58,6 +60,7 @@ static void begin(struct setup *s)
 		 .kind = KIND_TEXT,
 		 .size = 8,
 		 .offset = 24},
+		{.name = "kept", .type = "g_ustack_id", .kind = KIND_LIST, .size = 8, .offset = 32},
 	};
 
 	*s = (struct setup){.ts.symbols = symbols_new(-1), .size = offsetof(struct record, tail)};
@@ -65,7 +68,7 @@ static void begin(struct setup *s)
 	buf_init(&s->ts.text, MAX_STACK_BYTES);
 	assert_int_equal(schema_add_table(schema, fields, array_size(fields), NULL), 0);
 	texts_find(&s->source, schema);
-	assert_int_equal(s->source.n_texts, 3);
+	assert_int_equal(s->source.n_texts, 4);
 	schema_unref(schema);
 }
 
@@ -179,6 +182,25 @@ static void not_a_container(void **state)
 	end(&s);
 }
 
+/* A stack of a table that could not be had, or had no room. */
+static void no_stack(void **state)
+{
+	struct setup s;
+	const char *got;
+
+	begin(&s);
+	s.r.kept = EFAULT;
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
+	expect_list(got, s.size, offsetof(struct record, kept), "[no stack: Bad address]|", false);
+	end(&s);
+	begin(&s);
+	s.r.kept = E2BIG;
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
+	expect_list(got, s.size, offsetof(struct record, kept),
+		    "[no stack: too many different ones]|", false);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +209,7 @@ int main(void)
 		cmocka_unit_test(several),
 		cmocka_unit_test(cut),
 		cmocka_unit_test(not_a_container),
+		cmocka_unit_test(no_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
