@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/view_flags.h"
+#include "cmd/report_flags.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,9 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
-	 "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
+	 "columns (default), json (one object a line), jsonpretty, yaml, none, or a mode of the "
+	 "gadget's report",
+	 flag_text,
 	 &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
@@ -70,6 +73,11 @@ void view_flags_resize(struct view *v)
 	view_resize(v, columns, rows);
 }
 
+bool view_flags_is_output(const struct flag *f)
+{
+	return f == flags;
+}
+
 void view_flags_options(struct view_options *ret)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -78,6 +86,7 @@ void view_flags_options(struct view_options *ret)
 
 	*ret = (struct view_options){
 		.output = opt.output,
+		.report_options = report_flags_options(),
 		.fields = opt.fields,
 		.filters = opt.filters,
 		.n_filters = opt.n_filters,

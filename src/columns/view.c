@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 #include "columns/view_internal.h"
 
 static const char *const output_names[] = {
@@ -30,6 +31,10 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 			*ret = (enum output)i;
 			return 0;
 		}
+	if (report_mode_known(name)) {
+		*ret = OUTPUT_REPORT;
+		return 0;
+	}
 	suggestion = nearest(name, nth_output, NULL);
 	if (suggestion)
 		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name,
@@ -59,6 +64,11 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 	v->terminal_rows = o->rows;
 	v->sort = xstrdup(o->sort && *o->sort ? o->sort : NULL);
 	r = parse_output(o->output, &v->output, err);
+	v->output_default = !o->output;
+	if (v->output == OUTPUT_REPORT)
+		v->report_mode = xstrdup(o->output);
+	if (o->report_options)
+		labels_merge(&v->report_options, o->report_options);
 	if (!r)
 		r = field_choice_new(o->fields, &v->choice, err);
 	for (size_t i = 0; !r && i < o->n_filters; i++) {
@@ -105,6 +115,7 @@ struct view *view_free(struct view *v)
 	free(v->filters);
 	field_choice_free(v->choice);
 	free(v->sort);
+	view_reports_done(v);
 	buf_done(&v->json);
 	buf_done(&v->rest);
 	out_done(&v->out);
@@ -246,6 +257,8 @@ int view_start(struct view *v, struct err *err)
 		r = bind_filters(v, &v->sources[i], err);
 	if (!r)
 		r = bind_sort(v, err);
+	if (!r)
+		r = view_reports_start(v, err);
 	if (r)
 		return r;
 	set_labels(v);

@@ -21,10 +21,22 @@
 #include "columns/format.h"
 #include "columns/schema.h"
 
-enum output { OUTPUT_COLUMNS, OUTPUT_JSON, OUTPUT_JSONPRETTY, OUTPUT_YAML, OUTPUT_NONE };
+enum output {
+	OUTPUT_COLUMNS,
+	OUTPUT_JSON,
+	OUTPUT_JSONPRETTY,
+	OUTPUT_YAML,
+	OUTPUT_NONE,
+	OUTPUT_REPORT /* columns/report.h */
+};
 
 struct view_options {
-	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
+	/*
+	 * "columns", "json", "jsonpretty", "yaml", "none", or a report's mode. NULL: reports where
+	 * all sources have one, else columns.
+	 */
+	const char *output;
+	const struct labels *report_options; /* values by name; NULL: none; copied */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
 	size_t n_filters;
@@ -92,6 +104,15 @@ void view_table_drop(struct view *v, unsigned int source); /* forgets them inste
  * `json` (text like "\"event\":\"lost\",…"), in columns and YAML the line `text` on err_fd.
  */
 void view_note(struct view *v, const char *json, const char *text);
+
+/* Records of a source that never came: its report says so. */
+void view_lost(struct view *v, unsigned int source, uint64_t count);
+
+/*
+ * After the last row: puts out the documents of the reports, if reports are what is shown. What a
+ * report says is an error: -ENODATA where it has seen nothing to report.
+ */
+int view_report(struct view *v, struct err *err);
 
 bool view_full(const struct view *v); /* a stream's max_entries is reached */
 

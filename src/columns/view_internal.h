@@ -6,6 +6,7 @@
 #include "columns/filter.h"
 #include "columns/json.h"
 #include "columns/out.h"
+#include "columns/report.h"
 #include "columns/select.h"
 #include "columns/sort.h"
 #include "columns/table.h"
@@ -26,11 +27,17 @@ struct view_source {
 	struct layout *layout;		  /* columns; of mixed streams: the same columns for each */
 	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
 	size_t n_rest;
+	size_t report; /* index in the view's */
 	struct kept_rows kept; /* tables */
 };
 
 struct view {
 	enum output output;
+	bool output_default; /* nobody said which */
+	char *report_mode;   /* NULL: each report's first */
+	struct labels report_options;
+	struct view_report *reports;
+	size_t n_reports, room_reports;
 	struct out out;
 	int err_fd;
 	struct clock_base clock;
@@ -55,6 +62,12 @@ static inline void view_freep(struct view **v)
 {
 	view_free(*v);
 }
+
+/* report.c */
+/* Opens the reports that are to be shown; with no output asked for, those that every source has. */
+int view_reports_start(struct view *v, struct err *err);
+void view_reports_done(struct view *v);
+bool view_report_row(struct view *v, struct view_source *s, const struct row *row);
 
 /* print.c */
 void print_start(struct view *v);
