@@ -14,12 +14,15 @@ GADGET("Make a seccomp profile of the system calls that containers make\n"
        "container's system calls, once each, with the process that made it first. --diff compares "
        "with a profile that is there, or in force.",
        ALIAS("advise_seccomp_profile") ALIAS("seccomp_profile") ALIAS("seccomp_advisor")
-       ALONE
-       LIMITS("A system call that the container did not make in the run is not in the profile, "
-	      "whatever else it may do on another day. One that a profile in force refuses does not "
-	      "happen: see audit_seccomp. Arguments are not looked at. A container without a cgroup "
-	      "of its own is known by its namespaces: what a runtime does there before its exec is "
-	      "counted."));
+	       ALONE LIMITS("A system call that the container did not make in the run is not in "
+			    "the profile, "
+			    "whatever else it may do on another day. One that a profile in force "
+			    "refuses does not "
+			    "happen: see audit_seccomp. Arguments are not looked at. A container "
+			    "without a cgroup "
+			    "of its own is known by its namespaces: what a runtime does there "
+			    "before its exec is "
+			    "counted."));
 
 struct syscall_event {
 	g_time timestamp;

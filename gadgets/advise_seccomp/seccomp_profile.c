@@ -69,8 +69,7 @@ static const char *text_member(const json_t *object, const char *name)
 /* One rule: "names", or "name" as of old. */
 static int add_rule(struct seccomp_profile *p, const json_t *rule, struct err *err)
 {
-	struct name_set *to =
-		lets_through(text_member(rule, "action")) ? &p->allowed : &p->refused;
+	struct name_set *to = lets_through(text_member(rule, "action")) ? &p->allowed : &p->refused;
 	const char *name = text_member(rule, "name");
 	const json_t *value;
 	size_t i;

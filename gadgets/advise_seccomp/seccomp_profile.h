@@ -15,7 +15,7 @@ struct name_set {
 };
 
 void name_set_add(struct name_set *s, const char *name);
-void name_set_sort(struct name_set *s); /* and each name once */
+void name_set_sort(struct name_set *s);			       /* and each name once */
 bool name_set_has(const struct name_set *s, const char *name); /* sorted */
 void name_set_done(struct name_set *s);
 

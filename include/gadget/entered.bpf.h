@@ -12,7 +12,7 @@
 
 #include <gadget/wanted.bpf.h>
 
-/* By thread id. A lost entry is one call too many. */
+/* By process: all its threads are moved at once. A lost entry is one call too many. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -20,20 +20,20 @@ struct {
 	__type(value, __u8);
 } g_entering SEC(".maps");
 
-/* The current task has not come further than into the container's cgroup. */
+/* The current process has not come further than into the container's cgroup. */
 static __always_inline bool is_entering(void)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-	return bpf_map_lookup_elem(&g_entering, &tid) != NULL;
+	return bpf_map_lookup_elem(&g_entering, &pid) != NULL;
 }
 
 static __always_inline void g_enters(struct task_struct *task)
 {
-	__u32 tid = BPF_CORE_READ(task, pid);
+	__u32 pid = BPF_CORE_READ(task, tgid);
 	__u8 yes = 1;
 
-	bpf_map_update_elem(&g_entering, &tid, &yes, BPF_ANY);
+	bpf_map_update_elem(&g_entering, &pid, &yes, BPF_ANY);
 }
 
 /* Moved or cloned into a container by somebody outside. */
@@ -45,9 +45,19 @@ static __always_inline void g_look_at_entry(struct task_struct *task)
 		g_enters(task);
 }
 
-static __always_inline void g_has_entered(__u32 tid)
+static __always_inline void g_has_entered(void)
 {
-	bpf_map_delete_elem(&g_entering, &tid);
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	bpf_map_delete_elem(&g_entering, &pid);
+}
+
+static __always_inline void g_thread_ends(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (id >> 32 == (__u32)id)
+		g_has_entered();
 }
 
 #define ENTERED_HOOKS()                                                         \
@@ -72,19 +82,17 @@ static __always_inline void g_has_entered(__u32 tid)
 		return 0;                                                       \
 	}                                                                       \
                                                                                 \
-	/* args: task, its thread id before, the program. */                    \
 	SEC("raw_tp/sched_process_exec")                                        \
 	int g_task_execed(struct bpf_raw_tracepoint_args *ctx)                  \
 	{                                                                       \
-		g_has_entered(ctx->args[1]);                                    \
-		g_has_entered(bpf_get_current_pid_tgid());                      \
+		g_has_entered();                                                \
 		return 0;                                                       \
 	}                                                                       \
                                                                                 \
 	SEC("raw_tp/sched_process_exit")                                        \
 	int g_task_exited(struct bpf_raw_tracepoint_args *ctx)                  \
 	{                                                                       \
-		g_has_entered(bpf_get_current_pid_tgid());                      \
+		g_thread_ends();                                                \
 		return 0;                                                       \
 	}                                                                       \
 	extern int g_entered_hooks_end

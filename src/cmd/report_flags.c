@@ -44,7 +44,7 @@ int report_flags_add(struct flags *f, const char *gadget, struct err *err)
 {
 	int r = 0;
 
-	for_each_registered (ig_reports, report)
+	for_each_registered(ig_reports, report)
 		if (!r && (!gadget || !strcmp((*report)->gadget, gadget)))
 			r = add_report(f, *report, err);
 	return r;
@@ -75,7 +75,7 @@ void report_flags_complete(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		any = any || gadget_builtin_find(argv[i]);
-	for_each_registered (ig_reports, r) {
+	for_each_registered(ig_reports, r) {
 		bool offered = !any;
 
 		for (int i = 1; i < argc; i++)

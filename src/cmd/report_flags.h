@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of gadgets' reports (columns/report.h) as flags, and their modes for help and completion. */
+/* Options of gadgets' reports (columns/report.h) as flags, and their modes for help and completion.
+ */
 #pragma once
 
 #include "cmd/flags.h"
@@ -14,5 +15,6 @@ const struct labels *report_flags_options(void);
 /* "Output modes: …" of the gadget's report; nothing where it has none. */
 void report_flags_about(const char *gadget);
 
-/* Candidates for --output, one a line: of the gadgets that argv names; of all where it names none. */
+/* Candidates for --output, one a line: of the gadgets that argv names; of all where it names none.
+ */
 void report_flags_complete(int argc, char **argv);

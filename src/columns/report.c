@@ -13,7 +13,7 @@
 
 const struct report *report_find(const char *gadget)
 {
-	for_each_registered (ig_reports, r)
+	for_each_registered(ig_reports, r)
 		if (gadget && !strcmp((*r)->gadget, gadget))
 			return *r;
 	return NULL;
@@ -37,7 +37,7 @@ const struct report_option *report_option(const struct report *r, const char *na
 
 bool report_mode_known(const char *name)
 {
-	for_each_registered (ig_reports, r)
+	for_each_registered(ig_reports, r)
 		if (report_mode(*r, name))
 			return true;
 	return false;

@@ -9,7 +9,8 @@
  * mode is what is shown of such a gadget unless asked otherwise. Its options are flags.
  *
  * Rows may come from a file that somebody made: a field that is missing, or has another kind than
- * the gadget gives it, is the report's to check, as is how much it keeps (MAX_REPORT_… of limits.h).
+ * the gadget gives it, is the report's to check, as is how much it keeps (MAX_REPORT_… of
+ * limits.h).
  */
 #pragma once
 
@@ -35,7 +36,8 @@ struct report {
 	const struct report_mode *modes;
 	const struct report_option *options; /* NULL: none */
 
-	/* mode: its name; options: values by name, those that were given. Both outlive the state. */
+	/* mode: its name; options: values by name, those that were given. Both outlive the state.
+	 */
 	int (*open)(const char *mode, const struct labels *options, void **ret, struct err *err);
 
 	/* One row that has passed the filters; -EBADMSG where the schema is not the gadget's. */

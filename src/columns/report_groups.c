@@ -31,8 +31,8 @@ int report_groups_init(struct report_groups *g, size_t size, const struct labels
 			g->merge = (enum report_merge)i;
 			return 0;
 		}
-	return merge ? err_set(err, -EINVAL,
-			       "--merge is container, image, owner or all, not '%s'", merge)
+	return merge ? err_set(err, -EINVAL, "--merge is container, image, owner or all, not '%s'",
+			       merge)
 		     : 0;
 }
 
@@ -99,8 +99,7 @@ static void cut_to_owner(const struct schema *s, const struct row *row, char *po
 		cut_last_part(pod);
 }
 
-static char *pods_name(const struct report_groups *g, const struct schema *s,
-		       const struct row *row)
+static char *pods_name(const struct report_groups *g, const struct schema *s, const struct row *row)
 {
 	_cleanup_(freep) char *pod = text_of(s, row, "k8s.podName");
 	_cleanup_(freep) char *namespace = text_of(s, row, "k8s.namespace");

@@ -22,7 +22,7 @@ struct report_group {
 
 struct report_groups {
 	enum report_merge merge;
-	size_t size; /* bytes of the report's own struct */
+	size_t size;			      /* bytes of the report's own struct */
 	void (*done)(struct report_group *g); /* releases what it has of its own; NULL: nothing */
 	struct report_group **items;
 	size_t n, room;
@@ -32,7 +32,7 @@ struct report_groups {
 	{                                                                                         \
 		"merge", "WHAT",                                                                  \
 			"Put together: container (default), image, owner (containers of pods of " \
-			"one deployment, …), all"                                                 \
+			"one deployment, …), all"                                               \
 	}
 
 /* Reads --merge. */
