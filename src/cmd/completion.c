@@ -8,7 +8,8 @@
 
 #include "base/mem.h"
 #include "base/parse.h"
-#include "cmd/flags.h"
+#include "cmd/report_flags.h"
+#include "cmd/view_flags.h"
 
 static const struct script {
 	const char *shell, *text;
@@ -115,6 +116,8 @@ static int complete_main(int argc, char **argv)
 	if (last && last->argument) {
 		for (const char *const *w = last->words; w && *w; w++)
 			puts(*w);
+		if (view_flags_is_output(last))
+			report_flags_complete(argc - 1, argv + 1);
 		return EXIT_OK;
 	}
 	if (c->complete)

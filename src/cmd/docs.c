@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/flags.h"
 #include "columns/format.h"
+#include "columns/report.h"
 #include "gadget/fit.h"
 #include "gadget/gadget.h"
 
@@ -49,6 +50,22 @@ static void params(const struct gadget *g)
 		printf("| `--%s` | %s | %s | %s |\n", p->name, p->type, p->default_text,
 		       p->doc ?: "");
 	}
+}
+
+static void report(const struct gadget *g)
+{
+	const struct report *r = report_find(gadget_name(g));
+
+	if (!r)
+		return;
+	puts("\n## Report\n\nWhat its rows say when taken together, written when the run or the "
+	     "replay ends.\n\n| output mode | what it is |\n|---|---|");
+	for (const struct report_mode *m = r->modes; m->name; m++)
+		printf("| `-o %s`%s | %s |\n", m->name, m == r->modes ? " (default)" : "", m->doc);
+	if (r->options)
+		puts("\n| flag | value | meaning |\n|---|---|---|");
+	for (const struct report_option *o = r->options; o && o->name; o++)
+		printf("| `--%s` | %s | %s |\n", o->name, o->argument ?: "", o->doc);
 }
 
 static const char *type_name(const struct field *f)
@@ -133,6 +150,7 @@ static int page(const char *name, struct err *err)
 		return r;
 	head(g);
 	params(g);
+	report(g);
 	for (size_t i = 0; i < gadget_n_sources(g); i++)
 		source(gadget_source(g, i));
 	r = limits(g, err);

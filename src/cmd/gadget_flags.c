@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/report_flags.h"
 
 /* One gadget's parameters as flags. */
 struct gadget_flag_table {
@@ -123,7 +124,8 @@ static int add_one(struct gadget_flags *all, const char *name, struct err *err)
 	if (r)
 		return r;
 	*grow(&all->tables, &all->n_tables, &all->room_tables) = table_new(all, g);
-	return flags_add(all->flags, &all->tables[all->n_tables - 1]->table, err);
+	r = flags_add(all->flags, &all->tables[all->n_tables - 1]->table, err);
+	return r ?: report_flags_add(all->flags, offer_name(g), err);
 }
 
 static int add_word(void *ctx, const char *word, struct err *err)
@@ -150,6 +152,7 @@ static void about(void *ctx)
 		size_t first = strcspn(doc, "\n");
 
 		printf("\n%s: %.*s.%s\n", offer_name(g), (int)first, doc, doc + first);
+		report_flags_about(offer_name(g));
 	}
 	if (all->n)
 		printf("\n`ig docs GADGET` tells the fields.\n");

@@ -11,6 +11,7 @@
 #include "client/remote_run.h"
 #include "cmd/flags.h"
 #include "cmd/remote_flags.h"
+#include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
@@ -136,9 +137,10 @@ static void say_totals(struct replay *p)
 }
 
 /* A file may be cut short: what was read up to the fault is shown all the same. */
-static int finish(struct replay *p, int r)
+static int finish(struct replay *p, int r, struct err *err)
 {
 	if (p->started) {
+		r = sink_end(&p->sink, r ? NULL : err) ?: r;
 		sink_flush(&p->sink);
 		say_totals(p);
 	}
@@ -246,7 +248,7 @@ static int replay_here(struct replay *p, struct err *err)
 		r = add_file(p, p->paths[i], err);
 	r = r ?: select_records(p, err);
 	r = r ?: open_sink(p, NULL, err);
-	return r ?: finish(p, read_all(p, err));
+	return r ?: finish(p, read_all(p, err), err);
 }
 
 /* ---- at a daemon ----------------------------------------------------------------- */
@@ -333,7 +335,7 @@ static int replay_there(struct replay *p, struct err *err)
 		*err = p->failure;
 	else if (r < 0)
 		err_set(err, r, "waiting for the daemon: %s", strerror(-r));
-	return finish(p, p->failure.code ?: r < 0 ? r : 0);
+	return finish(p, p->failure.code ?: r < 0 ? r : 0, err);
 }
 
 /* ---- the command ----------------------------------------------------------------- */
@@ -349,6 +351,8 @@ static int replay_main(int argc, char **argv)
 	flags_init(&flags, command_find("replay"));
 	flags.word = add_path;
 	flags.ctx = &p;
+	if (report_flags_add(&flags, NULL, &err))
+		return command_fail(err.code, &err);
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
 	r = !p.n_paths == !opt.ring ? err_set(&err, -EINVAL, "name record files, or --ring")

@@ -194,10 +194,11 @@ static int follow(struct showing *s, const struct show_options *o, struct err *e
 	if (!r)
 		loop_run(&s->loop);
 	feed_stop(s->feed);
-	sink_flush(&s->sink);
 	r = r ?: feed_failure(s->feed, err);
 	if (r && nothing_came(s)) /* it has not even begun */
 		return r;
+	r = sink_end(&s->sink, r ? NULL : err) ?: r;
+	sink_flush(&s->sink);
 	for (size_t i = 0; i < feed_n_tracers(s->feed); i++)
 		say_totals(s, i);
 	feed_say_trouble(s->feed);

@@ -192,6 +192,7 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 
 	buf_init(&json, 65536);
 	buf_init(&text, 65536);
+	view_lost(s->view, s->sources[source].view, count);
 	note_lost(&json, gadget, c, count);
 	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count,
 		   c ? " of container " : "", name);
@@ -226,6 +227,11 @@ void sink_container_totals(const char *container, struct record_totals n)
 	fputs("  ", stderr);
 	say_sum(buf_cstr(&name), n);
 	buf_done(&name);
+}
+
+int sink_end(struct sink *s, struct err *err)
+{
+	return view_end(s->view, err);
 }
 
 bool sink_full(const struct sink *s)

@@ -53,5 +53,7 @@ void sink_lost(struct sink *s, unsigned int source, const struct container *c, u
 void sink_totals(struct sink *s, unsigned int source, const char *gadget, struct record_totals n);
 void sink_container_totals(const char *container, struct record_totals n); /* a line below the tracer's */
 
+int sink_end(struct sink *s, struct err *err); /* after the last row; as view_end() */
+
 bool sink_full(const struct sink *s);
 int sink_flush(struct sink *s); /* -EPIPE: the reader is gone */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/view_flags.h"
+#include "cmd/report_flags.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
 	 "columns (default), json (one object a line), jsonpretty, yaml, folded (stacks, added up "
-	 "until the end, for flame graphs), none",
+	 "until the end, for flame graphs), none, or a mode of the gadget's report",
 	 flag_text, &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
@@ -76,6 +77,11 @@ void view_flags_resize(struct view *v)
 	view_resize(v, columns, rows);
 }
 
+bool view_flags_is_output(const struct flag *f)
+{
+	return f == flags;
+}
+
 void view_flags_options(struct view_options *ret)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -84,6 +90,7 @@ void view_flags_options(struct view_options *ret)
 
 	*ret = (struct view_options){
 		.output = opt.output,
+		.report_options = report_flags_options(),
 		.fields = opt.fields,
 		.filters = opt.filters,
 		.n_filters = opt.n_filters,
@@ -102,10 +109,7 @@ void view_flags_options(struct view_options *ret)
 
 int view_flags_finish(struct view *v, struct err *err)
 {
-	int r;
+	int r = v ? view_flush(v) : 0;
 
-	if (v)
-		view_end(v);
-	r = v ? view_flush(v) : 0;
 	return r && r != -EPIPE ? err_set(err, r, "cannot write the output: %s", strerror(-r)) : 0;
 }

@@ -11,6 +11,8 @@ extern const struct flag_table view_flags;
  * command line. */
 void view_flags_options(struct view_options *ret);
 
+bool view_flags_is_output(const struct flag *f); /* it is --output */
+
 /* After SIGWINCH: looks the terminal's size up again. */
 void view_flags_resize(struct view *v);
 

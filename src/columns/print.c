@@ -161,7 +161,7 @@ void print_start(struct view *v)
 		streams += v->sources[i].kind == VIEW_STREAM;
 	if (v->output == OUTPUT_COLUMNS) {
 		start_columns(v, streams);
-	} else if (v->output != OUTPUT_NONE && !v->folded) {
+	} else if (v->output != OUTPUT_NONE && v->output != OUTPUT_REPORT && !v->folded) {
 		for (size_t i = 0; i < v->n_sources; i++)
 			start_json(v, &v->sources[i]);
 	}
@@ -236,6 +236,8 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 	case OUTPUT_NONE:
 	case OUTPUT_FOLDED:
 		return true;
+	case OUTPUT_REPORT:
+		return view_report_row(v, s, row);
 	case OUTPUT_COLUMNS:
 		print_columns(v, s, row, late);
 		break;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/labels.h"
 #include "columns/view_internal.h"
 
 static const char *const output_names[] = {
@@ -31,6 +32,10 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 			*ret = (enum output)i;
 			return 0;
 		}
+	if (report_mode_known(name)) {
+		*ret = OUTPUT_REPORT;
+		return 0;
+	}
 	suggestion = nearest(name, nth_output, NULL);
 	if (suggestion)
 		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name,
@@ -66,6 +71,11 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 		v->folded = folded_new();
 	else if (!r && v->value)
 		r = err_set(err, -EINVAL, "--value goes with -o folded");
+	v->output_default = !o->output;
+	if (v->output == OUTPUT_REPORT)
+		v->report_mode = xstrdup(o->output);
+	if (o->report_options)
+		labels_merge(&v->report_options, o->report_options);
 	if (!r)
 		r = field_choice_new(o->fields, &v->choice, err);
 	for (size_t i = 0; !r && i < o->n_filters; i++) {
@@ -114,6 +124,7 @@ struct view *view_free(struct view *v)
 	free(v->sort);
 	free(v->value);
 	folded_free(v->folded);
+	view_reports_done(v);
 	buf_done(&v->json);
 	buf_done(&v->rest);
 	out_done(&v->out);
@@ -273,6 +284,8 @@ int view_start(struct view *v, struct err *err)
 		r = bind_sort(v, err);
 	if (!r)
 		r = bind_folded(v, err);
+	if (!r)
+		r = view_reports_start(v, err);
 	if (r)
 		return r;
 	set_labels(v);
@@ -365,18 +378,24 @@ void view_table_drop(struct view *v, unsigned int source)
 		kept_rows_clear(&v->sources[source].kept);
 }
 
-void view_end(struct view *v)
+static void end_folded(struct view *v)
 {
 	_cleanup_(buf_done) struct buf text = {.max = 4096};
-	unsigned long long refused = v->folded ? folded_refused(v->folded) : 0;
+	unsigned long long refused = folded_refused(v->folded);
 
-	if (v->folded)
-		folded_print(v->folded, &v->out.buf);
+	folded_print(v->folded, &v->out.buf);
 	if (!refused)
 		return;
 	buf_printf(&text, "%llu rows were left out: their stacks are too many different ones",
 		   refused);
 	view_note(v, "", buf_cstr(&text));
+}
+
+int view_end(struct view *v, struct err *err)
+{
+	if (v->folded)
+		end_folded(v);
+	return v->output == OUTPUT_REPORT && v->started ? view_reports_end(v, err) : 0;
 }
 
 bool view_full(const struct view *v)

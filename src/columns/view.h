@@ -28,12 +28,17 @@ enum output {
 	OUTPUT_JSONPRETTY,
 	OUTPUT_YAML,
 	OUTPUT_FOLDED,
-	OUTPUT_NONE
+	OUTPUT_NONE,
+	OUTPUT_REPORT /* columns/report.h */
 };
 
 struct view_options {
-	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "folded", "none"; NULL:
-				 columns */
+	/*
+	 * "columns", "json", "jsonpretty", "yaml", "folded", "none", or a report's mode. NULL: reports
+	 * where all sources have one, else columns.
+	 */
+	const char *output;
+	const struct labels *report_options; /* values by name; NULL: none; copied */
 	const char *value;    /* folded: field to add up; NULL: rows, of tables the first number */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
@@ -103,8 +108,14 @@ void view_table_drop(struct view *v, unsigned int source); /* forgets them inste
  */
 void view_note(struct view *v, const char *json, const char *text);
 
-/* No row will come any more: prints what was added up. Without effect in other output modes. */
-void view_end(struct view *v);
+/* Records of a source that never came: its report says so. */
+void view_lost(struct view *v, unsigned int source, uint64_t count);
+
+/*
+ * No row will come any more: prints what was added up, or the documents of the reports, where that
+ * is the output mode. What a report says is an error: -ENODATA where it has seen nothing to report.
+ */
+int view_end(struct view *v, struct err *err);
 
 bool view_full(const struct view *v); /* a stream's max_entries is reached */
 

@@ -7,6 +7,7 @@
 #include "columns/folded.h"
 #include "columns/json.h"
 #include "columns/out.h"
+#include "columns/report.h"
 #include "columns/select.h"
 #include "columns/sort.h"
 #include "columns/table.h"
@@ -27,6 +28,7 @@ struct view_source {
 	struct layout *layout;		  /* columns; of mixed streams: the same columns for each */
 	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
 	size_t n_rest;
+	size_t report; /* index in the view's */
 	struct kept_rows kept; /* tables */
 	bool folds;	       /* it has stacks, and this is how they are told: */
 	struct folded_plan folded;
@@ -34,6 +36,11 @@ struct view_source {
 
 struct view {
 	enum output output;
+	bool output_default; /* nobody said which */
+	char *report_mode;   /* NULL: each report's first */
+	struct labels report_options;
+	struct view_report *reports;
+	size_t n_reports, room_reports;
 	struct out out;
 	int err_fd;
 	struct clock_base clock;
@@ -60,6 +67,13 @@ static inline void view_freep(struct view **v)
 {
 	view_free(*v);
 }
+
+/* report.c */
+/* Opens the reports that are to be shown; with no output asked for, those that every source has. */
+int view_reports_start(struct view *v, struct err *err);
+int view_reports_end(struct view *v, struct err *err); /* as view_end() */
+void view_reports_done(struct view *v);
+bool view_report_row(struct view *v, struct view_source *s, const struct row *row);
 
 /* print.c */
 void print_start(struct view *v);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
+/*
+ * Is a task the container's own, or is it still the runtime, on its way into the container? A
+ * runtime's process that joins a running container (docker exec, a probe) is put into its cgroup
+ * long before it execs what it is to run there; until then what it does is the runtime's. A
+ * container's first process need not be known here: the container is found by its first exec.
+ *
+ * ENTERED_HOOKS() defines the programs. Tasks that joined before the gadget started count as the
+ * container's own.
+ */
+#pragma once
+
+#include <gadget/wanted.bpf.h>
+
+/* By process: all its threads are moved at once. A lost entry is one call too many. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} g_entering SEC(".maps");
+
+/* The current process has not come further than into the container's cgroup. */
+static __always_inline bool is_entering(void)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	return bpf_map_lookup_elem(&g_entering, &pid) != NULL;
+}
+
+static __always_inline void g_enters(struct task_struct *task)
+{
+	__u32 pid = BPF_CORE_READ(task, tgid);
+	__u8 yes = 1;
+
+	bpf_map_update_elem(&g_entering, &pid, &yes, BPF_ANY);
+}
+
+/* Moved or cloned into a container by somebody outside. */
+static __always_inline void g_look_at_entry(struct task_struct *task)
+{
+	g_container c;
+
+	if (wanted_task(task, &c) && !wanted_container(&c))
+		g_enters(task);
+}
+
+static __always_inline void g_has_entered(void)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+	bpf_map_delete_elem(&g_entering, &pid);
+}
+
+static __always_inline void g_thread_ends(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (id >> 32 == (__u32)id)
+		g_has_entered();
+}
+
+#define ENTERED_HOOKS()                                                         \
+	/* args: cgroup, path, task, whole process? */                          \
+	SEC("raw_tp/cgroup_attach_task")                                        \
+	int g_task_attached(struct bpf_raw_tracepoint_args *ctx)                \
+	{                                                                       \
+		g_look_at_entry((struct task_struct *)ctx->args[2]);            \
+		return 0;                                                       \
+	}                                                                       \
+                                                                                \
+	/* args: parent, child */                                               \
+	SEC("raw_tp/sched_process_fork")                                        \
+	int g_task_forked(struct bpf_raw_tracepoint_args *ctx)                  \
+	{                                                                       \
+		struct task_struct *child = (struct task_struct *)ctx->args[1]; \
+                                                                                \
+		if (is_entering())                                              \
+			g_enters(child);                                        \
+		else                                                            \
+			g_look_at_entry(child);                                 \
+		return 0;                                                       \
+	}                                                                       \
+                                                                                \
+	SEC("raw_tp/sched_process_exec")                                        \
+	int g_task_execed(struct bpf_raw_tracepoint_args *ctx)                  \
+	{                                                                       \
+		g_has_entered();                                                \
+		return 0;                                                       \
+	}                                                                       \
+                                                                                \
+	SEC("raw_tp/sched_process_exit")                                        \
+	int g_task_exited(struct bpf_raw_tracepoint_args *ctx)                  \
+	{                                                                       \
+		g_thread_ends();                                                \
+		return 0;                                                       \
+	}                                                                       \
+	extern int g_entered_hooks_end

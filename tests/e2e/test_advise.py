@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Advice is good: a container runs with what its own profile leaves to it, and with no more."""
+
+import contextlib
+import json
+import time
+
+import containers
+import ig
+import pytest
+import view
+
+WORK = "cat /etc/passwd >/dev/null; busybox sleep 0.1; (exit 0) & wait; echo worked"
+
+
+@pytest.fixture(scope="module")
+def crun_view():
+    """crun refuses cgroup v1 and v2 side by side."""
+    containers.require("crun")
+    v = view.pure_cgroup2()
+    yield v
+    v.close()
+
+
+@contextlib.contextmanager
+def advice(gadget, name, *args):
+    """ig beside what is done; .document is what it has written at its end."""
+    with ig.Ig("run", gadget, "-c", name, *args) as running:
+        running.ready()
+        yield running
+        assert running.stop() == 0, running.err
+    running.document = running.out
+
+
+def profile_of(lab, script, *args, exec=None):
+    name = lab.name()
+    with advice("advise_seccomp", name, *args) as a:
+        c = lab.container(script, name=name)
+        if exec:
+            c.start()
+            c.exec(*exec)
+        else:
+            c.run(check=True)
+    return json.loads(a.document)
+
+
+def names(profile):
+    return set(profile["syscalls"][0]["names"])
+
+
+def run_with(lab, profile, script, runtime="runc", nnp=True, view=None):
+    def edit(config):
+        config["linux"]["seccomp"] = profile
+        config["process"]["noNewPrivileges"] = nnp
+        if runtime == "crun":
+            config["linux"].pop("resources", None)
+    c = lab.container(script, edit=edit, runtime=runtime, view=view)
+    return c.run(), c.log()
+
+
+@pytest.mark.parametrize("nnp", (True, False))
+@pytest.mark.parametrize("runtime", ("runc", "crun"))
+def test_a_container_runs_with_its_own_profile(lab, crun_view, runtime, nnp):
+    profile = profile_of(lab, WORK)
+    v = crun_view if runtime == "crun" else None
+    code, log = run_with(lab, profile, WORK, runtime, nnp, v)
+    assert code == 0 and "worked" in log, log
+    # What it did not do is refused: a folder, a link, another name for the machine.
+    assert not {"mkdir", "mkdirat", "link", "linkat", "sethostname", "unshare", "mount"} & names(profile)
+    code, log = run_with(lab, profile, "mkdir /tmp/d && echo made; " + WORK, runtime, nnp, v)
+    assert "made" not in log and "not permitted" in log and "worked" in log, log
+
+
+def test_without_the_runtimes_calls_it_does_not_start(lab):
+    """Else the list of them would be of no use."""
+    profile = profile_of(lab, WORK, "--runtime-calls", "no")
+    assert len(profile["syscalls"]) == 1
+    code, log = run_with(lab, profile, WORK, nnp=False)
+    assert code and "worked" not in log, log
+
+
+def test_the_runtimes_way_in_is_not_counted(lab):
+    """runc exec joins namespaces, drops capabilities and loads filters; the container did none of it."""
+    profile = profile_of(lab, "echo up; exec sleep 30", exec=("/bin/busybox", "mkdir", "/tmp/by-exec"))
+    assert {"mkdir", "mkdirat"} & names(profile)
+    assert not {"setns", "capset", "epoll_ctl", "seccomp", "unshare", "pivot_root", "madvise", "gettid"} & names(profile)
+
+
+def test_replay_gives_the_same_document(lab, tmp_path):
+    name, file = lab.name(), str(tmp_path / "calls")
+    with advice("advise_seccomp", name, "--record", file) as a:
+        lab.container(WORK, name=name).run(check=True)
+    assert ig.once("replay", file, check=0).out == a.document
+    spo = ig.once("replay", file, "-o", "spo", check=0).out
+    assert spo.startswith("apiVersion: security-profiles-operator.x-k8s.io/") and f"name: {name}\n" in spo
+    listed = [line.strip()[2:] for line in spo.splitlines() if line.startswith("    - ")]
+    assert set(listed) == {n for rule in json.loads(a.document)["syscalls"] for n in rule["names"]}
+    assert {r["syscall"] for r in ig.records(ig.once("replay", file, "-o", "json", check=0).out)} == names(json.loads(a.document))
+    wrong = ig.once("replay", file, "-o", "k8s")
+    assert wrong.returncode and "advise_seccomp has no output mode" in wrong.err or "no output mode" in wrong.err
+
+
+def test_several_containers(lab, tmp_path):
+    one, two, file = lab.name(), lab.name(), str(tmp_path / "calls")
+    with advice("advise_seccomp", f"{one},{two}", "--record", file) as a:
+        lab.container("mkdir /tmp/a", name=one).run(check=True)
+        lab.container("ln -s a /tmp/b", name=two).run(check=True)
+    both = json.loads(a.document)
+    assert set(both) == {one, two}
+    assert "mkdir" in names(both[one]) and "mkdir" not in names(both[two]), both
+    merged = json.loads(ig.once("replay", file, "--merge", "all", check=0).out)
+    assert names(merged) == names(both[one]) | names(both[two])
+    assert ig.once("replay", file, "--merge", "rhubarb").returncode
+
+
+def test_difference(lab, tmp_path):
+    there = {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": [
+        {"names": ["swapon", "write"], "action": "SCMP_ACT_ALLOW"}, {"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(there))
+    name = lab.name()
+    with advice("advise_seccomp", name, "--diff", str(file)) as a:
+        lab.container("echo a; mkdir /tmp/a", name=name).run(check=True)
+    used, allowed = [line for line in a.document.splitlines() if ":" in line]
+    assert "not allowed" in used and " mkdir" in used and " write" not in used, a.document
+    assert "not used (1): swapon" in allowed, a.document
+
+
+def test_difference_from_what_is_in_force(lab):
+    """All is let through but one call, which the container does not make."""
+    def edit(config):
+        config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+            {"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}, {"names": ["reboot"], "action": "SCMP_ACT_ALLOW"}]}
+    name = lab.name()
+    with advice("advise_seccomp", name, "--diff", "in-force") as a:
+        c = lab.container("sleep 30", name=name, edit=edit).start()
+        c.exec("true")
+    assert "lets through all" in a.document and "not allowed (0):" in a.document and "not used (1): reboot" in a.document, a.document
+
+
+def test_nothing_to_report(lab):
+    done = ig.once("run", "advise_seccomp", "-c", lab.name(), "--timeout", "300ms")
+    assert done.returncode and "no container did anything" in done.err and not done.out, done.err
+
+
+def test_options_are_for_reports(lab):
+    done = ig.once("run", "advise_seccomp", "-o", "json", "--merge", "all", "--timeout", "300ms")
+    assert done.returncode and "--merge" in done.err
+    done = ig.once("run", "trace_exec", "-o", "oci")
+    assert done.returncode and "trace_exec has no output mode 'oci'" in done.err
+    assert ig.once("run", "trace_exec", "--merge", "all").returncode
+
+
+def test_what_is_written_down():
+    help_text = ig.once("run", "advise_seccomp", "--help", check=0).out
+    page = ig.once("docs", "advise_seccomp", check=0).out
+    for word in ("oci", "spo", "--merge", "--diff"):
+        assert word in help_text and word in page, word
+    assert {"oci", "spo"} <= set(ig.once("complete", "run", "advise_seccomp", "-o", check=0).out.split())
+    assert not {"oci", "spo"} & set(ig.once("complete", "run", "trace_exec", "-o", check=0).out.split())
+    assert "--merge" in ig.once("replay", "--help", check=0).out
+
+
+def test_from_a_daemon(lab, agent):
+    """Who comes later to the same gadget is told all as well."""
+    name = lab.name()
+    lab.start("while :; do busybox mkdir /tmp/d; busybox rmdir /tmp/d; busybox sleep 0.05; done", name=name)
+    remote = ("--remote", agent.address, "run", "advise_seccomp", "-c", name)
+    with ig.Ig(*remote, "--timeout", "4s") as first:
+        time.sleep(2 * containers.SLOWER)
+        second = ig.once(*remote, "--timeout", "2s", check=0)
+        assert first.wait() == 0, first.err
+    assert {"mkdir", "rmdir", "execve"} <= names(json.loads(second.out)), second.out
+    assert names(json.loads(second.out)) == names(json.loads(first.out))
