@@ -63,12 +63,6 @@ struct inet_sock___6_6 {
 struct inet_sock___6_5 {
 	__u8 freebind : 1, transparent : 1, bind_address_no_port : 1;
 };
-struct hlist_node {
-	struct hlist_node *next;
-};
-struct hlist_head {
-	struct hlist_node *first;
-};
 struct net_device {
 	char name[16];
 	int ifindex;

@@ -151,6 +151,13 @@ struct pt_regs {
 #error "compile with -D__TARGET_ARCH_x86 or -D__TARGET_ARCH_arm64"
 #endif
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 /* ---- namespaces and cgroups ----------------------------------------------------------------- */
 
 struct ns_common {

@@ -7,17 +7,16 @@
 #pragma once
 
 #include <gadget/gadget.bpf.h>
+#include <gadget/syscall.bpf.h>
 
 /* The call's number; -1: of a 32-bit program, whose numbers mean other calls. */
 static __always_inline long raw_syscall_number(const struct pt_regs *regs)
 {
+	if (g_is_compat((const struct task_struct *)bpf_get_current_task()))
+		return -1;
 #if defined(__TARGET_ARCH_x86)
-	enum { USER32_CS = 0x23 };
-
-	return BPF_CORE_READ(regs, cs) == USER32_CS ? -1 : (long)BPF_CORE_READ(regs, orig_ax);
+	return BPF_CORE_READ(regs, orig_ax);
 #else
-	enum { PSR_MODE32_BIT = 0x10 };
-
-	return BPF_CORE_READ(regs, pstate) & PSR_MODE32_BIT ? -1 : BPF_CORE_READ(regs, syscallno);
+	return BPF_CORE_READ(regs, syscallno);
 #endif
 }

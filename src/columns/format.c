@@ -42,6 +42,14 @@ static void number_text(FORMAT_ARGS)
 	buf_add(out, digits, (size_t)(end - digits));
 }
 
+static void hex_number_text(FORMAT_ARGS)
+{
+	int64_t value;
+
+	if (row_number(row, f, &value))
+		buf_printf(out, "0x%llx", (unsigned long long)value);
+}
+
 static void bool_text(FORMAT_ARGS)
 {
 	int64_t value;
@@ -377,6 +385,7 @@ static const struct format formats[] = {
 	 .json = number_text, .parse = duration_parse},
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
 	 .json = number_text, .parse = bytes_parse},
+	{"g_hex", .kinds = NUMBERS, .width = 18, .flags = NUMBER_FLAGS, .text = hex_number_text},
 	{"g_percent", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = percent_text,
 	 .json = percent_text, .parse = percent_parse},
 	{"short_id", 1 << KIND_CSTR, .width = 12, .flags = FIELD_FIXED, .text = short_id_text,

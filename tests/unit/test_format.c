@@ -141,6 +141,8 @@ static void named_numbers(void **state)
 		{"g_percent", KIND_UINT, 8, 0, "0", false},
 		{"g_percent", KIND_UINT, 8, 12500000, "1.25", false},
 		{"g_percent", KIND_UINT, 8, 1234567890, "123.456", true},
+		{"g_hex", KIND_UINT, 8, 31, "0x1f", false},
+		{"g_hex", KIND_UINT, 8, -1, "0xffffffffffffffff", true},
 		{NULL, KIND_INT, 8, INT64_MIN, "-9223372036854775808", false},
 		{"unknown_t", KIND_UINT, 2, 65535, "65535", false},
 	};
