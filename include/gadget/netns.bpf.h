@@ -7,8 +7,13 @@
 
 #include <gadget/gadget.bpf.h>
 
-/* The container that the namespace now looked into is of: set by the host before each look. */
-volatile g_container g_netns_owner = G_NOBODY;
+/* The container of the namespace that is looked into now: set by the host before each look. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, g_container);
+} g_netns_owner SEC(".maps");
 
 /*
  * The container of a socket that has lost its cgroup, or never had one: in TIME_WAIT, or not yet
@@ -16,6 +21,11 @@ volatile g_container g_netns_owner = G_NOBODY;
  */
 static __always_inline bool wanted_netns(g_container *ret)
 {
-	*ret = g_netns_owner;
-	return *ret != G_NOBODY;
+	__u32 zero = 0;
+	g_container *owner = bpf_map_lookup_elem(&g_netns_owner, &zero);
+
+	if (!owner || *owner == G_NOBODY)
+		return false;
+	*ret = *owner;
+	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
- * Paths of files as the current process would name them: from the file up to the process's root,
- * through mounts.
+ * Paths of files as the current process (or another) would name them: from the file up to the
+ * process's root, through mounts.
  *
  *   text_path(open, e, fpath, &file->f_path, 4096);
  *
@@ -26,7 +26,9 @@ struct g_path_walk {
 	struct mount *mount;
 	struct dentry *root_dentry;
 	struct mount *root_mount;
-	__u32 at; /* where the path begins in `text` */
+	struct task_struct *task;	  /* whose root ends the path; NULL: the current one's */
+	const struct path *volatile from; /* text_path_of_task() */
+	__u32 at;			  /* where the path begins in `text` */
 	char text[2 * G_PATH_MAX];
 };
 
@@ -107,13 +109,16 @@ __noinline int g_path_step(void)
 __noinline int g_path_resolve(__u64 where)
 {
 	const struct path *path = (const void *)where;
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct g_path_walk *w = g_path_walk();
+	struct task_struct *task;
 	int step = PATH_GO_ON;
 
 	if (!w || !where)
 		return false;
+	task = w->task;
+	if (!task)
+		task = (struct task_struct *)bpf_get_current_task();
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	w->dentry = BPF_CORE_READ(path, dentry);
 	w->mount = g_mount_of(BPF_CORE_READ(path, mnt));
 	w->root_dentry = BPF_CORE_READ(fs, root.dentry);
@@ -148,4 +153,19 @@ __noinline int g_path_resolve(__u64 where)
 			if (cut_path_)                                               \
 				(e)->field.length |= G_TRUNCATED;                    \
 		}                                                                    \
+	} while (0)
+
+/*
+ * The same as another task would name it: for iterators, which then use no text_path(). What they
+ * are given are pointers of a kind that global functions refuse; read from a map they are numbers.
+ */
+#define text_path_of_task(NAME, e, field, path, of, cap)           \
+	do {                                                       \
+		struct g_path_walk *of_ = g_path_walk();           \
+                                                                   \
+		if (of_) {                                         \
+			of_->task = (of);                          \
+			of_->from = (path);                        \
+			text_path(NAME, e, field, of_->from, cap); \
+		}                                                  \
 	} while (0)

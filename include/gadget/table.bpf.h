@@ -91,6 +91,12 @@
 /* On a program: which snapshot or sample it feeds, where a gadget has several. */
 #define FEEDS(NAME) G_TAG("feeds:" #NAME)
 
+/*
+ * On such a program: it runs after the others of the same source. They run one after the other, by
+ * section and then as they stand in the source.
+ */
+#define LAST G_TAG("last")
+
 /* Writes record e; seq is ctx->meta->seq. */
 #define snapshot_row(NAME, e, seq)                                               \
 	do {                                                                     \

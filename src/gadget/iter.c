@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Snapshots and samples. An iterator program runs when its file is read; what it writes there is one frame for
- * each row: its size (32 bits), then so many bytes. A read may end within a frame.
+ * Snapshots and samples. An iterator program runs when its file is read; what it writes there is
+ * one frame for each row: its size (32 bits), then so many bytes. A read may end within a frame.
  */
 #include "gadget/run.h"
 
@@ -78,7 +78,7 @@ static void link_destroyp(struct bpf_link **l)
 /* Iterators over what a network namespace has: they see that of who opens them. */
 static bool is_of_netns(const struct program *p)
 {
-	static const char *const targets[] = { "tcp", "udp", "unix", "netlink" };
+	static const char *const targets[] = {"tcp", "udp", "unix", "netlink"};
 
 	for (size_t i = 0; i < array_size(targets); i++)
 		if (!strcmp(p->target, targets[i]))
@@ -97,7 +97,8 @@ bool gadget_looks_into_netns(const struct gadget *g, unsigned int source)
 /* In the wrong namespace nothing that this process does can be trusted. */
 static void come_back(int home)
 {
-	static const char last_words[] = "level=error msg=\"cannot return to the network namespace\"\n";
+	static const char last_words[] =
+		"level=error msg=\"cannot return to the network namespace\"\n";
 
 	if (!setns(home, CLONE_NEWNET))
 		return;
@@ -122,14 +123,11 @@ static int create_there(const struct bpf_link *link, int netns)
 /* Tells the programs whose sockets are that know no cgroup (netns.bpf.h). */
 static void set_owner(const struct gadget *g, uint64_t owner)
 {
-	int64_t at = variable_offset(g->run->object, ".bss", "g_netns_owner", sizeof(owner));
-	struct bpf_map *m = bpf_object__find_map_by_name(g->run->object, ".bss");
-	size_t size;
-	/* The map's own memory, since it was loaded; what libbpf calls const is so before. */
-	char *variables = m ? (char *)(uintptr_t)bpf_map__initial_value(m, &size) : NULL;
+	struct bpf_map *m = bpf_object__find_map_by_name(g->run->object, "g_netns_owner");
+	uint32_t zero = 0;
 
-	if (at >= 0 && variables && (size_t)at + sizeof(owner) <= size)
-		memcpy(variables + at, &owner, sizeof(owner));
+	if (m && bpf_map__value_size(m) == sizeof(owner))
+		bpf_map_update_elem(bpf_map__fd(m), &zero, &owner, BPF_ANY);
 }
 
 static int read_in_each(struct frames *f, const struct bpf_link *link,
@@ -164,25 +162,34 @@ static int run_iterator(struct frames *f, const struct program *p, const struct 
 	return fd < 0 ? fd : read_frames(f, fd);
 }
 
+/* Those that are to run last, or the others. */
+static int run_iterators(struct frames *f, bool last, const struct gadget_look *look,
+			 struct err *err)
+{
+	const struct running *run = f->g->run;
+
+	for (size_t i = 0; i < run->n_programs; i++) {
+		const struct program *p = &run->programs[i];
+
+		if (p->feeds != (int)f->source || p->last != last)
+			continue;
+		int rc = run_iterator(f, p, look);
+		if (rc)
+			return err_set(err, rc, "%s: iterator %s stopped: %s", f->g->name,
+				       bpf_program__name(p->prog), strerror(-rc));
+	}
+	return 0;
+}
+
 int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
 		     gadget_record_fn *fn, void *ctx, struct err *err)
 {
 	_cleanup_(freep) unsigned char *bytes = malloc(READ_BYTES);
-	struct frames f = { .g = g, .source = source, .fn = fn, .ctx = ctx, .bytes = bytes };
+	struct frames f = {.g = g, .source = source, .fn = fn, .ctx = ctx, .bytes = bytes};
 
 	if (!bytes)
 		return err_set(err, -ENOMEM, "no memory to read %s", g->sources[source].pub.name);
-	for (size_t i = 0; i < g->run->n_programs; i++) {
-		const struct program *p = &g->run->programs[i];
-
-		if (p->feeds != (int)source)
-			continue;
-		int rc = run_iterator(&f, p, look);
-		if (rc)
-			return err_set(err, rc, "%s: iterator %s stopped: %s", g->name,
-				       bpf_program__name(p->prog), strerror(-rc));
-	}
-	return 0;
+	return run_iterators(&f, false, look, err) ?: run_iterators(&f, true, look, err);
 }
 
 int gadget_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,

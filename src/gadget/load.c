@@ -261,6 +261,7 @@ static void list_programs(struct gadget *g)
 		p->event_fd = -1;
 		p->hook = hook_find(bpf_program__section_name(prog), &p->target);
 		p->feeds = hook_is_iterator(p->hook) ? feeds(g, prog) : -1;
+		p->last = program_tag(run->object, prog, "last") != NULL;
 	}
 }
 

@@ -29,6 +29,7 @@ struct program {
 	struct bpf_link *link;	  /* while it is attached */
 	int event_fd; /* tracepoints: the perf event, which outlives the link; -1 none */
 	int feeds;    /* iterators: index of the source, -1 none */
+	bool last;    /* of these iterators: runs after those that are not */
 };
 
 struct running {

@@ -55,32 +55,42 @@ static bool has_place(const struct places *p, uint64_t inode)
 	return false;
 }
 
-/* inode: what it must be, since the process may be gone and its id another's. */
-static void add_place(struct places *p, uint32_t pid, uint64_t inode, uint64_t owner)
+/* fd is taken over. inode: what it must be: a process may be gone, and its id another's. */
+static void add_place(struct places *p, int fd, uint64_t inode, uint64_t owner)
 {
-	_cleanup_(closep) int fd = has_place(p, inode) ? -1 : open_netns(p, pid);
 	size_t n = p->n;
 
-	if (fd < 0 || inode_of(fd) != inode)
+	if (fd < 0 || inode_of(fd) != inode) {
+		closep(&fd);
 		return;
+	}
 	*grow(&p->inodes, &n, &p->room_inodes) = inode;
-	*grow(&p->netns, &p->n, &p->room_netns) = (struct gadget_netns){take_fd(&fd), owner};
+	*grow(&p->netns, &p->n, &p->room_netns) = (struct gadget_netns){fd, owner};
+}
+
+/* Ours where the kernel does not let us look at process 1. */
+static int open_host_netns(const struct places *p)
+{
+	int fd = open_netns(p, 1);
+
+	return fd >= 0 ? fd : open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
 /* Of what has no owner in the host's namespace nobody knows which container in it made it. */
 static void find_places(const struct attachment *a, struct places *p)
 {
-	_cleanup_(closep) int host = open_netns(p, 1);
+	_cleanup_(closep) int host = open_host_netns(p);
 
 	p->host = inode_of(host);
-	if (a->load.host && p->host)
-		add_place(p, 1, p->host, G_HOST);
+	if (a->load.host)
+		add_place(p, take_fd(&host), p->host, G_HOST);
 	for (uint32_t slot = 0; slot < a->n_slots; slot++) {
 		const struct track *k = track_at(a, slot);
 		const struct container *c = k ? k->container : NULL;
 
-		if (c && k->n_wanted && !k->ended)
-			add_place(p, c->pid, c->netns, c->netns == p->host ? G_NOBODY : c->key);
+		if (c && k->n_wanted && !k->ended && !has_place(p, c->netns))
+			add_place(p, open_netns(p, c->pid), c->netns,
+				  c->netns == p->host ? G_NOBODY : c->key);
 	}
 }
 
