@@ -27,6 +27,7 @@
 		__type(key, __u64);                                                               \
 		__type(value, struct NAME##_pending);                                             \
 	} NAME##_lru SEC(".maps");                                                                \
+	static const struct NAME##_pending NAME##_none = {}; /* may be large for the stack */     \
 	static __always_inline struct TYPE *NAME##_begin(void)                                    \
 	{                                                                                         \
 		struct NAME##_pending *p;                                                         \
@@ -36,9 +37,8 @@
 						 BPF_LOCAL_STORAGE_GET_F_CREATE);                 \
 		} else {                                                                          \
 			__u64 id = bpf_get_current_pid_tgid();                                    \
-			struct NAME##_pending none = {};                                          \
                                                                                                   \
-			bpf_map_update_elem(&NAME##_lru, &id, &none, BPF_ANY);                    \
+			bpf_map_update_elem(&NAME##_lru, &id, &NAME##_none, BPF_ANY);             \
 			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                \
 		}                                                                                 \
 		if (!p)                                                                           \
