@@ -7,10 +7,11 @@
 #include <gadget/record.bpf.h>
 
 /*
- * One `struct TYPE` per task. Kept in task storage, and in an LRU hash on kernels without it (the
- * loader leaves out the map that is not used).
+ * One `struct TYPE` per task. Kept in task storage, and in an LRU hash of MAX on kernels without it
+ * (the loader leaves out the map that is not used).
  */
-#define PENDING(NAME, TYPE)                                                                       \
+#define PENDING(NAME, TYPE) PENDING_MAX(NAME, TYPE, 8192)
+#define PENDING_MAX(NAME, TYPE, MAX)                                                              \
 	struct NAME##_pending {                                                                   \
 		__u64 set;                                                                        \
 		struct TYPE value;                                                                \
@@ -23,7 +24,7 @@
 	} NAME##_task SEC(".maps");                                                               \
 	struct {                                                                                  \
 		__uint(type, BPF_MAP_TYPE_LRU_HASH);                                              \
-		__uint(max_entries, 8192);                                                        \
+		__uint(max_entries, MAX);                                                         \
 		__type(key, __u64);                                                               \
 		__type(value, struct NAME##_pending);                                             \
 	} NAME##_lru SEC(".maps");                                                                \

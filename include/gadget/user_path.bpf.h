@@ -19,6 +19,7 @@
 #pragma once
 
 #include <gadget/path.bpf.h>
+#include <gadget/user_text.bpf.h>
 
 #define USER_PATH_MAX G_PATH_MAX
 
@@ -27,36 +28,36 @@
 	"absolute paths behind symbolic links: names of links stay in the path, and `..` " \
 	"behind one is taken for the folder of the link"
 
-#define USER_PATH_COPY 256 /* bytes copied at the enter: few paths are longer */
-
 /* What is known besides the name: `dirfd` is the file; `dentry` and `mnt` are its folder, or it. */
 enum g_path_known { G_KNOWN_NOT, G_KNOWN_FD, G_KNOWN_FOLDER, G_KNOWN_FILE };
 
 struct user_path {
-	__u64 pointer; /* the name, in the process's memory */
+	struct user_text name;
 	__s32 dirfd;
-	__s32 length; /* of `text` with its NUL; -errno: was not readable at the enter */
-	__u64 known;  /* enum g_path_known */
+	__u16 known;	 /* enum g_path_known */
+	__u16 may_be_fd; /* an empty name stands for `dirfd` itself */
 	__u64 dentry, mnt;
-	char text[USER_PATH_COPY];
 };
 
-/* At the enter, so that the process cannot change the name under us. */
 static __always_inline void user_path_take(struct user_path *p, int dirfd, const void *pointer)
 {
-	p->pointer = (__u64)pointer;
+	user_text_take(&p->name, pointer);
 	p->dirfd = dirfd;
 	p->known = G_KNOWN_NOT;
-	p->length = bpf_probe_read_user_str(p->text, sizeof(p->text), pointer);
+	p->may_be_fd = false;
 }
 
 /* The call names its file by a descriptor alone. */
 static __always_inline void user_path_take_fd(struct user_path *p, int fd)
 {
-	p->pointer = 0;
+	user_text_none(&p->name);
 	p->dirfd = fd;
 	p->known = G_KNOWN_FD;
-	p->length = 0;
+}
+
+static __always_inline void user_path_none(struct user_path *p)
+{
+	user_path_take_fd(p, -1);
 }
 
 /* For calls that may have AT_EMPTY_PATH in their flags. */
@@ -64,8 +65,7 @@ static __always_inline void user_path_take_at(struct user_path *p, int dirfd, co
 					      __u32 flags)
 {
 	user_path_take(p, dirfd, pointer);
-	if (flags & AT_EMPTY_PATH && p->length == 1)
-		p->known = G_KNOWN_FD;
+	p->may_be_fd = (flags & AT_EMPTY_PATH) != 0;
 }
 
 /* The kernel has found it: `folder` holds the path's last name. */
@@ -85,24 +85,8 @@ static __always_inline void user_path_is(struct user_path *p, const struct dentr
 	p->mnt = (__u64)mnt;
 }
 
-/* ---- as it was passed ------------------------------------------------------------------------ */
-
-/* As copied at the enter; again from the process where that failed, or where it is longer. */
-#define text_user_path(NAME, e, field, p)                                                 \
-	do {                                                                              \
-		const struct user_path *p_ = (p);                                         \
-		__s64 length_ = p_->length;                                               \
-		long got_again_ = 0;                                                      \
-                                                                                          \
-		if (p_->pointer && (length_ <= 0 || length_ == USER_PATH_COPY))           \
-			got_again_ = text_user(NAME, e, field, (const void *)p_->pointer, \
-					       USER_PATH_MAX);                            \
-		if (got_again_ <= 0 && length_ > 0) {                                     \
-			text_copy(NAME, e, field, p_->text, length_ - 1, USER_PATH_COPY); \
-			if (length_ == USER_PATH_COPY)                                    \
-				(e)->field.length |= G_TRUNCATED;                         \
-		}                                                                         \
-	} while (0)
+/* As it was passed. */
+#define text_user_path(NAME, e, field, p) text_user_taken(NAME, e, field, &(p)->name, USER_PATH_MAX)
 
 /* ---- the absolute path ----------------------------------------------------------------------- */
 
@@ -235,7 +219,7 @@ __noinline int g_name_resolve(void)
 static __always_inline bool g_name_set(const struct user_path *p)
 {
 	struct g_name *n = g_name();
-	__s64 length = p->length;
+	__s64 length;
 
 	if (!n)
 		return false;
@@ -243,14 +227,18 @@ static __always_inline bool g_name_set(const struct user_path *p)
 	n->dentry = p->dentry;
 	n->mnt = p->mnt;
 	n->dirfd = p->dirfd;
-	n->end = 0;
 	if (p->known == G_KNOWN_FD || p->known == G_KNOWN_FILE)
 		return true;
-	if (length > 0 && length < USER_PATH_COPY)
-		g_copy_words(n->text, p->text, USER_PATH_COPY);
+	length = p->name.length;
+	if (user_text_whole(&p->name))
+		g_copy_words(n->text, p->name.text, USER_TEXT_COPY);
 	else
-		length =
-			bpf_probe_read_user_str(n->text, sizeof(n->text), (const void *)p->pointer);
+		length = bpf_probe_read_user_str(n->text, sizeof(n->text),
+						 (const void *)p->name.pointer);
+	if (length == 1 && p->may_be_fd) {
+		n->known = G_KNOWN_FD;
+		return true;
+	}
 	if (length <= 1)
 		return false;
 	n->end = length - 1;
