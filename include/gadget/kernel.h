@@ -565,6 +565,10 @@ struct bpf_iter__tcp {
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
 #define AT_FDCWD -100
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_REMOVEDIR 0x200
+#define AT_SYMLINK_FOLLOW 0x400
+#define AT_EMPTY_PATH 0x1000
 #define O_WRONLY 01
 #define O_CREAT 0100
 #define O_TRUNC 01000

@@ -29,6 +29,7 @@ struct g_path_walk {
 	struct task_struct *task;	  /* whose root ends the path; NULL: the current one's */
 	const struct path *volatile from; /* text_path_of_task() */
 	__u32 at;			  /* where the path begins in `text` */
+	__u32 up; /* so many names on the way up are left out: `..` takes them back */
 	char text[2 * G_PATH_MAX];
 };
 
@@ -53,10 +54,10 @@ static __always_inline struct mount *g_mount_of(struct vfsmount *mnt)
 
 enum { PATH_GO_ON, PATH_DONE, PATH_NAMELESS, PATH_CUT };
 
-static __always_inline int g_path_prepend(struct g_path_walk *w, struct dentry *dentry)
+/* Puts "/" and a name of up to 255 bytes in kernel memory (or a map) before the path. */
+static __always_inline int g_path_prepend(struct g_path_walk *w, const void *name, __u64 length)
 {
-	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-	__u64 length = BPF_CORE_READ(dentry, d_name.len), at = w->at;
+	__u64 at = w->at;
 
 	length &= 255;
 	if (at < length + 1)
@@ -70,6 +71,12 @@ static __always_inline int g_path_prepend(struct g_path_walk *w, struct dentry *
 	length &= 255;
 	bpf_probe_read_kernel(w->text + at + 1, length, name);
 	return PATH_GO_ON;
+}
+
+static __always_inline int g_path_prepend_dentry(struct g_path_walk *w, struct dentry *dentry)
+{
+	return g_path_prepend(w, BPF_CORE_READ(dentry, d_name.name),
+			      BPF_CORE_READ(dentry, d_name.len));
 }
 
 /*
@@ -99,38 +106,38 @@ __noinline int g_path_step(void)
 		return PATH_GO_ON;
 	}
 	w->dentry = parent;
-	return g_path_prepend(w, dentry);
+	if (w->up) {
+		w->up--;
+		return PATH_GO_ON;
+	}
+	return g_path_prepend_dentry(w, dentry);
 }
 
 /*
- * Walks from a struct path in kernel memory up to the current task's root; true: not all of it went
- * into the buffer.
+ * From a place up to the current task's root, before what `w` holds already. True: not all of it
+ * went into the buffer.
  */
-__noinline int g_path_resolve(__u64 where)
+static __always_inline bool g_path_walk_up(struct g_path_walk *w, struct dentry *dentry,
+					   struct vfsmount *mnt)
 {
-	const struct path *path = (const void *)where;
-	struct g_path_walk *w = g_path_walk();
-	struct task_struct *task;
+	struct task_struct *task = w->task;
+	struct fs_struct *fs;
 	int step = PATH_GO_ON;
 
-	if (!w || !where)
-		return false;
-	task = w->task;
 	if (!task)
 		task = (struct task_struct *)bpf_get_current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	w->dentry = BPF_CORE_READ(path, dentry);
-	w->mount = g_mount_of(BPF_CORE_READ(path, mnt));
+	fs = BPF_CORE_READ(task, fs);
+	w->dentry = dentry;
+	w->mount = g_mount_of(mnt);
 	w->root_dentry = BPF_CORE_READ(fs, root.dentry);
 	w->root_mount = g_mount_of(BPF_CORE_READ(fs, root.mnt));
-	w->at = G_PATH_MAX;
 	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++)
 		step = g_path_step();
 	if (step == PATH_GO_ON)
 		step = PATH_CUT;
 	if (step == PATH_NAMELESS) { /* the top of what is mounted nowhere: a pipe, a memfd, a
 					detached file system */
-		g_path_prepend(w, w->dentry);
+		g_path_prepend_dentry(w, w->dentry);
 		if (w->text[(w->at + 1) & (G_PATH_MAX - 1)] == '/')
 			w->at = G_PATH_MAX - 1;
 	} else if (w->at == G_PATH_MAX) {
@@ -139,10 +146,23 @@ __noinline int g_path_resolve(__u64 where)
 	return step == PATH_CUT;
 }
 
-/* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
-#define text_path(NAME, e, field, path, cap)                                         \
+/* A struct path in kernel memory; true: not all of its path went into the buffer. */
+__noinline int g_path_resolve(__u64 where)
+{
+	const struct path *path = (const void *)where;
+	struct g_path_walk *w = g_path_walk();
+
+	if (!w || !where)
+		return false;
+	w->at = G_PATH_MAX;
+	w->up = 0;
+	return g_path_walk_up(w, BPF_CORE_READ(path, dentry), BPF_CORE_READ(path, mnt));
+}
+
+/* What the buffer holds as text of record `e` of source NAME; cut: whether it is not all. */
+#define g_text_walked(NAME, e, field, cut, cap)                                      \
 	do {                                                                         \
-		bool cut_path_ = g_path_resolve((__u64)(path));                      \
+		bool cut_path_ = (cut);                                              \
 		struct g_path_walk *w_ = g_path_walk();                              \
                                                                                      \
 		if (w_) {                                                            \
@@ -154,6 +174,10 @@ __noinline int g_path_resolve(__u64 where)
 				(e)->field.length |= G_TRUNCATED;                    \
 		}                                                                    \
 	} while (0)
+
+/* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
+#define text_path(NAME, e, field, path, cap) \
+	g_text_walked(NAME, e, field, g_path_resolve((__u64)(path)), cap)
 
 /*
  * The same as another task would name it: for iterators, which then use no text_path(). What they

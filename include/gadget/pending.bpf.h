@@ -7,10 +7,11 @@
 #include <gadget/record.bpf.h>
 
 /*
- * One `struct TYPE` per task. Kept in task storage, and in an LRU hash on kernels without it (the
- * loader leaves out the map that is not used).
+ * One `struct TYPE` per task. Kept in task storage, and in an LRU hash of MAX on kernels without it
+ * (the loader leaves out the map that is not used).
  */
-#define PENDING(NAME, TYPE)                                                                       \
+#define PENDING(NAME, TYPE) PENDING_MAX(NAME, TYPE, 8192)
+#define PENDING_MAX(NAME, TYPE, MAX)                                                              \
 	struct NAME##_pending {                                                                   \
 		__u64 set;                                                                        \
 		struct TYPE value;                                                                \
@@ -23,10 +24,11 @@
 	} NAME##_task SEC(".maps");                                                               \
 	struct {                                                                                  \
 		__uint(type, BPF_MAP_TYPE_LRU_HASH);                                              \
-		__uint(max_entries, 8192);                                                        \
+		__uint(max_entries, MAX);                                                         \
 		__type(key, __u64);                                                               \
 		__type(value, struct NAME##_pending);                                             \
 	} NAME##_lru SEC(".maps");                                                                \
+	static const struct NAME##_pending NAME##_none = {}; /* may be large for the stack */     \
 	static __always_inline struct TYPE *NAME##_begin(void)                                    \
 	{                                                                                         \
 		struct NAME##_pending *p;                                                         \
@@ -36,9 +38,8 @@
 						 BPF_LOCAL_STORAGE_GET_F_CREATE);                 \
 		} else {                                                                          \
 			__u64 id = bpf_get_current_pid_tgid();                                    \
-			struct NAME##_pending none = {};                                          \
                                                                                                   \
-			bpf_map_update_elem(&NAME##_lru, &id, &none, BPF_ANY);                    \
+			bpf_map_update_elem(&NAME##_lru, &id, &NAME##_none, BPF_ANY);             \
 			p = bpf_map_lookup_elem(&NAME##_lru, &id);                                \
 		}                                                                                 \
 		if (!p)                                                                           \
