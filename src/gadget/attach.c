@@ -323,13 +323,13 @@ void programs_wait(void)
 
 void gadget_detach(struct gadget *g)
 {
-	bool any = false;
+	bool any = g->run && probes_attached(g->run);
 
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;
-	if (!any && !(g->run && g->run->probes))
+	if (!any)
 		return;
 	links_close(g->run->programs, g->run->n_programs);
-	probes_close(g->run);
+	probes_detach(g->run);
 	programs_wait();
 }

@@ -77,33 +77,41 @@ static void close_all(const int *fds, size_t n)
 		close(fds[i]);
 }
 
+void close_in_background(const int *fds, size_t n)
+{
+	_cleanup_(freep) int *held = xnew_n(int, n + 1);
+	int gate[2];
+
+	if (!n)
+		return;
+	/* Without a child, the closing below waits itself. */
+	if (pipe2(gate, O_CLOEXEC)) {
+		close_all(fds, n);
+		return;
+	}
+	memcpy(held, fds, n * sizeof(*fds));
+	held[n] = gate[0];
+	child_sort(held, n + 1);
+	pid_t child = child_fork();
+	if (!child) {
+		if (child_fork())
+			_exit(0);
+		hold(held, n + 1, gate[0]);
+	}
+	child_wait(child);
+	close_all(fds, n);
+	close_all(gate, 2);
+}
+
 void events_close(struct program *programs, size_t n)
 {
-	_cleanup_(freep) int *fds = xnew_n(int, n + 1);
+	_cleanup_(freep) int *fds = xnew_n(int, n);
 	size_t n_fds = 0;
-	int gate[2];
 
 	for (size_t i = 0; i < n; i++) {
 		if (programs[i].event_fd >= 0)
 			fds[n_fds++] = programs[i].event_fd;
 		programs[i].event_fd = -1;
 	}
-	if (!n_fds)
-		return;
-	/* Without a child, the closing below waits itself. */
-	if (pipe2(gate, O_CLOEXEC)) {
-		close_all(fds, n_fds);
-		return;
-	}
-	fds[n_fds++] = gate[0];
-	child_sort(fds, n_fds);
-	pid_t child = child_fork();
-	if (!child) {
-		if (child_fork())
-			_exit(0);
-		hold(fds, n_fds, gate[0]);
-	}
-	child_wait(child);
-	close_all(fds, n_fds);
-	close(gate[1]);
+	close_in_background(fds, n_fds);
 }

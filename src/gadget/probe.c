@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/child.h"
@@ -28,10 +27,10 @@ struct probe {
 struct probes {
 	struct probe *items;
 	size_t n, room;
-	int *open; /* descriptors of ours */
+	struct gadget_probe_fds *open;
 	size_t n_open, room_open;
-	pid_t *closers; /* children that close some that were removed */
-	size_t n_closers, room_closers;
+	int *closing; /* of those that were removed: readable when they do not run any more */
+	size_t n_closing, room_closing;
 };
 
 /* ---- which ones -------------------------------------------------------------------------- */
@@ -107,32 +106,25 @@ int gadget_probe_program(const struct gadget *g, size_t i)
 	return bpf_program__fd(g->run->programs[g->run->probes->items[i].program].prog);
 }
 
-/* Ties the program to the event. What holds both is returned; `event` is closed, or it is that. */
-static int tie(int event, int program)
+static int tie(int program, struct gadget_probe_fds *fds)
 {
-	int link = bpf_link_create(program, event, BPF_PERF_EVENT, NULL);
-
-	if (link >= 0) {
-		close(event);
-		return link;
-	}
+	fds->link = bpf_link_create(program, fds->event, BPF_PERF_EVENT, NULL);
 	/* Kernels before 5.15 have no such links. */
-	if (!ioctl(event, PERF_EVENT_IOC_SET_BPF, program))
-		return event;
-	link = -errno;
-	close(event);
-	return link;
+	if (fds->link >= 0 || !ioctl(fds->event, PERF_EVENT_IOC_SET_BPF, program))
+		return 0;
+	return -errno;
 }
 
-int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offset)
+int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offset,
+		      struct gadget_probe_fds *ret)
 {
 	const struct probe *p = &g->run->probes->items[i];
 	struct perf_event_attr attr = {.size = sizeof(attr), .config2 = offset};
 	uint64_t type;
+	struct gadget_probe_fds fds;
 	char path[40];
-	int event, rc;
+	int rc = event_type(&type);
 
-	rc = event_type(&type);
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
@@ -140,51 +132,67 @@ int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offse
 	attr.config = p->on_return ? ON_RETURN : 0;
 	attr.config1 = (uintptr_t)path;
 	/* The event is of CPU 0; a program that is tied to it runs on all. */
-	event = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (event < 0)
+	fds.event = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fds.event < 0)
 		return -errno;
-	return tie(event, gadget_probe_program(g, i));
+	rc = tie(gadget_probe_program(g, i), &fds);
+	if (rc)
+		close(fds.event);
+	else
+		*ret = fds;
+	return rc;
 }
 
-void gadget_probe_add(struct gadget *g, int probe)
+void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds)
 {
 	struct probes *p = g->run->probes;
 
-	*grow(&p->open, &p->n_open, &p->room_open) = probe;
+	*grow(&p->open, &p->n_open, &p->room_open) = *fds;
 }
 
 /* ---- taking off -------------------------------------------------------------------------- */
 
-static void close_all(const int *fds, size_t n)
+/* The programs are off when the links are closed; where there are none, with the events. */
+static int holds_program(const struct gadget_probe_fds *p)
 {
-	struct slow_close slow;
-
-	slow_close_begin(&slow, fds, n);
-	for (size_t i = 0; i < n; i++)
-		close(fds[i]);
-	slow_close_end(&slow);
+	return p->link >= 0 ? p->link : p->event;
 }
 
-/* Waits for closers; with WNOHANG, only for those that have ended. */
-static void reap(struct probes *p, int options)
+static void wait_for_closing(struct probes *p)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < p->n_closers; i++)
-		if (waitpid(p->closers[i], NULL, __WCLONE | options) == 0)
-			p->closers[kept++] = p->closers[i];
-	p->n_closers = kept;
+	for (size_t i = 0; i < p->n_closing; i++) {
+		child_wait_for_gate(p->closing[i]);
+		close(p->closing[i]);
+	}
+	p->n_closing = 0;
 }
 
-void probes_close(struct running *run)
+void probes_detach(struct running *run)
 {
 	struct probes *p = run->probes;
+	_cleanup_(freep) int *fds = p ? xnew_n(int, p->n_open) : NULL;
+	struct slow_close slow;
+	size_t n_events = 0;
 
 	if (!p)
 		return;
-	close_all(p->open, p->n_open);
+	for (size_t i = 0; i < p->n_open; i++)
+		fds[i] = holds_program(&p->open[i]);
+	slow_close_begin(&slow, fds, p->n_open);
+	for (size_t i = 0; i < p->n_open; i++)
+		close(fds[i]);
+	slow_close_end(&slow);
+	for (size_t i = 0; i < p->n_open; i++)
+		if (p->open[i].link >= 0)
+			fds[n_events++] = p->open[i].event;
+	close_in_background(fds, n_events);
 	p->n_open = 0;
-	reap(p, 0);
+	wait_for_closing(p);
+}
+
+bool probes_attached(const struct running *run)
+{
+	return run->probes && (run->probes->n_open || run->probes->n_closing);
 }
 
 void probes_free(struct running *run)
@@ -197,11 +205,11 @@ void probes_free(struct running *run)
 		free(p->items[i].text);
 	free(p->items);
 	free(p->open);
-	free(p->closers);
+	free(p->closing);
 	free(take(run->probes));
 }
 
-static void forget(struct probes *p, const int *fds, size_t n)
+static void forget(struct probes *p, const struct gadget_probe_fds *fds, size_t n)
 {
 	size_t kept = 0;
 
@@ -209,54 +217,81 @@ static void forget(struct probes *p, const int *fds, size_t n)
 		bool removed = false;
 
 		for (size_t k = 0; k < n; k++)
-			removed |= fds[k] == p->open[i];
+			removed |= fds[k].event == p->open[i].event;
 		if (!removed)
 			p->open[kept++] = p->open[i];
 	}
 	p->n_open = kept;
 }
 
-/* In a child: `fds` has the gate, the parent's word that it has closed its own, and `done`. */
-static _Noreturn void close_and_end(const int *fds, size_t n, int gate, int done)
+/* All descriptors of what is removed, and two more, in order. */
+static int *list_fds(const struct gadget_probe_fds *probes, size_t n, int a, int b, size_t *ret_n)
 {
-	child_keep_only(fds, n);
-	child_wait_for_gate(gate);
-	for (size_t i = 0; i < n; i++)
-		if (fds[i] != done)
-			close(fds[i]);
-	_exit(0); /* which closes `done` */
+	int *fds = xnew_n(int, 2 * n + 2);
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		fds[at++] = probes[i].event;
+		if (probes[i].link >= 0)
+			fds[at++] = probes[i].link;
+	}
+	fds[at++] = a;
+	fds[at++] = b;
+	child_sort(fds, at);
+	*ret_n = at;
+	return fds;
 }
 
-int gadget_probes_remove(struct gadget *g, const int *probes, size_t n)
+/* In a child of a child, for which nobody waits. */
+static _Noreturn void remove_and_end(const struct gadget_probe_fds *probes, size_t n, int gate,
+				     int done)
+{
+	child_wait_for_gate(gate);
+	for (size_t i = 0; i < n; i++)
+		close(holds_program(&probes[i]));
+	close(done);
+	_exit(chdir("/")); /* which closes the events */
+}
+
+static void close_probes(const struct gadget_probe_fds *probes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (probes[i].link >= 0)
+			close(probes[i].link);
+		close(probes[i].event);
+	}
+}
+
+int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
 {
 	struct probes *p = g->run->probes;
-	_cleanup_(freep) int *fds = xnew_n(int, n + 2);
-	int gate[2] = {-1, -1}, done[2] = {-1, -1};
+	_cleanup_(closep) int gate = -1, done = -1;
+	_cleanup_(freep) int *fds = NULL;
+	int gates[2], dones[2];
+	size_t n_fds;
 	pid_t child;
 
-	reap(p, WNOHANG);
 	forget(p, probes, n);
-	if (!n)
+	if (!n || pipe2(gates, O_CLOEXEC))
 		return -1;
-	if (pipe2(gate, O_CLOEXEC) || pipe2(done, O_CLOEXEC)) {
-		close_all(probes, n);
-		closep(&gate[0]);
-		closep(&gate[1]);
+	gate = gates[0];
+	if (pipe2(dones, O_CLOEXEC)) {
+		close(gates[1]);
+		close_probes(probes, n);
 		return -1;
 	}
-	memcpy(fds, probes, n * sizeof(*fds));
-	fds[n] = gate[0];
-	fds[n + 1] = done[1];
-	child_sort(fds, n + 2);
+	done = dones[1];
+	fds = list_fds(probes, n, gate, done, &n_fds);
 	child = child_fork();
-	if (!child)
-		close_and_end(fds, n + 2, gate[0], done[1]);
-	if (child > 0)
-		*grow(&p->closers, &p->n_closers, &p->room_closers) = child;
-	for (size_t i = 0; i < n; i++)
-		close(probes[i]);
-	close(gate[0]);
-	close(gate[1]);
-	close(done[1]);
-	return done[0];
+	if (!child) {
+		if (child_fork())
+			_exit(0);
+		child_keep_only(fds, n_fds);
+		remove_and_end(probes, n, gate, done);
+	}
+	child_wait(child);
+	close_probes(probes, n);
+	close(gates[1]);
+	*grow(&p->closing, &p->n_closing, &p->room_closing) = fcntl(dones[0], F_DUPFD_CLOEXEC, 0);
+	return dones[0];
 }

@@ -6,8 +6,7 @@
  * copies of the library, and these come and go. Who knows the files adds and removes the probes, in
  * between gadget_attach() and gadget_detach(), which takes off all that are left.
  *
- * A probe is a descriptor. It acts on all processes that have the file, in whatever container, and
- * on those that will.
+ * A probe acts on all processes that have the file, in whatever container, and on those that will.
  */
 #pragma once
 
@@ -27,18 +26,25 @@ struct gadget_probe gadget_probe(const struct gadget *g, size_t i);
 /* The descriptor of its program, which a child that attaches it needs. */
 int gadget_probe_program(const struct gadget *g, size_t i);
 
+/* What holds a probe. */
+struct gadget_probe_fds {
+	int event; /* takes the kernel a while to close */
+	int link;  /* of the program to it; -1: kernels before 5.15, where the event is both */
+};
+
 /*
  * Attaches probe i to what stands at `offset` of a file, which takes the kernel some milliseconds.
- * A descriptor or -errno. A child of this process may do it and send the descriptor.
+ * A child of this process may do it and send the descriptors.
  */
-int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offset);
+int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offset,
+		      struct gadget_probe_fds *ret);
 
-/* The gadget owns the descriptor from here on: gadget_detach() will close it. */
-void gadget_probe_add(struct gadget *g, int probe);
+/* The gadget owns the descriptors from here on: gadget_detach() takes the probe off. */
+void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds);
 
 /*
- * Takes off probes that were added; the kernel lets that wait some 100 ms, for which this does not
- * wait. Returns a descriptor of the caller's that becomes readable when none of them runs any more;
- * -1: so it is already.
+ * Takes off probes that were added, for which the kernel lets its caller wait; this does not wait.
+ * Returns a descriptor of the caller's that becomes readable when none of them runs any more; -1:
+ * so it is already.
  */
-int gadget_probes_remove(struct gadget *g, const int *probes, size_t n);
+int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *fds, size_t n);

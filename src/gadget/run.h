@@ -75,6 +75,8 @@ struct slow_close {
 };
 void slow_close_begin(struct slow_close *s, const int *fds, size_t n);
 void slow_close_end(struct slow_close *s);
+/* Closes perf events without program, for which nobody waits. */
+void close_in_background(const int *fds, size_t n);
 /* Closes all links; when it returns, none of them starts a program any more. */
 void links_close(struct program *programs, size_t n);
 /* Gives up the perf events of programs that are detached, without waiting for the kernel. */
@@ -82,7 +84,9 @@ void events_close(struct program *programs, size_t n);
 
 /* probe.c */
 void probes_find(struct gadget *g); /* before loading */
-void probes_close(struct running *run); /* all, and waits; run->probes stays */
+bool probes_attached(const struct running *run);
+/* All; when it returns, none of them starts a program any more. */
+void probes_detach(struct running *run);
 void probes_free(struct running *run);
 int probe_hooks_exist(const char *target, int tracefs); /* struct hook's exists */
 

@@ -73,36 +73,34 @@ struct scan {
 
 /* ---- words ----------------------------------------------------------------------- */
 
-static void say(const struct scan *s, struct probe_word word, int fd)
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+/* With the first of these descriptors that are not -1. */
+static void say(const struct scan *s, struct probe_word word, int a, int b)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
+	size_t n = a < 0 ? 0 : b < 0 ? 1 : 2;
+	union control control = {.head = {.cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS,
+					  .cmsg_len = CMSG_LEN(n * sizeof(int))}};
 	struct iovec bytes = {&word, sizeof(word)};
 	struct msghdr m = {.msg_iov = &bytes, .msg_iovlen = 1};
 
-	if (fd >= 0) {
+	if (n) {
 		m.msg_control = &control;
-		m.msg_controllen = sizeof(control);
-		control.head = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-			.cmsg_len = CMSG_LEN(sizeof(int)),
-		};
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+		m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), (int[]){a, b}, n * sizeof(int));
 	}
 	while (sendmsg(s->in->socket, &m, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			_exit(1); /* nobody listens */
 }
 
-int probe_scan_hear(int socket, struct probe_word *ret, int *ret_fd)
+int probe_scan_hear(int socket, struct probe_word *ret, int ret_fds[2])
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
+	union control control;
 	struct iovec bytes = {ret, sizeof(*ret)};
 	struct msghdr m = {.msg_iov = &bytes,
 			   .msg_iovlen = 1,
@@ -111,12 +109,12 @@ int probe_scan_hear(int socket, struct probe_word *ret, int *ret_fd)
 	ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c;
 
-	*ret_fd = -1;
+	ret_fds[0] = ret_fds[1] = -1;
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? -EAGAIN : 0;
 	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+	if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len <= CMSG_LEN(2 * sizeof(int)))
+		memcpy(ret_fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	return n == sizeof(*ret);
 }
 
@@ -159,18 +157,18 @@ static size_t find_places(struct scan *s, int fd, const char *name)
 
 static void attach(struct scan *s, uint64_t file, int fd)
 {
+	struct probe_word word = {.place = s->place->key, .file = file};
+
 	for (size_t i = 0; i < s->n_probes; i++) {
-		_cleanup_(closep) int probe = -1;
+		struct gadget_probe_fds probe = {-1, -1};
 
 		if (!s->places[i])
 			continue;
-		probe = gadget_probe_open(s->in->gadget, i, fd, s->places[i]);
-		say(s,
-		    (struct probe_word){.kind = probe < 0 ? PROBE_REFUSED : PROBE_OPENED,
-					.error = probe < 0 ? probe : 0,
-					.place = s->place->key,
-					.file = file},
-		    probe);
+		word.error = gadget_probe_open(s->in->gadget, i, fd, s->places[i], &probe);
+		word.kind = word.error ? PROBE_REFUSED : PROBE_OPENED;
+		say(s, word, probe.event, probe.link);
+		closep(&probe.event);
+		closep(&probe.link);
 	}
 }
 
@@ -190,7 +188,7 @@ static void meet(struct scan *s, int fd, const char *name)
 		close(fd);
 		word.kind = PROBE_USES;
 		word.file = in->files[i].id;
-		say(s, word, -1);
+		say(s, word, -1, -1);
 		return;
 	}
 	if (!find_places(s, fd, name)) {
@@ -200,10 +198,10 @@ static void meet(struct scan *s, int fd, const char *name)
 	word.kind = PROBE_FILE;
 	word.file = in->next_id++;
 	*grow(&in->files, &in->n_files, &in->room_files) = (struct probe_file){word.file, fd};
-	say(s, word, fd);
+	say(s, word, fd, -1);
 	attach(s, word.file, fd);
 	word.kind = PROBE_USES;
-	say(s, word, -1);
+	say(s, word, -1, -1);
 }
 
 static bool is_wanted(const struct scan *s, const char *name)
@@ -369,7 +367,7 @@ static void look_at(struct scan *s, const struct probe_place *place)
 		if (s->processes[i].mntns == place->mntns)
 			look_at_process(s, s->processes[i].pid);
 	say(s, (struct probe_word){.kind = PROBE_DONE, .place = place->key, .rooted = s->root >= 0},
-	    -1);
+	    -1, -1);
 	closep(&s->root);
 }
 
@@ -396,7 +394,7 @@ _Noreturn void probe_scan_run(struct probe_scan *in)
 	child_reset_signals();
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	keep_own(in);
-	say(&s, (struct probe_word){.kind = PROBE_READY}, -1);
+	say(&s, (struct probe_word){.kind = PROBE_READY}, -1, -1);
 	s.libraries = xnew_n(const char *, s.n_probes);
 	s.symbols = xnew_n(const char *, s.n_probes);
 	s.places = xnew_n(uint64_t, s.n_probes);

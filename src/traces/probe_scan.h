@@ -45,7 +45,7 @@ struct probe_scan {
 enum probe_word_kind {
 	PROBE_READY,   /* the child has no descriptors but its own */
 	PROBE_FILE,    /* a new file; with its descriptor */
-	PROBE_OPENED,  /* a probe of that file; with its descriptor */
+	PROBE_OPENED,  /* a probe of that file; with its event and, where it has one, its link */
 	PROBE_REFUSED, /* a probe of that file: error */
 	PROBE_USES,    /* the place has that file */
 	PROBE_DONE,    /* the place was looked at */
@@ -62,5 +62,8 @@ struct probe_word {
 /* Does it, and ends the process. */
 _Noreturn void probe_scan_run(struct probe_scan *s);
 
-/* Receives a word; *ret_fd is -1 where it has none. 0: the child has ended; -EAGAIN; else 1. */
-int probe_scan_hear(int socket, struct probe_word *ret, int *ret_fd);
+/*
+ * Receives a word and up to two descriptors, -1 where it has none. 0: the child has ended; -EAGAIN;
+ * else 1.
+ */
+int probe_scan_hear(int socket, struct probe_word *ret, int ret_fds[2]);

@@ -47,7 +47,7 @@ struct file {
 	struct prober *prober;
 	uint64_t id;
 	int fd;
-	int *probes; /* the gadget's */
+	struct gadget_probe_fds *probes; /* the gadget's */
 	size_t n_probes, room_probes;
 	size_t users;	     /* places */
 	uint64_t idle_since; /* boot clock; of one without users */
@@ -214,16 +214,18 @@ static void on_file(struct prober *p, const struct probe_word *w, int fd)
 	*grow(&p->files, &p->n_files, &p->room_files) = f;
 }
 
-static void on_opened(struct prober *p, const struct probe_word *w, int fd)
+static void on_opened(struct prober *p, const struct probe_word *w, int fds[2])
 {
+	struct gadget_probe_fds probe = {take_fd(&fds[0]), take_fd(&fds[1])};
 	struct file *f = file_of(p, w->file);
 
 	if (!f) { /* it was given up while the child was at it */
-		close(fd);
+		closep(&probe.link);
+		closep(&probe.event);
 		return;
 	}
-	*grow(&f->probes, &f->n_probes, &f->room_probes) = fd;
-	gadget_probe_add(p->attachment->gadget, fd);
+	*grow(&f->probes, &f->n_probes, &f->room_probes) = probe;
+	gadget_probe_add(p->attachment->gadget, &probe);
 }
 
 static void on_refused(struct prober *p, const struct probe_word *w)
@@ -400,7 +402,7 @@ static void on_words(void *ctx, uint32_t events)
 	p->heard_at = boot_now();
 	for (int i = 0; i < WORDS_AT_ONCE; i++) {
 		struct probe_word w;
-		int fd, r = probe_scan_hear(p->words.fd, &w, &fd);
+		int fds[2], r = probe_scan_hear(p->words.fd, &w, fds);
 
 		if (r < 0)
 			return;
@@ -409,16 +411,17 @@ static void on_words(void *ctx, uint32_t events)
 			return;
 		}
 		if (w.kind == PROBE_FILE)
-			on_file(p, &w, take_fd(&fd));
+			on_file(p, &w, take_fd(&fds[0]));
 		else if (w.kind == PROBE_OPENED)
-			on_opened(p, &w, take_fd(&fd));
+			on_opened(p, &w, fds);
 		else if (w.kind == PROBE_REFUSED)
 			on_refused(p, &w);
 		else if (w.kind == PROBE_USES)
 			on_uses(p, &w);
 		else if (w.kind == PROBE_DONE)
 			on_done(p, &w);
-		closep(&fd);
+		closep(&fds[0]);
+		closep(&fds[1]);
 	}
 }
 
