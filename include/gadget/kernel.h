@@ -578,6 +578,7 @@ struct bpf_iter__tcp {
 #define EINTR 4
 #define EBADF 9
 #define EAGAIN 11
+#define ENOMEM 12
 #define EFAULT 14
 #define EBUSY 16
 #define EEXIST 17

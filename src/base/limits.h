@@ -31,6 +31,8 @@
 #define MAX_SYMBOL_BYTES (32u << 20)	 /* a file's table of symbols, and its names */
 #define MAX_SYMBOL_CACHE_BYTES (128u << 20) /* of all files; beyond, all are read anew */
 #define MAX_MODULES 2048		 /* files with code that are known at a time */
+#define MAX_LIBRARY_NAMES 65536		 /* names in a container's folders of libraries */
+#define MAX_PROBED_FILES 1024		 /* files that one attached gadget has probes in */
 #define MAX_STACK_BYTES 12288		 /* a stack as texts */
 #define MAX_FOLDED_BYTES (32u << 20)	 /* different stacks that `-o folded` adds up */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */

@@ -54,6 +54,11 @@ static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t co
 	l->feed.reader.lost(l->feed.reader.ctx, source_of(l, t, 0), c, count);
 }
 
+static void on_note(void *ctx, struct trace *t, struct container *c, const char *text)
+{
+	log_warn("%s: %s: %s", gadget_name(trace_gadget(t)), c ? c->name : "the host", text);
+}
+
 static void on_traces(void *ctx)
 {
 	struct local *l = ctx;
@@ -177,7 +182,11 @@ static int add_tracers(struct local *l, struct gadget_flags *gadgets, struct err
 	struct trace_options to = {
 		.selector = l->selector,
 		.interval_ns = o->interval_ns,
-		.reader = {.ctx = l, .row = on_row, .table_end = on_table_end, .lost = on_lost},
+		.reader = {.ctx = l,
+			   .row = on_row,
+			   .table_end = on_table_end,
+			   .lost = on_lost,
+			   .note = on_note},
 	};
 	int r = 0;
 

@@ -26,6 +26,7 @@ struct hook {
 	/* 1, 0 or -errno; NULL: only attaching can tell. */
 	int (*exists)(const char *target, int tracefs);
 	bool cheap; /* exists() costs next to nothing: asked for each program before loading */
+	bool shares; /* one program may serve several hooks of this kind */
 	bool iterator;
 };
 
@@ -200,9 +201,10 @@ static int kprobe_exists(const char *target, int tracefs)
 
 #define TRACEPOINT                                                                      \
 	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, \
-	.cheap = true
+	.cheap = true, .shares = true
 #define RAW_TRACEPOINT .word = "raw tracepoint", .exists = raw_tracepoint_exists
 #define ITERATOR .word = "iterator", .exists = iterator_exists, .iterator = true
+#define PROBE .word = "user-space probe", .exists = probe_hooks_exist, .cheap = true, .shares = true
 #define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
 
 static const struct hook hooks[] = {
@@ -213,6 +215,8 @@ static const struct hook hooks[] = {
 	{ .prefix = "tp_btf/", RAW_TRACEPOINT, .attach = attach_by_libbpf },
 	{ .prefix = "kprobe/", KPROBE },
 	{ .prefix = "kretprobe/", KPROBE },
+	{ .prefix = "uprobe/", PROBE }, /* attached to files as they are found: probe.c */
+	{ .prefix = "uretprobe/", PROBE },
 	{ .prefix = "iter/", ITERATOR },
 	{ .prefix = "iter.s/", ITERATOR },
 	{ .prefix = "",
@@ -242,7 +246,7 @@ bool hook_is_cheap(const struct hook *h)
 
 bool hook_shares_programs(const struct hook *h)
 {
-	return h->attach == attach_tracepoint;
+	return h->shares;
 }
 
 bool hook_is_iterator(const struct hook *h)
@@ -319,12 +323,13 @@ void programs_wait(void)
 
 void gadget_detach(struct gadget *g)
 {
-	bool any = false;
+	bool any = g->run && probes_attached(g->run);
 
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;
 	if (!any)
 		return;
 	links_close(g->run->programs, g->run->n_programs);
+	probes_detach(g->run);
 	programs_wait();
 }

@@ -101,6 +101,9 @@ const struct gadget_param *gadget_param(const struct gadget *g, size_t i);
 /* Before load. -ENOENT (with a suggestion): no such parameter; -EINVAL: not a value of its type. '-' and '_' are the same. */
 int gadget_set(struct gadget *g, const char *param, const char *value, struct err *err);
 
+/* The value that a parameter of type "text" has now; NULL: there is no such parameter. */
+const char *gadget_text_value(const struct gadget *g, const char *param);
+
 /*
  * The same object with the same values of parameters: one's programs would do for the other. Never
  * so where it is one for each tracer, ALONE.

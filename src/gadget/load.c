@@ -354,6 +354,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	if (rc)
 		return rc;
 	list_programs(g);
+	probes_find(g);
 	twins_find(g);
 	rc = set_rings(g, o, &smallest_ring, err);
 	if (rc)
@@ -412,6 +413,7 @@ void gadget_unload(struct gadget *g)
 	if (!run)
 		return;
 	gadget_detach(g);
+	probes_free(run);
 	events_close(run->programs, run->n_programs);
 	for (size_t i = 0; i < g->n_sources; i++)
 		ring_close(&run->rings[i]);

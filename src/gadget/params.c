@@ -283,6 +283,19 @@ bool param_is_true(const struct gadget *g, const char *symbol)
 	return false;
 }
 
+const char *gadget_text_value(const struct gadget *g, const char *param)
+{
+	for (size_t i = 0; i < g->n_params; i++) {
+		const struct param *p = &g->params[i];
+		const unsigned char *bytes = p->value ? p->value : p->initial;
+
+		if (p->kind == KIND_CHARS && !strcmp(p->pub.name, param) &&
+		    memchr(bytes, '\0', p->place.size))
+			return (const char *)bytes;
+	}
+	return NULL;
+}
+
 bool gadget_same(const struct gadget *a, const struct gadget *b)
 {
 	if (a->alone || a->elf_size != b->elf_size || memcmp(a->elf, b->elf, a->elf_size))

@@ -46,6 +46,7 @@ struct running {
 	uint32_t n_counters;
 	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
 	uint32_t stack_turn; /* which of the two maps of stacks they fill */
+	struct probes *probes; /* probe.c; NULL: no program of this kind */
 };
 
 /* attach.c */
@@ -66,10 +67,32 @@ void programs_wait(void);
 void twins_find(struct gadget *g);
 
 /* events.c */
+/*
+ * Around the closing of descriptors that the kernel makes wait: children hold copies, so that the
+ * caller's closing between the two does not wait; end() returns when the last was closed.
+ */
+enum { MOST_CHILDREN = 32 };
+struct slow_close {
+	pid_t children[MOST_CHILDREN];
+	size_t n;
+	int gate[2];
+};
+void slow_close_begin(struct slow_close *s, const int *fds, size_t n);
+void slow_close_end(struct slow_close *s);
+/* Closes perf events without program, for which nobody waits. */
+void close_in_background(const int *fds, size_t n);
 /* Closes all links; when it returns, none of them starts a program any more. */
 void links_close(struct program *programs, size_t n);
 /* Gives up the perf events of programs that are detached, without waiting for the kernel. */
 void events_close(struct program *programs, size_t n);
+
+/* probe.c */
+void probes_find(struct gadget *g); /* before loading */
+bool probes_attached(const struct running *run);
+/* All; when it returns, none of them starts a program any more. */
+void probes_detach(struct running *run);
+void probes_free(struct running *run);
+int probe_hooks_exist(const char *target, int tracefs); /* struct hook's exists */
 
 /* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
 int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err);

@@ -21,6 +21,7 @@
 #include <seccomp.h>
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "gadget/internal.h"
@@ -150,22 +151,11 @@ static int filter_calls(void)
 	return r;
 }
 
-/* No handlers of this program (or of a sanitizer): a crash shall be the signal that it is. */
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 __attribute__((noreturn)) static void child(int report_fd, const void *elf, size_t size)
 {
 	struct bpf_object *o;
 
-	reset_signals();
+	child_reset_signals(); /* a crash shall be the signal that it is */
 	alarm(DEADLINE_S + 1);
 	if (report_fd != REPORT_FD && dup2(report_fd, REPORT_FD) < 0)
 		_exit(CHILD_NOT_CONFINED);

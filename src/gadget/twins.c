@@ -2,8 +2,8 @@
 /*
  * Programs that are the same but for their hook (the exits of open, openat, openat2 and creat): the
  * kernel takes some 10 ms to verify each, so one is loaded and attached to all the hooks. Only for
- * tracepoints: there the kernel guards against recursion by CPU; elsewhere it does so by program,
- * and a hook within another would be missed.
+ * tracepoints, where the kernel guards against recursion by CPU, and user-space probes, which never
+ * run within another; elsewhere it does so by program, and a hook within another would be missed.
  */
 #include "gadget/run.h"
 

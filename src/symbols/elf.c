@@ -21,6 +21,7 @@ enum {
 /* A loaded part of the file. */
 struct segment {
 	uint64_t offset, size, address;
+	bool executed;
 };
 
 struct symbol {
@@ -112,8 +113,8 @@ static void read_segments(struct elf *e, const struct elf_input *in, const Elf64
 		if (p.p_type == PT_NOTE && !e->has_build_id)
 			read_notes(e, in, &p);
 		if (p.p_type == PT_LOAD && e->n_segments < MAX_SEGMENTS)
-			e->segments[e->n_segments++] =
-				(struct segment){p.p_offset, p.p_filesz, p.p_vaddr};
+			e->segments[e->n_segments++] = (struct segment){
+				p.p_offset, p.p_filesz, p.p_vaddr, p.p_flags & PF_X};
 	}
 }
 
@@ -142,80 +143,106 @@ static int by_address(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
-/* False where this table cannot be used. */
-static bool read_symbols(struct elf *e, const struct elf_input *in, const Elf64_Shdr *table,
-			 const Elf64_Shdr *strings)
-{
-	_cleanup_(freep) Elf64_Sym *from = NULL;
+/* A table of symbols as it stands in the file. */
+struct table {
+	Elf64_Sym *symbols;
 	size_t n;
+	char *names; /* ends with a NUL */
+	size_t names_size;
+};
 
-	if (table->sh_entsize != sizeof(*from) || !strings->sh_size ||
+static void table_done(struct table *t)
+{
+	free(t->symbols);
+	free(t->names);
+}
+
+/* False where it cannot be used. */
+static bool read_table(const struct elf_input *in, const Elf64_Shdr *table,
+		       const Elf64_Shdr *strings, struct table *ret)
+{
+	if (table->sh_entsize != sizeof(*ret->symbols) || !strings->sh_size ||
 	    table->sh_size > MAX_SYMBOL_BYTES || strings->sh_size > MAX_SYMBOL_BYTES)
 		return false;
-	_Static_assert(MAX_SYMBOL_BYTES <= 1u << NAME_BITS, "a name's offset has so many bits");
-	n = table->sh_size / sizeof(*from);
-	from = read_new(in, table->sh_offset, n * sizeof(*from));
-	if (!from || !n)
-		return false;
-	e->names = read_new(in, strings->sh_offset, (size_t)strings->sh_size);
-	e->names_size = e->names ? (size_t)strings->sh_size : 0;
-	e->symbols = e->names ? malloc(n * sizeof(*e->symbols)) : NULL;
-	for (size_t i = 0; e->symbols && i < n; i++) {
-		const Elf64_Sym *s = &from[i];
+	ret->n = table->sh_size / sizeof(*ret->symbols);
+	ret->names_size = (size_t)strings->sh_size;
+	ret->symbols = read_new(in, table->sh_offset, ret->n * sizeof(*ret->symbols));
+	ret->names = read_new(in, strings->sh_offset, ret->names_size);
+	return ret->symbols && ret->n && ret->names;
+}
 
-		if (!is_function(s) || s->st_name >= strings->sh_size)
+/* What is made of a table; true: no other one is looked at. */
+typedef bool table_fn(void *ctx, struct table *t);
+
+static bool read_symbols(void *ctx, struct table *t)
+{
+	struct elf *e = ctx;
+
+	_Static_assert(MAX_SYMBOL_BYTES <= 1u << NAME_BITS, "a name's offset has so many bits");
+	e->symbols = malloc(t->n * sizeof(*e->symbols));
+	for (size_t i = 0; e->symbols && i < t->n; i++) {
+		const Elf64_Sym *s = &t->symbols[i];
+
+		if (!is_function(s) || s->st_name >= t->names_size)
 			continue;
 		e->symbols[e->n_symbols++] = (struct symbol){
 			.address = s->st_value,
 			.size = s->st_size < UINT32_MAX ? (uint32_t)s->st_size : UINT32_MAX,
-			.name = s->st_name | rank(s, e->names + s->st_name) << NAME_BITS,
+			.name = s->st_name | rank(s, t->names + s->st_name) << NAME_BITS,
 		};
 	}
 	if (!e->n_symbols) {
 		free(take(e->symbols));
-		free(take(e->names));
-		e->names_size = 0;
 		return false;
 	}
+	e->names = take(t->names);
+	e->names_size = t->names_size;
 	e->symbols = xrealloc(e->symbols, e->n_symbols, sizeof(*e->symbols));
 	qsort(e->symbols, e->n_symbols, sizeof(*e->symbols), by_address);
 	return true;
 }
 
-/* All functions stand in .symtab; where that was stripped, those that others may call in .dynsym.
- */
-static void read_tables(struct elf *e, const struct elf_input *in, const Elf64_Ehdr *h)
+static void each_table(const struct elf_input *in, const Elf64_Ehdr *h, const uint32_t types[2],
+		       table_fn *fn, void *ctx)
 {
-	static const uint32_t types[] = {SHT_SYMTAB, SHT_DYNSYM};
 	_cleanup_(freep) Elf64_Shdr *headers = NULL;
 
 	if (h->e_shentsize != sizeof(*headers) || !h->e_shnum || h->e_shnum > MAX_HEADERS)
 		return;
 	headers = read_new(in, h->e_shoff, h->e_shnum * sizeof(*headers));
-	for (size_t t = 0; headers && t < array_size(types); t++)
+	for (size_t t = 0; headers && t < 2; t++)
 		for (size_t i = 0; i < h->e_shnum; i++) {
+			_cleanup_(table_done) struct table table = {0};
 			const Elf64_Shdr *s = &headers[i];
 
 			if (s->sh_type == types[t] && s->sh_link < h->e_shnum &&
-			    read_symbols(e, in, s, &headers[s->sh_link]))
+			    read_table(in, s, &headers[s->sh_link], &table) && fn(ctx, &table))
 				return;
 		}
 }
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
+static bool read_header(const struct elf_input *in, Elf64_Ehdr *ret)
+{
+	return read_at(in, 0, ret, sizeof(*ret)) && !memcmp(ret->e_ident, ELFMAG, SELFMAG) &&
+	       ret->e_ident[EI_CLASS] == ELFCLASS64 && ret->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       ret->e_phentsize == sizeof(Elf64_Phdr);
+}
+
 int elf_new(const struct elf_input *in, struct elf **ret)
 {
+	/* All functions stand in .symtab; where that was stripped, those that others may call in
+	 * .dynsym. */
+	static const uint32_t types[] = {SHT_SYMTAB, SHT_DYNSYM};
 	struct elf *e;
 	Elf64_Ehdr h;
 
-	if (!read_at(in, 0, &h, sizeof(h)) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
-	    h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    h.e_phentsize != sizeof(Elf64_Phdr))
+	if (!read_header(in, &h))
 		return -EINVAL;
 	e = xnew(struct elf);
 	read_segments(e, in, &h);
-	read_tables(e, in, &h);
+	each_table(in, &h, types, read_symbols, e);
 	*ret = e;
 	return 0;
 }
@@ -290,4 +317,65 @@ const char *elf_function(const struct elf *e, uint64_t offset, uint64_t *ret_dis
 		return NULL;
 	*ret_distance = address - best->address;
 	return e->names + (best->name & ((1u << NAME_BITS) - 1));
+}
+
+/* ---- functions by name ---------------------------------------------------------------------- */
+
+struct wanted_places {
+	const struct elf *e;
+	const char *const *names;
+	size_t n, n_found;
+	uint64_t *places;
+};
+
+/* The place in the file; 0: not in it, or not executed. */
+static uint64_t place_of(const struct elf *e, uint64_t address)
+{
+	for (size_t i = 0; i < e->n_segments; i++) {
+		const struct segment *s = &e->segments[i];
+
+		if (s->executed && address >= s->address && address - s->address < s->size &&
+		    s->offset <= INT64_MAX)
+			return s->offset + (address - s->address);
+	}
+	return 0;
+}
+
+static bool find_places(void *ctx, struct table *t)
+{
+	struct wanted_places *w = ctx;
+
+	for (size_t i = 0; i < t->n && w->n_found < w->n; i++) {
+		const Elf64_Sym *s = &t->symbols[i];
+
+		/* Not those that the loader chooses among: their first instruction is the choice.
+		 */
+		if (!is_function(s) || ELF64_ST_TYPE(s->st_info) != STT_FUNC ||
+		    s->st_name >= t->names_size)
+			continue;
+		for (size_t k = 0; k < w->n; k++) {
+			if (w->places[k] || strcmp(t->names + s->st_name, w->names[k]))
+				continue;
+			w->places[k] = place_of(w->e, s->st_value);
+			w->n_found += w->places[k] != 0;
+		}
+	}
+	return w->n_found == w->n;
+}
+
+size_t elf_places(const struct elf_input *in, const char *const *names, size_t n,
+		  uint64_t *ret_places)
+{
+	/* What others may call has the smaller table. */
+	static const uint32_t types[] = {SHT_DYNSYM, SHT_SYMTAB};
+	_cleanup_(freep) struct elf *e = xnew(struct elf);
+	struct wanted_places w = {e, names, n, 0, ret_places};
+	Elf64_Ehdr h;
+
+	memset(ret_places, 0, n * sizeof(*ret_places));
+	if (!read_header(in, &h))
+		return 0;
+	read_segments(e, in, &h);
+	each_table(in, &h, types, find_places, &w);
+	return w.n_found;
 }

@@ -24,6 +24,14 @@ struct elf;
 
 #define ELF_BUILD_ID_BYTES 20
 
+/*
+ * Where the first instruction of each function named in `names` is, as a place in the file; 0 where
+ * the file defines none of that name, or not in a part that is executed. Returns how many were
+ * found. For probes: without the cost of knowing all functions.
+ */
+size_t elf_places(const struct elf_input *in, const char *const *names, size_t n,
+		  uint64_t *ret_places);
+
 /* -EINVAL: not such a file. One without symbols has none; errors of reading are taken for that. */
 int elf_new(const struct elf_input *in, struct elf **ret);
 struct elf *elf_free(struct elf *e); /* NULL is fine */

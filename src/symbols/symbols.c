@@ -3,12 +3,10 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <time.h>
 
 #include "base/buf.h"
@@ -16,6 +14,7 @@
 #include "base/mem.h"
 #include "columns/types.h"
 #include "symbols/elf.h"
+#include "symbols/file.h"
 #include "symbols/maps.h"
 
 enum {
@@ -143,22 +142,6 @@ static void add_build_id(struct symbols *s, struct module *m)
 	s->n_build_ids++;
 }
 
-/* File systems that ask somebody else, who may let us wait for ever. */
-static bool may_hang(int fd)
-{
-	static const uint64_t kinds[] = {FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
-					 CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_SUPER_MAGIC,
-					 V9FS_MAGIC,	   AFS_SUPER_MAGIC,  CODA_SUPER_MAGIC};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs))
-		return true;
-	for (size_t i = 0; i < array_size(kinds); i++)
-		if ((uint32_t)fs.f_type == kinds[i])
-			return true;
-	return false;
-}
-
 static struct module *find_file(const struct symbols *s, const struct stat *st)
 {
 	for (size_t i = 0; i < s->n_modules; i++) {
@@ -203,7 +186,7 @@ static struct module *add_file(struct symbols *s, const struct mapping *at, int 
 		.map_inode = at->inode,
 		.path = xstrndup(at->path, MAX_PATH),
 	};
-	if (!may_hang(fd))
+	if (!file_may_hang(fd))
 		elf_new(&in, &m->elf);
 	if (m->elf)
 		s->bytes += elf_bytes(m->elf);

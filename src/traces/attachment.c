@@ -110,9 +110,11 @@ static int load(struct attachment *a, struct err *err)
 	o.wanted_fd = a->wanted_fd;
 	o.containers_fd = o.host ? containers_all_fd(a->ts->containers) : -1;
 	r = gadget_load(a->gadget, &o, err);
-	if (!r)
-		gadget_meet_stacks(a->gadget, texts_meet, a);
-	return r;
+	if (r)
+		return r;
+	gadget_meet_stacks(a->gadget, texts_meet, a);
+	a->prober = prober_new(a);
+	return 0;
 }
 
 static void count_streams(struct attachment *a, int sign)
@@ -171,6 +173,7 @@ static void stop(struct attachment *a)
 void attachment_free(struct attachment *a)
 {
 	stop(a);
+	a->prober = prober_free(a->prober);
 	for (uint32_t slot = 0; slot < a->n_slots; slot++)
 		if (track_at(a, slot))
 			track_finish(a, track_at(a, slot));
@@ -210,7 +213,15 @@ int attachment_attach(struct attachment *a, struct err *err)
 		tables |= a->sources[i].kind == SOURCE_TOP;
 	if (r >= 0 && tables)
 		pace_tables(a);
+	if (r >= 0)
+		prober_start(a->prober);
 	return r;
+}
+
+void attachment_detach(struct attachment *a)
+{
+	prober_stop(a->prober);
+	gadget_detach(a->gadget);
 }
 
 /* ---- tracers --------------------------------------------------------------------- */
@@ -302,7 +313,7 @@ static void leave_last(struct attachment *a, struct trace *t)
 		attachment_finish(a);
 		return;
 	}
-	gadget_detach(a->gadget);
+	attachment_detach(a);
 	read_all(a->ts);
 	read_waiting(t);
 	attachment_last(a);

@@ -28,10 +28,13 @@ static void keep_mapped(struct attachment *a, struct track *k)
 {
 	if (!k->container)
 		return;
-	if (k->n_wanted)
+	if (k->n_wanted) {
 		containers_map_add(a->ts->containers, a->wanted_fd, k->container);
-	else
+		prober_want(a->prober, k->container);
+	} else {
 		containers_map_remove(a->ts->containers, a->wanted_fd, k->container);
+		prober_leave(a->prober, k->key);
+	}
 }
 
 /* ---- tracks that end ------------------------------------------------------------- */
@@ -45,6 +48,7 @@ static void container_gone(struct attachment *a, struct container *c)
 	if (!k)
 		return;
 	read_held(a, k);
+	prober_leave(a->prober, k->key);
 	if (k->n_wanted)
 		containers_map_remove(a->ts->containers, a->wanted_fd, c);
 	TAILQ_FOREACH(e, &k->shares, of_track) {
@@ -190,6 +194,7 @@ static void container_dropped(struct attachment *a, struct container *c)
 
 	if (!k)
 		return;
+	prober_leave(a->prober, k->key);
 	k->container = container_unref(k->container);
 	k->stray_until = a->ts->now + END_GRACE_NS;
 	a->ts->n_strays++;
@@ -209,6 +214,7 @@ static void container_ended(struct attachment *a, struct container *c)
 	if (!k || k->ended)
 		return;
 	k->ended = true;
+	prober_leave(a->prober, k->key);
 	TAILQ_FOREACH(e, &k->shares, of_track)
 		e->trace->n_wanted -= e->wanted;
 }

@@ -8,7 +8,8 @@
  *
  * A record is read once. Its track says whether it must wait (for a name, in the sort window) and
  * has the shares of those tracers that want it: each is given it. traces.c: life and dispatching;
- * attachment.c: attaching, joining and leaving; collect.c: tables and snapshots; tracks.c: tracks and shares; follow.c: containers
+ * attachment.c: attaching, joining and leaving; collect.c: tables and snapshots; prober.c: probes in
+ * libraries; tracks.c: tracks and shares; follow.c: containers
  * that come and go, and the maps of wanted ones; read.c: records, tables and loss; pace.c: when to
  * look; totals.c: what is told of the counts.
  */
@@ -23,6 +24,7 @@
 #include "traces/account.h"
 #include "traces/hold.h"
 #include "traces/merge.h"
+#include "traces/prober.h"
 #include "traces/traces.h"
 
 /*
@@ -80,6 +82,7 @@ struct attachment {
 	size_t n_slots;
 	struct track stray; /* of records without a usable key */
 	uint64_t misses;
+	struct prober *prober; /* NULL: its programs are in no library */
 	struct watch ring_watch;
 	struct timer table_timer;
 	uint64_t tables_at; /* boot clock: the end of the interval */
@@ -147,6 +150,7 @@ int attachment_new(struct traces *ts, struct gadget *g, const struct trace_optio
 		   struct attachment **ret, struct err *err);
 void attachment_free(struct attachment *a);		      /* all its tracers are freed */
 int attachment_attach(struct attachment *a, struct err *err); /* and reads snapshots */
+void attachment_detach(struct attachment *a); /* as gadget_detach(), of which it is the only user */
 int attachment_join(struct attachment *a, struct trace *t, struct err *err);
 /* t is given what waits, and nothing after that; its totals are final. */
 void attachment_leave(struct attachment *a, struct trace *t);

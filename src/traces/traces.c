@@ -184,7 +184,7 @@ int traces_start(struct traces *ts, struct err *err)
 		r = attachment_attach(ts->attachments[i], err);
 	if (r < 0) {
 		for (size_t i = 0; i < ts->n_attachments; i++)
-			gadget_detach(ts->attachments[i]->gadget);
+			attachment_detach(ts->attachments[i]);
 		return r;
 	}
 	ts->started = true;
@@ -233,7 +233,7 @@ void traces_stop(struct traces *ts)
 	if (!ts->started || ts->stopped)
 		return;
 	for (size_t i = 0; i < ts->n_attachments; i++)
-		gadget_detach(ts->attachments[i]->gadget);
+		attachment_detach(ts->attachments[i]);
 	ts->now = boot_now();
 	containers_dispatch(ts->containers);
 	read_rings(ts);

@@ -77,6 +77,11 @@ struct trace_reader {
 	void (*lost)(void *ctx, struct trace *t, struct container *c, uint64_t count);
 	/* A container came into the selection, or ended and gave its last record. May be NULL. */
 	void (*container)(void *ctx, struct trace *t, bool in, struct container *c);
+	/*
+	 * Something that a person should know of how container c (NULL: the host) is followed: it
+	 * has no library that the gadget looks into. At most once each. May be NULL.
+	 */
+	void (*note)(void *ctx, struct trace *t, struct container *c, const char *text);
 };
 
 struct trace_options {

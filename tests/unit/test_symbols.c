@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "columns/types.h"
 #include "symbols/elf.h"
+#include "symbols/library.h"
 #include "symbols/maps.h"
 #include "symbols/symbols.h"
 
@@ -166,6 +167,64 @@ static void stripped(void **state)
 	elf_free(e);
 }
 
+static const char *const place_names[] = {"main", "open", "variable", "nowhere", "chosen"};
+
+static const uint64_t *places_in(const struct file *f, size_t size)
+{
+	static uint64_t places[array_size(place_names)];
+	struct elf_input in = {.fd = -1, .bytes = (const unsigned char *)f, .size = size};
+
+	elf_places(&in, place_names, array_size(place_names), places);
+	return places;
+}
+
+/* By name: what is a function, defined, and in a part of the file that is executed. */
+static void places(void **state)
+{
+	const uint64_t *found;
+	struct file f;
+
+	make_file(&f);
+	add_symbol(&f, "chosen", 0x500, 0x10, STT_GNU_IFUNC | STB_GLOBAL << 4);
+	found = places_in(&f, sizeof(f));
+	assert_int_equal(found[0], 0); /* nothing is executed */
+	f.segments[1].p_flags = PF_R | PF_X;
+	found = places_in(&f, sizeof(f));
+	assert_int_equal(found[0], CODE_OFFSET + 0x100);
+	assert_int_equal(found[1], CODE_OFFSET + 0x200);
+	for (size_t i = 2; i < array_size(place_names); i++)
+		assert_int_equal(found[i], 0);
+	f.sections[1].sh_type = SHT_NULL; /* stripped */
+	found = places_in(&f, sizeof(f));
+	assert_int_equal(found[0], 0);
+	assert_int_equal(found[1], CODE_OFFSET + 0x200);
+	f.dynamic[1].st_value = 0x1000;
+	assert_int_equal(places_in(&f, sizeof(f))[1], 0);
+}
+
+static void libraries(void **state)
+{
+	static const struct {
+		const char *stem, *is[5], *is_not[5];
+	} tests[] = {
+		{"libc",
+		 {"libc.so.6", "libc-2.31.so", "libc.musl-x86_64.so.1", "ld-musl-aarch64.so.1",
+		  "libc.so"},
+		 {"libcap.so.2", "libc-client.so.2", "libc", "libc.a", "xlibc.so.6"}},
+		{"libssl",
+		 {"libssl.so.3", "libssl.so", "libssl-5ca12f0e.so.1.1", "libssl.so.1.1"},
+		 {"libssl3.so", "libssl.sox", "libssl-", "libssl-1.", "lib"}},
+	};
+
+	for (size_t i = 0; i < array_size(tests); i++)
+		for (size_t k = 0; k < 5; k++) {
+			if (tests[i].is[k] && !library_is(tests[i].is[k], tests[i].stem))
+				fail_msg("%s is %s", tests[i].is[k], tests[i].stem);
+			if (library_is(tests[i].is_not[k], tests[i].stem))
+				fail_msg("%s is not %s", tests[i].is_not[k], tests[i].stem);
+		}
+}
+
 /* Cut anywhere, and with wild numbers at each place: read without a fault. */
 static void broken_files(void **state)
 {
@@ -186,6 +245,7 @@ static void broken_files(void **state)
 			for (uint64_t offset = 0; e && offset < 0x2000; offset += 0x55)
 				elf_function(e, offset, &distance);
 			elf_free(e);
+			places_in(&broken, offsetof(struct file, n));
 		}
 	f.header.e_ident[EI_CLASS] = ELFCLASS32;
 	assert_null(open_file(&f, sizeof(f)));
@@ -393,7 +453,8 @@ int main(void)
 		cmocka_unit_test(functions),	 cmocka_unit_test(stripped),
 		cmocka_unit_test(broken_files),	 cmocka_unit_test(maps),
 		cmocka_unit_test(own_addresses), cmocka_unit_test(build_ids),
-		cmocka_unit_test(odd_stacks),
+		cmocka_unit_test(odd_stacks),	 cmocka_unit_test(places),
+		cmocka_unit_test(libraries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
