@@ -110,11 +110,13 @@ def take_turns(what, measure):
         "of_empty": shares(runs[v], runs["empty"])} for v in VARIANTS}
 
 
-def time_of_starts(lab):
-    """(ms, ms of CPU) in which runc starts so many containers, two at a time."""
+def time_of_starts(lab, then=lambda: None):
+    """(ms, ms of CPU) in which runc starts so many containers, two at a time. then() is called while they run."""
     crowd, before = Crowd(lab, MANY), children_cpu()
     try:
-        return crowd.start() * 1000, (children_cpu() - before) * 1000
+        took = crowd.start() * 1000, (children_cpu() - before) * 1000
+        then()
+        return took
     finally:
         crowd.delete()
         lab.containers.remove(crowd)
@@ -123,11 +125,14 @@ def time_of_starts(lab):
 def time_of_recorded_starts(lab):
     """The same while all of them are recorded; and bytes of maps that they needed."""
     with loop.LoopAgent() as agent:
-        out = time_of_starts(lab)
-        dumps = [agent.calls(name=name) for name in agent.list() if "-crowd" in name]
-        if len(dumps) != MANY or any(calls[0]["syscall"] != "execve" for calls in dumps):
-            raise RuntimeError(f"of {MANY} containers {len(dumps)} are recorded, or not from their first instruction")
-        return (*out, map_bytes(agent.pid))
+        def names():
+            return [name for name in agent.list() if "-crowd" in name]
+
+        took = time_of_starts(lab, lambda: containers.wait_for(lambda: len(names()) == MANY, 30, "all in the list"))
+        late = [name for name in names() if agent.calls(name=name)[0]["syscall"] != "execve"]
+        if late:
+            raise RuntimeError(f"not recorded from their first instruction on: {late}")
+        return (*took, map_bytes(agent.pid))
 
 
 def many_starts(lab):
