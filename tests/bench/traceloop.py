@@ -12,6 +12,7 @@ import time
 import containers
 import ig
 import loop
+from agent import Agent
 from gate import Gate
 from measure import REPEAT, Tracer, built, children_cpu, map_bytes, number, progress, scaled
 from scale import Crowd
@@ -135,21 +136,29 @@ def time_of_recorded_starts(lab):
         return (*took, map_bytes(agent.pid))
 
 
+def time_of_starts_beside_a_daemon(lab):
+    """The same with a daemon that only follows containers."""
+    with Agent():
+        return time_of_starts(lab)
+
+
 def many_starts(lab):
-    """What recording adds to the start of so many containers, in pairs."""
-    pairs = []
+    """What recording adds to the start of so many containers, beyond a daemon without it; in turns."""
+    kinds = {"none": time_of_starts, "daemon": time_of_starts_beside_a_daemon, "recorded": time_of_recorded_starts}
+    runs = {kind: [] for kind in kinds}
     time_of_starts(lab)  # the first ones have to read programs from the disk
     for turn in range(REPEAT):
-        progress(f"traceloop: {MANY} starts, {turn + 1} of {REPEAT}")
-        measures = [time_of_starts, time_of_recorded_starts]
-        if turn % 2:
-            pairs.append([m(lab) for m in measures[::-1]][::-1])
-        else:
-            pairs.append([m(lab) for m in measures])
-    return {"containers": MANY, "none_ms": statistics.median(a[0] for a, _ in pairs),
-            "added_ms": statistics.median(b[0] - a[0] for a, b in pairs),
-            "added_cpu_ms": statistics.median(b[1] - a[1] for a, b in pairs),
-            "map_bytes": max(b[2] for _, b in pairs), "budget": BUDGET}
+        for kind in list(kinds)[::-1 if turn % 2 else 1]:
+            progress(f"traceloop: {MANY} starts, {kind}, {turn + 1} of {REPEAT}")
+            runs[kind].append(kinds[kind](lab))
+
+    def added(kind, base, at):
+        return statistics.median(a[at] - b[at] for a, b in zip(runs[kind], runs[base]))
+
+    return {"containers": MANY, "none_ms": statistics.median(r[0] for r in runs["none"]),
+            **{f"{kind}_adds_{unit}": added(kind, base, at) for kind, base in (("daemon", "none"), ("recorded", "daemon"))
+               for at, unit in enumerate(("ms", "cpu_ms"))},
+            "map_bytes": max(r[2] for r in runs["recorded"]), "budget": BUDGET}
 
 
 def start_beside_many(lab):
@@ -207,7 +216,9 @@ def table(results):
     print(f"traceloop, dump of a full ring, {d['records']} records: " + ", ".join(
         f"{form} {d[form]['ms']:.0f} ms ({d[form]['bytes'] / 1e6:.1f} MB)" for form in ("text", "json")))
     s = results["many_starts"]
-    print(f"traceloop, {s['containers']} containers start: {s['none_ms']:.0f} ms; recording adds {s['added_ms']:.0f} ms, "
-          f"{s['added_cpu_ms']:.0f} ms of CPU (paired); {s['map_bytes'] / 1e6:.0f} MB of maps, budget {s['budget'] / 1e6:.0f} MB")
+    print(f"traceloop, {s['containers']} containers start: {s['none_ms']:.0f} ms; "
+          f"a daemon adds {s['daemon_adds_ms']:.0f} ms (runc's CPU {s['daemon_adds_cpu_ms']:+.0f}), "
+          f"recording {s['recorded_adds_ms']:.0f} ms more (runc's CPU {s['recorded_adds_cpu_ms']:+.0f}); "
+          f"{s['map_bytes'] / 1e6:.0f} MB of maps, budget of rings {s['budget'] / 1e6:.0f} MB")
     s = results["start"]
     print(f"traceloop, start of a daemon: {s['none_ms']:.0f} ms; until it records {s['containers']} containers: {s['all_ms']:.0f} ms")
