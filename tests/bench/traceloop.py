@@ -12,6 +12,7 @@ import time
 import containers
 import ig
 import loop
+from agent import Agent
 from gate import Gate
 from measure import REPEAT, Tracer, built, children_cpu, map_bytes, number, progress, scaled
 from scale import Crowd
@@ -110,11 +111,13 @@ def take_turns(what, measure):
         "of_empty": shares(runs[v], runs["empty"])} for v in VARIANTS}
 
 
-def time_of_starts(lab):
-    """(ms, ms of CPU) in which runc starts so many containers, two at a time."""
+def time_of_starts(lab, then=lambda: None):
+    """(ms, ms of CPU) in which runc starts so many containers, two at a time. then() is called while they run."""
     crowd, before = Crowd(lab, MANY), children_cpu()
     try:
-        return crowd.start() * 1000, (children_cpu() - before) * 1000
+        took = crowd.start() * 1000, (children_cpu() - before) * 1000
+        then()
+        return took
     finally:
         crowd.delete()
         lab.containers.remove(crowd)
@@ -123,28 +126,39 @@ def time_of_starts(lab):
 def time_of_recorded_starts(lab):
     """The same while all of them are recorded; and bytes of maps that they needed."""
     with loop.LoopAgent() as agent:
-        out = time_of_starts(lab)
-        dumps = [agent.calls(name=name) for name in agent.list() if "-crowd" in name]
-        if len(dumps) != MANY or any(calls[0]["syscall"] != "execve" for calls in dumps):
-            raise RuntimeError(f"of {MANY} containers {len(dumps)} are recorded, or not from their first instruction")
-        return (*out, map_bytes(agent.pid))
+        def names():
+            return [name for name in agent.list() if "-crowd" in name]
+
+        took = time_of_starts(lab, lambda: containers.wait_for(lambda: len(names()) == MANY, 30, "all in the list"))
+        late = [name for name in names() if agent.calls(name=name)[0]["syscall"] != "execve"]
+        if late:
+            raise RuntimeError(f"not recorded from their first instruction on: {late}")
+        return (*took, map_bytes(agent.pid))
+
+
+def time_of_starts_beside_a_daemon(lab):
+    """The same with a daemon that only follows containers."""
+    with Agent():
+        return time_of_starts(lab)
 
 
 def many_starts(lab):
-    """What recording adds to the start of so many containers, in pairs."""
-    pairs = []
+    """What recording adds to the start of so many containers, beyond a daemon without it; in turns."""
+    kinds = {"none": time_of_starts, "daemon": time_of_starts_beside_a_daemon, "recorded": time_of_recorded_starts}
+    runs = {kind: [] for kind in kinds}
     time_of_starts(lab)  # the first ones have to read programs from the disk
     for turn in range(REPEAT):
-        progress(f"traceloop: {MANY} starts, {turn + 1} of {REPEAT}")
-        measures = [time_of_starts, time_of_recorded_starts]
-        if turn % 2:
-            pairs.append([m(lab) for m in measures[::-1]][::-1])
-        else:
-            pairs.append([m(lab) for m in measures])
-    return {"containers": MANY, "none_ms": statistics.median(a[0] for a, _ in pairs),
-            "added_ms": statistics.median(b[0] - a[0] for a, b in pairs),
-            "added_cpu_ms": statistics.median(b[1] - a[1] for a, b in pairs),
-            "map_bytes": max(b[2] for _, b in pairs), "budget": BUDGET}
+        for kind in list(kinds)[::-1 if turn % 2 else 1]:
+            progress(f"traceloop: {MANY} starts, {kind}, {turn + 1} of {REPEAT}")
+            runs[kind].append(kinds[kind](lab))
+
+    def added(kind, base, at):
+        return statistics.median(a[at] - b[at] for a, b in zip(runs[kind], runs[base]))
+
+    return {"containers": MANY, "none_ms": statistics.median(r[0] for r in runs["none"]),
+            **{f"{kind}_adds_{unit}": added(kind, base, at) for kind, base in (("daemon", "none"), ("recorded", "daemon"))
+               for at, unit in enumerate(("ms", "cpu_ms"))},
+            "map_bytes": max(r[2] for r in runs["recorded"]), "budget": BUDGET}
 
 
 def start_beside_many(lab):
@@ -202,7 +216,9 @@ def table(results):
     print(f"traceloop, dump of a full ring, {d['records']} records: " + ", ".join(
         f"{form} {d[form]['ms']:.0f} ms ({d[form]['bytes'] / 1e6:.1f} MB)" for form in ("text", "json")))
     s = results["many_starts"]
-    print(f"traceloop, {s['containers']} containers start: {s['none_ms']:.0f} ms; recording adds {s['added_ms']:.0f} ms, "
-          f"{s['added_cpu_ms']:.0f} ms of CPU (paired); {s['map_bytes'] / 1e6:.0f} MB of maps, budget {s['budget'] / 1e6:.0f} MB")
+    print(f"traceloop, {s['containers']} containers start: {s['none_ms']:.0f} ms; "
+          f"a daemon adds {s['daemon_adds_ms']:.0f} ms (runc's CPU {s['daemon_adds_cpu_ms']:+.0f}), "
+          f"recording {s['recorded_adds_ms']:.0f} ms more (runc's CPU {s['recorded_adds_cpu_ms']:+.0f}); "
+          f"{s['map_bytes'] / 1e6:.0f} MB of maps, budget of rings {s['budget'] / 1e6:.0f} MB")
     s = results["start"]
     print(f"traceloop, start of a daemon: {s['none_ms']:.0f} ms; until it records {s['containers']} containers: {s['all_ms']:.0f} ms")
