@@ -208,7 +208,7 @@ static int add_folder(struct replay *p, const char *path, int dir_fd, struct err
 			r = err_set(err, -errno, "cannot read %s: %s", name, strerror(errno));
 	}
 	if (!r && !n)
-		r = err_set(err, -ENOENT, "no record files in %s", path);
+		r = err_set(err, -ENOENT, "no record files that follow each other in %s", path);
 	record_set_list_free(files, n);
 	return r;
 }

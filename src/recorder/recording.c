@@ -57,6 +57,7 @@ struct recording {
 	char *dumps[MAX_DUMPS]; /* names of those that triggers made; a ring, its oldest at `first`
 				 */
 	size_t first_dump, n_dumps;
+	uint64_t rest_until; /* boot clock: no dump is made before */
 	bool stopped;
 };
 
@@ -188,12 +189,29 @@ static void make_dump(struct due *d)
 	     facts.container ? facts.container->name : "(host)");
 }
 
+static uint64_t boot_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Where many containers fail at once, records are read between their dumps. */
 static void on_due(void *ctx)
 {
 	struct due *d = ctx;
+	struct recording *r = d->recording;
+	uint64_t now = boot_now(), end;
 
+	if (now < r->rest_until) {
+		timer_start(&d->timer, r->reactor, r->rest_until - now, on_due, d);
+		return;
+	}
 	make_dump(d);
-	timer_start(&d->timer, d->recording->reactor, DUMP_AGAIN_NS, forget_due, d);
+	end = boot_now();
+	r->rest_until = end + (end - now);
+	timer_start(&d->timer, r->reactor, DUMP_AGAIN_NS, forget_due, d);
 }
 
 static void dump_soon(struct recording *r, const struct container *c, const char *reason)

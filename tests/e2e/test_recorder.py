@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The flight recorder: what happened before something went wrong."""
 
+import concurrent.futures
 import os
 import re
 import signal
@@ -66,6 +67,18 @@ def test_an_exit_that_is_none(lab, out):
     assert any(r["fname"] == "/no/such" and r["error"] == "ENOENT" for r in by_gadget(records, "trace_open"))
     assert by_gadget(records, "trace_exit")[-1]["exit_code"] == 3
     assert any(r["signal"] == "SIGSEGV" for r in by_gadget(died, "trace_exit"))
+
+
+def test_many_at_once(lab, out):
+    """Each that fails has its dump."""
+    cs = [lab.container("cat /no/such; exit 4") for _ in range(12)]
+    with ig.Ig("record", RECORDED, "--out", out) as running:
+        running.ready()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda c: c.run(), cs)) == [4] * len(cs)
+        for c in cs:
+            assert by_gadget(replayed(dump_of(out, c.name, "exit")), "trace_exit")[-1]["exit_code"] == 4
+        running.stop()
 
 
 @pytest.mark.kernels

@@ -69,7 +69,8 @@ static void start(struct lab *l, size_t per_container, size_t budget, size_t flo
 		assert_int_equal(schema_add_table(s, fields, array_size(fields), NULL), 0);
 		assert_int_equal(container_add_fields(s, NULL), 0);
 		assert_int_equal(schema_finish(s, NULL), 0);
-		l->sources[i] = (struct gadget_source){SOURCE_TRACER, names[i], NULL, s};
+		l->sources[i] = (struct gadget_source){
+			.kind = SOURCE_TRACER, .name = names[i], .schema = s};
 		flight_source(l->flight, &l->sources[i]);
 	}
 }
