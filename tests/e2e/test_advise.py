@@ -172,3 +172,56 @@ def test_from_a_daemon(lab, agent):
         assert first.wait() == 0, first.err
     assert {"mkdir", "rmdir", "execve"} <= names(json.loads(second.out)), second.out
     assert names(json.loads(second.out)) == names(json.loads(first.out))
+
+
+# ---- capabilities ------------------------------------------------------------------
+
+def with_capabilities(sets):
+    def edit(config):
+        config["process"]["capabilities"] = sets
+    return edit
+
+
+def given(*names):
+    return with_capabilities({s: [f"CAP_{n}" for n in names] for s in ("bounding", "effective", "permitted")})
+
+
+def bounding(lab, script, edit):
+    c = lab.container(f"{script}; grep CapBnd /proc/self/status", edit=edit)
+    c.run()
+    return int(c.log().split("CapBnd:")[1].split()[0], 16), c.log()
+
+
+def test_a_container_runs_with_the_capabilities_that_it_used(lab, tmp_path):
+    name, file, script = lab.name(), str(tmp_path / "caps"), "chown 5:5 /tmp && echo worked"
+    with advice("advise_capabilities", name, "--record", file) as a:
+        lab.container(script, name=name, edit=given("CHOWN", "KILL", "NET_RAW", "SYS_ADMIN")).run(check=True)
+    drop = a.document[a.document.index("  drop"):]
+    assert all(f"CAP_{n}" in drop for n in ("KILL", "NET_RAW", "SYS_ADMIN")) and "CAP_CHOWN" not in drop, a.document
+    sets = json.loads(ig.once("replay", file, "-o", "oci", check=0).out)
+    assert sets == {s: ["CAP_CHOWN"] for s in ("bounding", "effective", "permitted")}
+    caps, log = bounding(lab, script, with_capabilities(sets))
+    assert caps == 1 and "worked" in log, log
+    caps, log = bounding(lab, script, given("KILL", "NET_RAW"))
+    assert "worked" not in log, log
+    context = ig.once("replay", file, "-o", "k8s", check=0).out
+    assert context == f"# {name}\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL\n    add:\n    - CHOWN\n"
+
+
+def test_capabilities_in_a_namespace_of_its_own_are_not_granted_ones(lab):
+    """Whoever makes a user namespace has all capabilities there, with none given."""
+    name = lab.name()
+    with advice("advise_capabilities", name) as a:
+        c = lab.container("busybox unshare -Uru hostname x; echo done", name=name, edit=given("KILL"))
+        c.run(check=True)
+    used = next(line for line in a.document.splitlines() if "  used" in line)
+    assert "SYS_ADMIN" not in used, a.document
+
+
+def test_the_runtimes_own_capabilities_are_not_counted(lab):
+    name = lab.name()
+    with advice("advise_capabilities", name) as a:
+        c = lab.start("echo up; exec sleep 30", name=name, edit=given("KILL"))
+        c.exec("true")
+    assert "SETPCAP" not in a.document and "SETGID" not in a.document, a.document
+    assert "used      none" in a.document, a.document
