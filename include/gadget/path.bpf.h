@@ -101,21 +101,18 @@ __noinline int g_path_step(void)
 }
 
 /*
- * Walks from a struct path in kernel memory up to the current task's root; true: not all of it went
- * into the buffer.
+ * Walks from a place in a mount, of which the walk has been told, up to the current task's root;
+ * true: not all of it went into the buffer.
  */
-__noinline int g_path_resolve(__u64 where)
+__noinline int g_path_climb(void)
 {
-	const struct path *path = (const void *)where;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct g_path_walk *w = g_path_walk();
 	int step = PATH_GO_ON;
 
-	if (!w || !where)
+	if (!w)
 		return false;
-	w->dentry = BPF_CORE_READ(path, dentry);
-	w->mount = g_mount_of(BPF_CORE_READ(path, mnt));
 	w->root_dentry = BPF_CORE_READ(fs, root.dentry);
 	w->root_mount = g_mount_of(BPF_CORE_READ(fs, root.mnt));
 	w->at = G_PATH_MAX;
@@ -134,10 +131,31 @@ __noinline int g_path_resolve(__u64 where)
 	return step == PATH_CUT;
 }
 
+static __always_inline bool g_path_resolve(struct dentry *dentry, struct mount *mount)
+{
+	struct g_path_walk *w = g_path_walk();
+
+	if (!w)
+		return false;
+	w->dentry = dentry;
+	w->mount = mount;
+	return g_path_climb();
+}
+
 /* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
-#define text_path(NAME, e, field, path, cap)                                         \
+#define text_path(NAME, e, field, path_, cap)                                      \
+	do {                                                                       \
+		const struct path *from_ = (path_);                                \
+                                                                                   \
+		if (from_)                                                         \
+			text_path_of(NAME, e, field, BPF_CORE_READ(from_, dentry), \
+				     g_mount_of(BPF_CORE_READ(from_, mnt)), cap);  \
+	} while (0)
+
+/* The same of a dentry in a mount (struct mount). */
+#define text_path_of(NAME, e, field, dentry, mount, cap)                             \
 	do {                                                                         \
-		bool cut_path_ = g_path_resolve((__u64)(path));                      \
+		bool cut_path_ = g_path_resolve(dentry, mount);                      \
 		struct g_path_walk *w_ = g_path_walk();                              \
                                                                                      \
 		if (w_) {                                                            \
