@@ -146,7 +146,20 @@ static __always_inline bool g_path_walk_up(struct g_path_walk *w, struct dentry 
 	return step == PATH_CUT;
 }
 
-/* A struct path in kernel memory; true: not all of its path went into the buffer. */
+/* A dentry and a struct vfsmount in kernel memory; true: not all of the path went into the buffer.
+ */
+__noinline int g_path_resolve_in(__u64 dentry, __u64 mnt)
+{
+	struct g_path_walk *w = g_path_walk();
+
+	if (!w || !dentry || !mnt)
+		return false;
+	w->at = G_PATH_MAX;
+	w->up = 0;
+	return g_path_walk_up(w, (struct dentry *)dentry, (struct vfsmount *)mnt);
+}
+
+/* A struct path in kernel memory; as g_path_resolve_in(). */
 __noinline int g_path_resolve(__u64 where)
 {
 	const struct path *path = (const void *)where;
@@ -178,6 +191,14 @@ __noinline int g_path_resolve(__u64 where)
 /* The path of `path` (a struct path * in kernel memory) as text of record `e` of source NAME. */
 #define text_path(NAME, e, field, path, cap) \
 	g_text_walked(NAME, e, field, g_path_resolve((__u64)(path)), cap)
+
+/* The same of a dentry in a mount (struct mount *). */
+#define text_path_of(NAME, e, field, dentry, mount_, cap)                                      \
+	g_text_walked(                                                                         \
+		NAME, e, field,                                                                \
+		g_path_resolve_in((__u64)(dentry),                                             \
+				  (__u64)(mount_) + bpf_core_field_offset(struct mount, mnt)), \
+		cap)
 
 /*
  * The same as another task would name it: for iterators, which then use no text_path(). What they

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import time
 
 import containers
@@ -172,3 +173,110 @@ def test_from_a_daemon(lab, agent):
         assert first.wait() == 0, first.err
     assert {"mkdir", "rmdir", "execve"} <= names(json.loads(second.out)), second.out
     assert names(json.loads(second.out)) == names(json.loads(first.out))
+
+
+# ---- capabilities ------------------------------------------------------------------
+
+def with_capabilities(sets):
+    def edit(config):
+        config["process"]["capabilities"] = sets
+    return edit
+
+
+def given(*names):
+    return with_capabilities({s: [f"CAP_{n}" for n in names] for s in ("bounding", "effective", "permitted")})
+
+
+def bounding(lab, script, edit):
+    c = lab.container(f"{script}; grep CapBnd /proc/self/status", edit=edit)
+    c.run()
+    return int(c.log().split("CapBnd:")[1].split()[0], 16), c.log()
+
+
+def test_a_container_runs_with_the_capabilities_that_it_used(lab, tmp_path):
+    name, file, script = lab.name(), str(tmp_path / "caps"), "chown 5:5 /tmp && echo worked"
+    with advice("advise_capabilities", name, "--record", file) as a:
+        lab.container(script, name=name, edit=given("CHOWN", "KILL", "NET_RAW", "SYS_ADMIN")).run(check=True)
+    drop = a.document[a.document.index("  drop"):]
+    assert all(f"CAP_{n}" in drop for n in ("KILL", "NET_RAW", "SYS_ADMIN")) and "CAP_CHOWN" not in drop, a.document
+    sets = json.loads(ig.once("replay", file, "-o", "oci", check=0).out)
+    assert sets == {s: ["CAP_CHOWN"] for s in ("bounding", "effective", "permitted")}
+    caps, log = bounding(lab, script, with_capabilities(sets))
+    assert caps == 1 and "worked" in log, log
+    caps, log = bounding(lab, script, given("KILL", "NET_RAW"))
+    assert "worked" not in log, log
+    context = ig.once("replay", file, "-o", "k8s", check=0).out
+    assert context == f"# {name}\nsecurityContext:\n  capabilities:\n    drop:\n    - ALL\n    add:\n    - CHOWN\n"
+
+
+def test_capabilities_in_a_namespace_of_its_own_are_not_granted_ones(lab):
+    """Whoever makes a user namespace has all capabilities there, with none given."""
+    name = lab.name()
+    with advice("advise_capabilities", name) as a:
+        c = lab.container("busybox unshare -Uru hostname x; echo done", name=name, edit=given("KILL"))
+        c.run(check=True)
+    used = next(line for line in a.document.splitlines() if "  used" in line)
+    assert "SYS_ADMIN" not in used, a.document
+
+
+def test_the_runtimes_own_capabilities_are_not_counted(lab):
+    name = lab.name()
+    with advice("advise_capabilities", name) as a:
+        c = lab.start("echo up; exec sleep 30", name=name, edit=given("KILL"))
+        c.exec("true")
+    assert "SETPCAP" not in a.document and "SETGID" not in a.document, a.document
+    assert "used      none" in a.document, a.document
+
+
+# ---- a read-only root --------------------------------------------------------------
+
+WRITES = ("mkdir -p /var/cache/app && echo x >/var/cache/app/f && mv /var/cache/app/f /var/cache/app/g && "
+          "busybox touch /tmp/t && echo worked")
+
+
+def writable(lab):
+    folder = lab.rootfs_with()
+    os.makedirs(f"{folder}/var/cache", exist_ok=True)
+
+    def edit(config):
+        config["root"] = {"path": folder, "readonly": False}
+    return edit
+
+
+def test_a_container_runs_with_a_read_only_root_and_the_volumes_it_is_advised(lab, tmp_path):
+    name, file = lab.name(), str(tmp_path / "writes")
+    with advice("advise_readonly", name, "--record", file) as a:
+        lab.container(WRITES, name=name, edit=writable(lab)).run(check=True)
+    text = a.document
+    assert f"{name}: writes to 2 folders of its root\n" in text and "/tmp (tmpfs)" in text, text
+    assert "  /var/cache: created" in text and "  /var/cache/app: created, renamed" in text, text
+    config = json.loads(ig.once("replay", file, "-o", "oci", check=0).out)
+    assert [m["destination"] for m in config["mounts"]] == ["/var/cache"]
+    pod = ig.once("replay", file, "-o", "k8s", check=0).out
+    assert "readOnlyRootFilesystem: true" in pod and 'mountPath: "/var/cache"\n' in pod and "emptyDir: {}" in pod, pod
+
+    def advised(volumes):
+        def edit(c):
+            writable(lab)(c)
+            c["root"]["readonly"] = config["root"]["readonly"]
+            c["mounts"] += volumes
+        return edit
+    c = lab.container(WRITES, edit=advised(config["mounts"]))
+    c.run(check=True)
+    assert "worked" in c.log()
+    c = lab.container(WRITES, edit=advised([]))
+    assert c.run() and "Read-only" in c.log() and "worked" not in c.log()
+
+
+def test_a_container_that_writes_to_mounts_alone(lab):
+    name = lab.name()
+    with advice("advise_readonly", name) as a:
+        lab.container("echo x >/tmp/x; cat /etc/passwd", name=name).run(check=True)
+    assert f"{name}: can run with a read-only root\n" in a.document and "/tmp (tmpfs)" in a.document, a.document
+
+
+def test_what_a_read_only_root_has_refused(lab):
+    name = lab.name()
+    with advice("advise_readonly", name) as a:
+        lab.container("mkdir /made; echo x >/etc/passwd; true", name=name).run()
+    assert "refused as it is read-only" in a.document and "such as /etc/passwd" in a.document, a.document
