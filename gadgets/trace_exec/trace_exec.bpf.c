@@ -7,6 +7,7 @@
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
+#include <gadget/tty.bpf.h>
 
 GADGET("Trace programs as they are executed\n"
        "Shows each execve and execveat, also those that fail, with all arguments up to 16 KiB (of "
@@ -73,18 +74,6 @@ struct exec_call {
 	__u64 argv;
 };
 PENDING(calls, exec_call);
-
-static __always_inline __u32 tty_of(struct task_struct *task)
-{
-	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
-	__u32 major, minor;
-
-	if (!tty)
-		return 0;
-	major = BPF_CORE_READ(tty, driver, major);
-	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
-	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
-}
 
 /* On overlayfs: is the file in the layer that the container writes to? */
 static __always_inline bool in_upper_layer(struct inode *inode)
@@ -217,7 +206,7 @@ static __always_inline void fill_file(struct exec_event *e, const struct file *f
 static __always_inline void fill_common(struct exec_event *e, struct task_struct *task)
 {
 	process_fill(&e->proc);
-	e->tty = tty_of(task);
+	e->tty = tty_number(BPF_CORE_READ(task, signal, tty));
 	e->loginuid = e->sessionid = -1;
 	if (bpf_core_field_exists(task->loginuid)) { /* needs CONFIG_AUDIT */
 		e->loginuid = BPF_CORE_READ(task, loginuid.val);

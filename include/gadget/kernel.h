@@ -563,6 +563,7 @@ struct bpf_iter__tcp {
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
 #define S_IFREG 0100000
+#define S_IFCHR 0020000
 #define S_IFDIR 0040000
 #define AT_FDCWD -100
 #define AT_SYMLINK_NOFOLLOW 0x100

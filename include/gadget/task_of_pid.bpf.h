@@ -60,6 +60,16 @@ static __always_inline struct pid *g_pid_of_number(const struct pid_namespace *n
 	return g_xa_is_node(entry) ? NULL : (struct pid *)entry;
 }
 
+/* The task whose own id a struct pid is: of a process's id its first thread. NULL: it is gone. */
+static __always_inline struct task_struct *pid_task_of(const struct pid *pid)
+{
+	const struct pid___tasks *of = (const void *)pid;
+	struct hlist_node *link = BPF_CORE_READ(of, tasks[0].first);
+
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct___links, pid_links)
+		    : NULL;
+}
+
 /* NULL: there is none. */
 static __always_inline struct task_struct *task_of_pid(pid_t number)
 {
@@ -67,15 +77,10 @@ static __always_inline struct task_struct *task_of_pid(pid_t number)
 	struct pid *pid = BPF_CORE_READ(current, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
-	struct pid___tasks *of;
 	struct upid own = {};
-	struct hlist_node *link;
 
 	if (number <= 0)
 		return NULL;
 	bpf_probe_read_kernel(&own, sizeof(own), numbers + (level & 63));
-	of = (void *)g_pid_of_number(own.ns, number);
-	link = BPF_CORE_READ(of, tasks[0].first);
-	return link ? (void *)link - bpf_core_field_offset(struct task_struct___links, pid_links)
-		    : NULL;
+	return pid_task_of(g_pid_of_number(own.ns, number));
 }
