@@ -187,6 +187,8 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	uint32_t pid = f->pid > 0 ? f->pid : 0, tid = f->tid > 0 ? f->tid : 0;
 	uint32_t wake = smallest_ring / 4 < WAKE_BYTES ? smallest_ring / 4 : WAKE_BYTES;
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * page;
 	int64_t uid = f->uid >= 0 ? f->uid : -1, gid = f->gid >= 0 ? f->gid : -1;
 
 	put_constant(r, "g_host", &host, sizeof(host));
@@ -197,6 +199,8 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	put_constant(r, "g_target_comm", f->comm, sizeof(f->comm));
 	put_constant(r, "g_wake_bytes", &wake, sizeof(wake));
 	put_constant(r, "g_page_bytes", &page, sizeof(page));
+	put_constant(r, "g_cpus", &cpus, sizeof(cpus));
+	put_constant(r, "g_ram_bytes", &ram, sizeof(ram));
 }
 
 static int set_constants(struct gadget *g, const struct gadget_load_options *o,
