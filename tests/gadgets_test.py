@@ -81,6 +81,8 @@ def test_gadget(folder, block, lab, tmp_path):
     def limit(config):
         if block.memory:
             config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
+        if block.cpu:
+            config["linux"]["resources"]["cpu"] = {"quota": block.cpu * 1000, "period": 100000}
 
     def step(kind, script, keep=False):
         if kind == "host":

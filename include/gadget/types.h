@@ -17,6 +17,7 @@ typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
 typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
 typedef __u64 g_bytes;	  /* a number of bytes */
+typedef __u64 g_milli;	  /* thousandths; shown as 1.5 */
 typedef __u64 g_percent;  /* parts of 10^9, or ns of a second; shown as percents: 1.25 */
 typedef __u64
 	g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */

@@ -4,6 +4,7 @@
     # a comment
     since 6.0                         older kernels lack what this block needs: it is left out there, and a comment says what
     memory 32                         the containers of the block may have so many MiB of memory
+    cpu 20                            … so many percent of one CPU
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
     do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
     host true                         a shell command on the host
@@ -21,7 +22,7 @@ import json
 import re
 import shlex
 
-WORDS = ("since", "memory", "run", "do", "host", "have", "not")
+WORDS = ("since", "memory", "cpu", "run", "do", "host", "have", "not")
 
 
 class Block:
@@ -29,6 +30,7 @@ class Block:
         self.line = line
         self.since = None  # "6.0"
         self.memory = None  # MiB
+        self.cpu = None  # percent
         self.args = []
         self.steps = []  # ("do" or "host", script)
         self.have = []
@@ -39,6 +41,8 @@ class Block:
             self.since = rest
         elif word == "memory":
             self.memory = int(rest)
+        elif word == "cpu":
+            self.cpu = int(rest)
         elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":
