@@ -125,7 +125,7 @@ static __always_inline void fill_difference(struct throttle_entry *e, struct kno
 	e->nrThrottled = other ? 0 : e->nrThrottledTotal - k->throttled;
 	e->throttledTime = other ? 0 : e->throttledTimeTotal - k->time;
 	if (e->nrPeriods)
-		e->throttleRatio = e->nrThrottled * 1000000000ull / e->nrPeriods;
+		e->throttleRatio = percent_of(e->nrThrottled, e->nrPeriods);
 	k->group = group;
 	k->periods = e->nrPeriodsTotal;
 	k->throttled = e->nrThrottledTotal;
@@ -169,7 +169,7 @@ static __always_inline struct cgroup *cgroup_of(const struct task_struct *task, 
 }
 
 /* The kernel's averages are percents with 11 bits behind the point. */
-static __always_inline g_percent percent_of(unsigned long average)
+static __always_inline g_percent percent_of_average(unsigned long average)
 {
 	return (__u64)average * 10000000 >> 11;
 }
@@ -191,8 +191,8 @@ static __always_inline void fill_pressure(struct throttle_entry *e, struct cgrou
 	at = bpf_core_field_offset(struct psi_group, avg);
 	at += bpf_core_enum_value(enum psi_states, PSI_CPU_SOME) * sizeof(averages);
 	if (!bpf_probe_read_kernel(averages, sizeof(averages), psi + at)) {
-		e->psiSomeAvg10 = percent_of(averages[0]);
-		e->psiSomeAvg60 = percent_of(averages[1]);
+		e->psiSomeAvg10 = percent_of_average(averages[0]);
+		e->psiSomeAvg60 = percent_of_average(averages[1]);
 	}
 }
 

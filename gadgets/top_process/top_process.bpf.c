@@ -83,16 +83,6 @@ struct {
 
 __u64 last_look;
 
-/* ns of each second of `elapsed`; told in ms where ns would not fit. */
-static __always_inline __u64 share(__u64 ns, __u64 elapsed)
-{
-	if (elapsed > 1000000000000ull || ns > 18000000000ull) {
-		ns /= 1000000;
-		elapsed /= 1000000;
-	}
-	return elapsed ? ns * 1000000000ull / elapsed : 0;
-}
-
 static __always_inline struct known *known_of(__u32 pid, __u64 start)
 {
 	struct known *k = bpf_map_lookup_elem(&known, &pid), new = {.start = start};
@@ -138,7 +128,7 @@ static __always_inline void fill_memory(struct process_usage *e, const struct mm
 	e->memoryRSS = memory_rss(mm);
 	e->memoryShared = memory_shared(mm);
 	e->memoryVirtual = BPF_CORE_READ(mm, total_vm) * g_page_bytes;
-	e->memoryRelative = share(e->memoryRSS, g_ram_bytes);
+	e->memoryRelative = percent_of(e->memoryRSS, g_ram_bytes);
 }
 
 static __always_inline void fill(struct process_usage *e, struct task_struct *task)
@@ -158,7 +148,7 @@ static __always_inline void add_ended(struct container_usage *v, g_container c, 
 
 	if (!ns)
 		return;
-	v->cpuUsage += share(*ns, now - last_look);
+	v->cpuUsage += percent_of(*ns, now - last_look);
 	bpf_map_delete_elem(&ended, &c);
 }
 
@@ -176,7 +166,7 @@ static __always_inline void add_to_container(const struct process_usage *e)
 	v->cpuUsage += e->cpuUsage;
 	v->cpuUsageRelative = v->cpuUsage / g_cpus;
 	v->memoryRSS += e->memoryRSS;
-	v->memoryRelative = share(v->memoryRSS, g_ram_bytes);
+	v->memoryRelative = percent_of(v->memoryRSS, g_ram_bytes);
 }
 
 /* A thread that ended during the look may be missing in the sum: the total never goes back. */
@@ -185,7 +175,7 @@ static __always_inline void fill_cpu(struct process_usage *e, struct known *k)
 	__u64 total = k->sum > k->total ? k->sum : k->total;
 
 	e->cpuTime = total;
-	e->cpuUsage = share(total - k->total, e->timestamp - (k->looked ?: k->start));
+	e->cpuUsage = percent_of(total - k->total, e->timestamp - (k->looked ?: k->start));
 	e->cpuUsageRelative = e->cpuUsage / g_cpus;
 	k->total = total;
 	k->looked = e->timestamp;

@@ -125,6 +125,17 @@ struct g_counters {
 	__u64 lost; /* could not be put out: ring or table full */
 };
 
+/* Places behind the slots of g_counters that hold the gadget's name, NUL-padded. */
+#define G_NAME_SLOTS 2
+#define G_NAME_BYTES (G_NAME_SLOTS * sizeof(struct g_counters))
+
+/* What only user space can learn of a BPF program: programs.bpf.h. */
+struct g_program {
+	__u64 run_time, runs; /* ns; as long as they were counted */
+	__u64 map_bytes;
+	__u32 maps, pad;
+};
+
 /*
  * Keys of the map `g_wanted`: a cgroup v2 id, or a namespace's inode number with the highest bit
  * set. Its value is the g_container, or G_BY_NAMESPACE: "this cgroup holds several containers (or a

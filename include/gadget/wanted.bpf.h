@@ -36,7 +36,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, G_SLOTS);
+	__uint(max_entries, G_SLOTS + G_NAME_SLOTS);
 	__type(key, __u32);
 	__type(value, struct g_counters);
 } g_counters SEC(".maps"); /* by slot of the container */

@@ -384,7 +384,9 @@ static int load(struct gadget *g, const struct gadget_load_options *o, struct li
 	rc = bpf_object__load(g->run->object);
 	if (rc)
 		return load_failed(g, rc, log, err);
-	rc = counters_open(g->run, err);
+	rc = counters_open(g->run, g->name, err);
+	if (!rc)
+		rc = programs_open(g->run, err);
 	return rc ? rc : open_rings(g, err);
 }
 
@@ -395,7 +397,7 @@ int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct er
 	if (g->run)
 		return err_set(err, -EBUSY, "%s: loaded already", g->name);
 	g->run = xnew(struct running);
-	g->run->epoll_fd = g->run->bell.fd = -1;
+	g->run->epoll_fd = g->run->stats_fd = g->run->bell.fd = -1;
 	g->run->rings = xnew_n(struct ring, g->n_sources);
 	g->run->table_now = xnew_n(uint8_t, g->n_sources);
 	for (size_t i = 0; i < g->n_sources; i++)
@@ -421,6 +423,7 @@ void gadget_unload(struct gadget *g)
 	bell_close(run);
 	counters_close(run);
 	closep(&run->epoll_fd);
+	closep(&run->stats_fd);
 	bpf_object__close(run->object);
 	free(run->programs);
 	free(run->rings);
