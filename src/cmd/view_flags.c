@@ -18,7 +18,8 @@ static struct {
 	bool no_headers;
 } opt;
 
-static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml", "none", NULL};
+static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml",
+				      "none",	 "tree", NULL};
 
 static int add_filter(const struct flag *f, const char *value, struct err *err)
 {
@@ -28,8 +29,10 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
-	 "columns (default), json (one object a line), jsonpretty, yaml, none", flag_text,
-	 &opt.output, outputs},
+	 "columns (default), json (one object a line), jsonpretty, yaml, none, tree (processes "
+	 "below "
+	 "their parents)",
+	 flag_text, &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
 	{"filter", 'F', "EXPR",

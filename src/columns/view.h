@@ -21,10 +21,18 @@
 #include "columns/format.h"
 #include "columns/schema.h"
 
-enum output { OUTPUT_COLUMNS, OUTPUT_JSON, OUTPUT_JSONPRETTY, OUTPUT_YAML, OUTPUT_NONE };
+enum output {
+	OUTPUT_COLUMNS,
+	OUTPUT_JSON,
+	OUTPUT_JSONPRETTY,
+	OUTPUT_YAML,
+	OUTPUT_NONE,
+	OUTPUT_TREE, /* columns, with processes below their parents (columns/tree.h) */
+};
 
 struct view_options {
-	const char *output;   /* "columns", "json", "jsonpretty", "yaml", "none"; NULL: columns */
+	const char *
+		output; /* "columns", "json", "jsonpretty", "yaml", "none", "tree"; NULL: columns */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
 	size_t n_filters;
@@ -40,8 +48,8 @@ struct view_options {
 	void (*cut)(void *ctx, unsigned int source, const struct row *row);
 	void *cut_ctx;
 	struct clock_base clock; /* of rows that have none of their own */
-	int fd;	    /* where to write; stays the caller's */
-	int err_fd; /* loss lines of columns and YAML; -1: none */
+	int fd;			 /* where to write; stays the caller's */
+	int err_fd;		 /* loss lines of columns and YAML; -1: none */
 };
 
 struct view;
