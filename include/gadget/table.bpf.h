@@ -112,3 +112,16 @@
 		    NAME##_predicate(&s_->record, size_))                        \
 			bpf_seq_write(seq, &s_->size, size_ + sizeof(s_->size)); \
 	} while (0)
+
+/*
+ * For fields of type g_percent: what `part` is of `whole`, in parts of 10^9. By parts of a million
+ * where the numbers are so large that the product would not fit.
+ */
+static __always_inline __u64 percent_of(__u64 part, __u64 whole)
+{
+	if (whole > 1000000000000ull || part > 18000000000ull) {
+		part /= 1000000;
+		whole /= 1000000;
+	}
+	return whole ? part * 1000000000ull / whole : 0;
+}

@@ -17,7 +17,8 @@ typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
 typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
 typedef __u64 g_bytes;	  /* a number of bytes */
-typedef __u64 g_percent;  /* ns of a second; shown as percents of it: 1.25 */
+typedef __u64 g_milli;	  /* thousandths; shown as 1.5 */
+typedef __u64 g_percent;  /* parts of 10^9, or ns of a second; shown as percents: 1.25 */
 typedef __u64 g_hex;	  /* a number that people read as 0x1f: an address */
 typedef __u64
 	g_container; /* which container, for this run of ig: slot in the low 32 bits; never shown */
@@ -141,6 +142,17 @@ struct g_process {
 struct g_counters {
 	__u64 seen; /* passed the look-up and the predicate */
 	__u64 lost; /* could not be put out: ring or table full */
+};
+
+/* Places behind the slots of g_counters that hold the gadget's name, NUL-padded. */
+#define G_NAME_SLOTS 2
+#define G_NAME_BYTES (G_NAME_SLOTS * sizeof(struct g_counters))
+
+/* What only user space can learn of a BPF program: programs.bpf.h. */
+struct g_program {
+	__u64 run_time, runs; /* ns; as long as they were counted */
+	__u64 map_bytes;
+	__u32 maps, pad;
 };
 
 /*

@@ -36,7 +36,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, G_SLOTS);
+	__uint(max_entries, G_SLOTS + G_NAME_SLOTS);
 	__type(key, __u32);
 	__type(value, struct g_counters);
 } g_counters SEC(".maps"); /* by slot of the container */
@@ -48,7 +48,10 @@ const volatile __s64 g_target_uid = -1; /* -1: any */
 const volatile __s64 g_target_gid = -1;
 const volatile char g_target_comm[16]; /* "": any */
 
-const volatile __u32 g_page_bytes = 4096; /* of this machine */
+/* Of this machine. */
+const volatile __u32 g_page_bytes = 4096;
+const volatile __u32 g_cpus = 1;
+const volatile __u64 g_ram_bytes = 1;
 
 /* ---- is this container wanted? -------------------------------------------------------------- */
 

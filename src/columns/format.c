@@ -218,15 +218,33 @@ static void percent_text(FORMAT_ARGS)
 		add_decimal(out, (uint64_t)value, NS_OF_PERCENT, 3, "");
 }
 
-static int percent_parse(const struct field *f, const char *word, int64_t *ret)
+static int decimal_parse(const char *word, unsigned int unit, int64_t *ret)
 {
 	char *end;
 	double value = strtod(word, &end);
 
 	if (end == word || *end || !(value >= 0 && value <= 1e6))
 		return -EINVAL;
-	*ret = (int64_t)(value * NS_OF_PERCENT);
+	*ret = (int64_t)(value * unit + 0.5);
 	return 0;
+}
+
+static int percent_parse(const struct field *f, const char *word, int64_t *ret)
+{
+	return decimal_parse(word, NS_OF_PERCENT, ret);
+}
+
+static void milli_text(FORMAT_ARGS)
+{
+	int64_t value;
+
+	if (row_number(row, f, &value))
+		add_decimal(out, (uint64_t)value, 1000, 3, "");
+}
+
+static int milli_parse(const struct field *f, const char *word, int64_t *ret)
+{
+	return decimal_parse(word, 1000, ret);
 }
 
 static int duration_parse(const struct field *f, const char *word, int64_t *ret)
@@ -386,6 +404,8 @@ static const struct format formats[] = {
 	{"g_bytes", .kinds = NUMBERS, .width = 9, .flags = NUMBER_FLAGS, .text = bytes_text,
 	 .json = number_text, .parse = bytes_parse},
 	{"g_hex", .kinds = NUMBERS, .width = 18, .flags = NUMBER_FLAGS, .text = hex_number_text},
+	{"g_milli", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = milli_text,
+	 .json = milli_text, .parse = milli_parse},
 	{"g_percent", .kinds = NUMBERS, .width = 8, .flags = NUMBER_FLAGS, .text = percent_text,
 	 .json = percent_text, .parse = percent_parse},
 	{"short_id", 1 << KIND_CSTR, .width = 12, .flags = FIELD_FIXED, .text = short_id_text,

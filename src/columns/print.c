@@ -233,6 +233,7 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 	size_t start = out->len;
 
 	switch (v->output) {
+	case OUTPUT_TREE: /* is columns by now */
 	case OUTPUT_NONE:
 	case OUTPUT_FOLDED:
 		return true;
@@ -285,7 +286,8 @@ static size_t room_for_rows(const struct view *v)
 	return v->terminal_rows > used ? v->terminal_rows - used : 1;
 }
 
-size_t print_table_start(struct view *v, struct view_source *s, size_t n)
+/* Of n rows: how many the screen has room for. */
+static size_t start_table(struct view *v, struct view_source *s, size_t n)
 {
 	if (v->output != OUTPUT_COLUMNS)
 		return n;
@@ -308,8 +310,44 @@ size_t print_table_start(struct view *v, struct view_source *s, size_t n)
 	return n;
 }
 
-void print_table_end(struct view *v)
+static void print_line(struct view *v, struct view_source *s, const struct tree_line *line)
 {
+	start_redrawn_line(v);
+	layout_row(s->layout, s->selection.columns, line->row, &v->clock, line->text, "", false,
+		   &v->out.buf);
+	out_row_end(&v->out);
+	if (v->out.buf.len >= FLUSH_BYTES)
+		out_flush(&v->out);
+}
+
+static void print_tree(struct view *v, struct view_source *s, size_t n)
+{
+	struct tree_line *lines = tree_lines(s->schema, s->kept.rows, n);
+	size_t width = 0, shown;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t w = text_width(lines[i].text, strlen(lines[i].text));
+
+		width = w > width ? w : width;
+	}
+	layout_free(s->layout);
+	s->layout = layout_new(s->schema, s->selection.columns, s->selection.n, "PROCESS", width,
+			       v->terminal);
+	shown = start_table(v, s, n);
+	for (size_t i = 0; i < shown; i++)
+		print_line(v, s, &lines[i]);
+	tree_lines_free(lines, n);
+}
+
+void print_table(struct view *v, struct view_source *s, size_t n)
+{
+	if (s->tree) {
+		print_tree(v, s, n);
+	} else {
+		n = start_table(v, s, n);
+		for (size_t i = 0; i < n; i++)
+			print_row(v, s, &s->kept.rows[i].row, false);
+	}
 	if (v->redrawing)
 		buf_str(&v->out.buf, "\033[J\033[?7h"); /* lines that the last table had more */
 	v->redrawing = false;

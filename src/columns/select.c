@@ -29,6 +29,16 @@ struct field_choice {
 	size_t n, room;
 };
 
+void selection_hide(struct selection *s, const char *field)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->columns[i]->name, field))
+			s->columns[kept++] = s->columns[i];
+	s->n = kept;
+}
+
 void selection_done(struct selection *s)
 {
 	for (size_t i = 0; i < s->n_labels; i++)

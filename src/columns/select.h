@@ -17,11 +17,12 @@
 struct selection {
 	const struct field **columns; /* in order */
 	size_t n;
-	bool *json; /* for each field */
+	bool *json;	       /* for each field */
 	struct field **labels; /* made for single labels that were chosen; owned */
 	size_t n_labels;
 };
 void selection_done(struct selection *s);
+void selection_hide(struct selection *s, const char *field); /* it is no column */
 
 struct field_choice; /* a parsed --fields */
 

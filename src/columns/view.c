@@ -13,9 +13,9 @@
 #include "columns/view_internal.h"
 
 static const char *const output_names[] = {
-	[OUTPUT_COLUMNS] = "columns",	    [OUTPUT_JSON] = "json",
-	[OUTPUT_JSONPRETTY] = "jsonpretty", [OUTPUT_YAML] = "yaml",
-	[OUTPUT_FOLDED] = "folded",	    [OUTPUT_NONE] = "none",
+	[OUTPUT_COLUMNS] = "columns", [OUTPUT_JSON] = "json", [OUTPUT_JSONPRETTY] = "jsonpretty",
+	[OUTPUT_YAML] = "yaml",	      [OUTPUT_TREE] = "tree", [OUTPUT_FOLDED] = "folded",
+	[OUTPUT_NONE] = "none",
 };
 
 static const char *nth_output(const void *ctx, size_t i)
@@ -40,10 +40,10 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 	if (suggestion)
 		return err_set(err, -EINVAL, "no output mode '%s'; did you mean '%s'?", name,
 			       suggestion);
-	return err_set(
-		err, -EINVAL,
-		"no output mode '%s'; there are columns, json, jsonpretty, yaml, folded and none",
-		name);
+	return err_set(err, -EINVAL,
+		       "no output mode '%s'; there are columns, json, jsonpretty, yaml, tree, "
+		       "folded and none",
+		       name);
 }
 
 int view_new(const struct view_options *o, struct view **ret, struct err *err)
@@ -76,6 +76,9 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 		v->report_mode = xstrdup(o->output);
 	if (o->report_options)
 		labels_merge(&v->report_options, o->report_options);
+	v->tree = v->output == OUTPUT_TREE;
+	if (v->tree)
+		v->output = OUTPUT_COLUMNS;
 	if (!r)
 		r = field_choice_new(o->fields, &v->choice, err);
 	for (size_t i = 0; !r && i < o->n_filters; i++) {
@@ -267,6 +270,25 @@ static void set_labels(struct view *v)
 	}
 }
 
+/* The name of a process is drawn with its branches, and not in a column of its own. */
+static int choose_trees(struct view *v, struct err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		s->tree = s->kind != VIEW_STREAM && tree_fits(s->schema);
+		if (s->tree)
+			selection_hide(&s->selection, TREE_NAME_FIELD);
+		any |= s->tree;
+	}
+	return any ? 0
+		   : err_set(err, -EINVAL,
+			     "-o tree is for tables of processes: with proc.comm, proc.pid and "
+			     "proc.parent.pid");
+}
+
 int view_start(struct view *v, struct err *err)
 {
 	int r;
@@ -286,6 +308,10 @@ int view_start(struct view *v, struct err *err)
 		r = bind_folded(v, err);
 	if (!r)
 		r = view_reports_start(v, err);
+	if (r)
+		return r;
+	if (v->tree)
+		r = choose_trees(v, err);
 	if (r)
 		return r;
 	set_labels(v);
@@ -360,12 +386,8 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	cut = s->kept.n - shown;
 	for (size_t i = shown; v->cut && i < s->kept.n; i++)
 		v->cut(v->cut_ctx, source, &s->kept.rows[i].row);
-	if (v->output != OUTPUT_NONE && !v->folded && !v->out.error) {
-		shown = print_table_start(v, s, shown);
-		for (size_t i = 0; i < shown; i++)
-			print_row(v, s, &s->kept.rows[i].row, false);
-		print_table_end(v);
-	}
+	if (v->output != OUTPUT_NONE && !v->folded && !v->out.error)
+		print_table(v, s, shown);
 	if (s->kept.refused)
 		report_refused(v, s);
 	kept_rows_clear(&s->kept);

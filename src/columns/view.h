@@ -29,13 +29,14 @@ enum output {
 	OUTPUT_YAML,
 	OUTPUT_FOLDED,
 	OUTPUT_NONE,
+	OUTPUT_TREE,  /* columns, with processes below their parents (columns/tree.h) */
 	OUTPUT_REPORT /* columns/report.h */
 };
 
 struct view_options {
 	/*
-	 * "columns", "json", "jsonpretty", "yaml", "folded", "none", or a report's mode. NULL: reports
-	 * where all sources have one, else columns.
+	 * "columns", "json", "jsonpretty", "yaml", "tree", "folded", "none", or a report's mode.
+	 * NULL: reports where all sources have one, else columns.
 	 */
 	const char *output;
 	const struct labels *report_options; /* values by name; NULL: none; copied */

@@ -11,6 +11,7 @@
 #include "columns/select.h"
 #include "columns/sort.h"
 #include "columns/table.h"
+#include "columns/tree.h"
 #include "columns/view.h"
 
 struct view_source {
@@ -28,10 +29,11 @@ struct view_source {
 	struct layout *layout;		  /* columns; of mixed streams: the same columns for each */
 	const struct field **rest_fields; /* mixed streams: what is shown as key=value */
 	size_t n_rest;
-	size_t report; /* index in the view's */
+	size_t report;	       /* index in the view's */
 	struct kept_rows kept; /* tables */
 	bool folds;	       /* it has stacks, and this is how they are told: */
 	struct folded_plan folded;
+	bool tree; /* of processes */
 };
 
 struct view {
@@ -48,6 +50,7 @@ struct view {
 	void (*cut)(void *ctx, unsigned int source, const struct row *row);
 	void *cut_ctx;
 	bool headers, color, redraw, started;
+	bool tree;	/* tables of processes are drawn as such */
 	bool mixed;	/* rows of several streams in one table */
 	bool drawn;	/* redraw: the screen was cleared before */
 	bool redrawing; /* between a redrawn table's start and end */
@@ -80,6 +83,5 @@ void print_start(struct view *v);
 void print_resized(struct view *v);
 /* False: not printed. */
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late);
-/* Of n rows: how many the screen has room for. */
-size_t print_table_start(struct view *v, struct view_source *s, size_t n);
-void print_table_end(struct view *v);
+/* The first n of its rows. */
+void print_table(struct view *v, struct view_source *s, size_t n);

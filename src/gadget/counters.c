@@ -13,29 +13,33 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
+#define COUNTERS_BYTES ((G_SLOTS + G_NAME_SLOTS) * sizeof(struct g_counters))
+
 _Static_assert(G_SLOTS == MAX_SLOTS, "the map g_counters has a place for each container");
 
-int counters_open(struct running *run, struct err *err)
+int counters_open(struct running *run, const char *gadget, struct err *err)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(run->object, "g_counters");
 	void *p;
 
-	if (!map || bpf_map__value_size(map) != sizeof(struct g_counters))
+	if (!map || bpf_map__value_size(map) != sizeof(struct g_counters) ||
+	    bpf_map__max_entries(map) != G_SLOTS + G_NAME_SLOTS)
 		return err_set(err, -EINVAL,
 			       "not made with this version of gadget.bpf.h: g_counters differs");
-	run->n_counters = bpf_map__max_entries(map);
-	p = mmap(NULL, run->n_counters * sizeof(struct g_counters), PROT_READ | PROT_WRITE,
+	p = mmap(NULL, COUNTERS_BYTES, PROT_READ | PROT_WRITE,
 		 MAP_SHARED, bpf_map__fd(map), 0);
 	if (p == MAP_FAILED)
 		return err_set(err, -errno, "cannot map the counters");
 	run->counters = p;
+	run->n_counters = G_SLOTS;
+	strncpy((char *)&run->counters[G_SLOTS], gadget, G_NAME_BYTES - 1);
 	return 0;
 }
 
 void counters_close(struct running *run)
 {
 	if (run->counters)
-		munmap(run->counters, run->n_counters * sizeof(struct g_counters));
+		munmap(run->counters, COUNTERS_BYTES);
 	run->counters = NULL;
 }
 

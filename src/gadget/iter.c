@@ -189,6 +189,7 @@ int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_
 
 	if (!bytes)
 		return err_set(err, -ENOMEM, "no memory to read %s", g->sources[source].pub.name);
+	programs_look(g->run);
 	return run_iterators(&f, false, look, err) ?: run_iterators(&f, true, look, err);
 }
 

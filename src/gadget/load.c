@@ -187,6 +187,8 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	uint32_t pid = f->pid > 0 ? f->pid : 0, tid = f->tid > 0 ? f->tid : 0;
 	uint32_t wake = smallest_ring / 4 < WAKE_BYTES ? smallest_ring / 4 : WAKE_BYTES;
 	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+	uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * page;
 	int64_t uid = f->uid >= 0 ? f->uid : -1, gid = f->gid >= 0 ? f->gid : -1;
 
 	put_constant(r, "g_host", &host, sizeof(host));
@@ -197,6 +199,8 @@ static void put_own_constants(struct rodata *r, const struct gadget_load_options
 	put_constant(r, "g_target_comm", f->comm, sizeof(f->comm));
 	put_constant(r, "g_wake_bytes", &wake, sizeof(wake));
 	put_constant(r, "g_page_bytes", &page, sizeof(page));
+	put_constant(r, "g_cpus", &cpus, sizeof(cpus));
+	put_constant(r, "g_ram_bytes", &ram, sizeof(ram));
 }
 
 static int set_constants(struct gadget *g, const struct gadget_load_options *o,
@@ -382,7 +386,9 @@ static int load(struct gadget *g, const struct gadget_load_options *o, struct li
 	rc = bpf_object__load(g->run->object);
 	if (rc)
 		return load_failed(g, rc, log, err);
-	rc = counters_open(g->run, err);
+	rc = counters_open(g->run, g->name, err);
+	if (!rc)
+		rc = programs_open(g->run, err);
 	return rc ? rc : open_rings(g, err);
 }
 
@@ -393,7 +399,7 @@ int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct er
 	if (g->run)
 		return err_set(err, -EBUSY, "%s: loaded already", g->name);
 	g->run = xnew(struct running);
-	g->run->epoll_fd = g->run->bell.fd = -1;
+	g->run->epoll_fd = g->run->stats_fd = g->run->bell.fd = -1;
 	g->run->rings = xnew_n(struct ring, g->n_sources);
 	g->run->table_now = xnew_n(uint8_t, g->n_sources);
 	for (size_t i = 0; i < g->n_sources; i++)
@@ -420,6 +426,7 @@ void gadget_unload(struct gadget *g)
 	bell_close(run);
 	counters_close(run);
 	closep(&run->epoll_fd);
+	closep(&run->stats_fd);
 	bpf_object__close(run->object);
 	free(run->programs);
 	free(run->rings);

@@ -42,6 +42,7 @@ struct running {
 	void *met_ctx;
 	uint32_t *asleep;	     /* the variable g_asleep, mapped; NULL: the object has none */
 	int epoll_fd;		     /* of all rings */
+	int stats_fd; /* has the kernel count run times; -1: not asked for */
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
 	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
@@ -115,10 +116,14 @@ int bell_open(struct running *run, struct err *err);	/* no bell in the object is
 void bell_close(struct running *run);
 
 /* counters.c */
-int counters_open(struct running *run, struct err *err);
+int counters_open(struct running *run, const char *gadget, struct err *err);
 void counters_close(struct running *run);
 /* A row that user space found (a snapshot's): counted as the programs count. */
 void counters_seen(struct running *run, const struct schema *s, const void *record, uint32_t size);
+
+/* programs.c: does nothing where the object has no map g_programs. */
+int programs_open(struct running *run, struct err *err);
+void programs_look(struct running *run); /* fills it */
 
 /* iter.c, table.c: gadget_collect() of one kind of source. */
 int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,

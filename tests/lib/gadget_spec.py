@@ -4,6 +4,7 @@
     # a comment
     since 6.0                         older kernels lack what this block needs: it is left out there, and a comment says what
     memory 32                         the containers of the block may have so many MiB of memory
+    cpu 20                            … so many percent of one CPU
     privileged                        they may do as much as a container can
     may CHOWN KILL                    its containers have these capabilities; else they have none
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
@@ -23,7 +24,9 @@ import json
 import re
 import shlex
 
-WORDS = ("since", "memory", "privileged", "may", "run", "do", "host", "have", "not")
+import containers
+
+WORDS = ("since", "memory", "cpu", "privileged", "may", "run", "do", "host", "have", "not")
 
 
 class Block:
@@ -33,6 +36,7 @@ class Block:
         self.memory = None  # MiB
         self.privileged = False
         self.may = []  # CAP_…
+        self.cpu = None  # percent
         self.args = []
         self.steps = []  # ("do" or "host", script)
         self.have = []
@@ -47,6 +51,8 @@ class Block:
             self.privileged = True
         elif word == "may":
             self.may += ["CAP_" + name for name in rest.split()]
+        elif word == "cpu":
+            self.cpu = int(rest)
         elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":
@@ -55,6 +61,17 @@ class Block:
             self.steps.append((word, rest))
         else:
             (self.have if word == "have" else self.no).append(json.loads(rest))
+
+    def configure(self, config):
+        """Writes what its containers may do and use into their OCI config."""
+        if self.privileged:
+            containers.privileged(config)
+        if self.may:
+            config["process"]["capabilities"] = {s: self.may for s in ("bounding", "effective", "permitted")}
+        if self.memory:
+            config["linux"]["resources"]["memory"] = {"limit": self.memory << 20}
+        if self.cpu:
+            config["linux"]["resources"]["cpu"] = {"quota": self.cpu * 1000, "period": 100000}
 
 
 def parse(text, where="test"):

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tasks_many N [busy]: a process with N more threads, worker-0 …, which sleep for a minute or, if
- * busy, compute.
+ * tasks_many N [busy|nice]: a process with N more threads, worker-0 …, which sleep for a minute or,
+ * if busy, compute; nice: at nice value 5.
  */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int busy;
@@ -27,7 +28,9 @@ int main(int argc, char **argv)
 {
 	int n = argc > 1 ? atoi(argv[1]) : 1;
 
-	busy = argc > 2;
+	busy = argc > 2 && !strcmp(argv[2], "busy");
+	if (argc > 2 && !strcmp(argv[2], "nice") && nice(5) < 0)
+		return 1;
 	for (intptr_t i = 0; i < n; i++) {
 		pthread_t t;
 

@@ -138,6 +138,8 @@ static void named_numbers(void **state)
 		{"g_bytes", KIND_UINT, 8, 1536, "1.5KiB", false},
 		{"g_bytes", KIND_UINT, 8, 1 << 20, "1MiB", false},
 		{"g_bytes", KIND_UINT, 8, -1, "16777215.9TiB", true},
+		{"g_milli", KIND_UINT, 8, 1500, "1.5", false},
+		{"g_milli", KIND_UINT, 8, 5, "0.005", false},
 		{"g_percent", KIND_UINT, 8, 0, "0", false},
 		{"g_percent", KIND_UINT, 8, 12500000, "1.25", false},
 		{"g_percent", KIND_UINT, 8, 1234567890, "123.456", true},
