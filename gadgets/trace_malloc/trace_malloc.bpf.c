@@ -131,16 +131,16 @@ static __always_inline int release(struct pt_regs *ctx, enum malloc_operation op
 	return 0;
 }
 
-#define ALLOCATES(NAME, SIZE, GIVEN)                       \
-	SEC("uprobe/libc:" #NAME)                          \
-	int enter_##NAME(struct pt_regs *ctx)              \
-	{                                                  \
-		return enter(ctx, NAME, SIZE, GIVEN);      \
-	}                                                  \
-	SEC("uretprobe/libc:" #NAME)                       \
-	int leave_##NAME(struct pt_regs *ctx)              \
-	{                                                  \
-		return leave(ctx);                         \
+#define ALLOCATES(NAME, SIZE, GIVEN)                  \
+	SEC("uprobe/libc:" #NAME)                     \
+	int enter_##NAME(struct pt_regs *ctx)         \
+	{                                             \
+		return enter(ctx, NAME, SIZE, GIVEN); \
+	}                                             \
+	SEC("uretprobe/libc:" #NAME)                  \
+	int leave_##NAME(struct pt_regs *ctx)         \
+	{                                             \
+		return leave(ctx);                    \
 	}
 
 ALLOCATES(malloc, PT_REGS_PARM1(ctx), 0)
