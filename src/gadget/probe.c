@@ -310,12 +310,15 @@ static int *list_fds(const struct gadget_probe_fds *probes, size_t n, int a, int
 }
 
 /* In a child of a child, for which nobody waits. */
-static _Noreturn void remove_and_end(const struct gadget_probe_fds *probes, size_t n, int gate,
-				     int done)
+static _Noreturn void remove_and_end(const int *holds, size_t n, int gate, int done)
 {
+	struct slow_close slow;
+
 	child_wait_for_gate(gate);
+	slow_close_begin(&slow, holds, n);
 	for (size_t i = 0; i < n; i++)
-		close(probes[i].hold);
+		close(holds[i]);
+	slow_close_end(&slow);
 	close(done);
 	_exit(chdir("/")); /* which closes the events */
 }
@@ -333,7 +336,7 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 {
 	struct probes *p = g->run->probes;
 	_cleanup_(closep) int gate = -1, done = -1;
-	_cleanup_(freep) int *fds = NULL;
+	_cleanup_(freep) int *fds = NULL, *holds = xnew_n(int, n);
 	int gates[2], dones[2];
 	size_t n_fds;
 	pid_t child;
@@ -349,12 +352,14 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 	}
 	done = dones[1];
 	fds = list_fds(probes, n, gate, done, &n_fds);
+	for (size_t i = 0; i < n; i++)
+		holds[i] = probes[i].hold;
 	child = child_fork();
 	if (!child) {
 		if (child_fork())
 			_exit(0);
 		child_keep_only(fds, n_fds);
-		remove_and_end(probes, n, gate, done);
+		remove_and_end(holds, n, gate, done);
 	}
 	child_wait(child);
 	close_probes(probes, n);

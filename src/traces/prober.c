@@ -123,9 +123,10 @@ static void place_free(struct prober *p, struct place *at)
 
 static void file_free(struct file *f)
 {
-	if (f->gone.reactor)
-		close(f->gone.fd);
+	int gone = f->gone.reactor ? f->gone.fd : -1;
+
 	watch_remove(&f->gone);
+	closep(&gone);
 	closep(&f->fd);
 	free(f->probes);
 	free(f);
