@@ -52,7 +52,7 @@ def whole_lab():
         containers.require(*RUNTIMES, "busybox", "bpftool")
         if not os.path.exists(ig.IG):
             raise containers.Missing(f"{ig.IG} is not built: make")
-        lab = containers.Lab(sorted(f for p in ("tests/programs/*.c", "tests/bench/load_*.c")
+        lab = containers.Lab(sorted(f for p in ("tests/programs/*.c", "tests/programs/dynamic/*.c", "tests/bench/load_*.c")
                                     for f in glob.glob(os.path.join(containers.TOP, p))))
     except containers.Missing as e:
         pytest.exit(str(e), returncode=1)

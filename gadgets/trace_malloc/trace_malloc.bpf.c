@@ -35,9 +35,9 @@ struct malloc_event {
 	g_container container;
 	struct g_process proc;
 	enum malloc_operation operation DOC("The function") COL(width=14);
-	__u64 addr DOC("What it returned, or was given to release; 0: none") COL(width=16);
+	g_hex addr DOC("What it returned, or was given to release; 0: none") COL(width=16);
 	g_bytes size DOC("Bytes that were asked for, or that munmap() releases") COL(width=10);
-	__u64 old_addr DOC("What realloc() was given") COL(hidden,width=16);
+	g_hex old_addr DOC("What realloc() was given") COL(hidden,width=16);
 	g_errno error DOC("ENOMEM where there was no memory, or posix_memalign()'s result")
 		COL(width=10);
 	g_ustack ustack DOC("Who called it, with --ustack") COL(hidden,width=40);
@@ -131,16 +131,16 @@ static __always_inline int release(struct pt_regs *ctx, enum malloc_operation op
 	return 0;
 }
 
-#define ALLOCATES(NAME, SIZE, GIVEN)                       \
-	SEC("uprobe/libc:" #NAME)                          \
-	int enter_##NAME(struct pt_regs *ctx)              \
-	{                                                  \
-		return enter(ctx, NAME, SIZE, GIVEN);      \
-	}                                                  \
-	SEC("uretprobe/libc:" #NAME)                       \
-	int leave_##NAME(struct pt_regs *ctx)              \
-	{                                                  \
-		return leave(ctx);                         \
+#define ALLOCATES(NAME, SIZE, GIVEN)                  \
+	SEC("uprobe/libc:" #NAME)                     \
+	int enter_##NAME(struct pt_regs *ctx)         \
+	{                                             \
+		return enter(ctx, NAME, SIZE, GIVEN); \
+	}                                             \
+	SEC("uretprobe/libc:" #NAME)                  \
+	int leave_##NAME(struct pt_regs *ctx)         \
+	{                                             \
+		return leave(ctx);                    \
 	}
 
 ALLOCATES(malloc, PT_REGS_PARM1(ctx), 0)

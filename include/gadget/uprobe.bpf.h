@@ -16,8 +16,8 @@
 #include <gadget/gadget.bpf.h>
 
 /* Read by the host (src/traces/probe_scan.c). */
-#define PARAM_BINARY                                                                         \
-	PARAM_TEXT(binary, 1024,                                                             \
+#define PARAM_BINARY                                                                           \
+	PARAM_TEXT(binary, 1024,                                                               \
 		   "Also in these programs or libraries of the container (paths, with commas " \
 		   "between): what is linked statically, or lies elsewhere")
 
@@ -40,20 +40,20 @@ static __always_inline bool g_is_within(__u64 stack, __u64 outer)
 	return stack < outer && outer - stack < G_DEEPEST_CALL;
 }
 
-#define call_enter(NAME, ctx, c)                                       \
-	({                                                             \
-		__u64 stack_ = PT_REGS_SP(ctx);                        \
-		struct NAME##_call *now_ = pending_peek(NAME);         \
-		__typeof__(&now_->content) call_ = 0;                  \
-                                                                       \
-		if (!now_ || !g_is_within(stack_, now_->stack)) {      \
-			now_ = pending_begin(NAME, c);                 \
-			if (now_) {                                    \
-				now_->stack = stack_;                  \
-				call_ = &now_->content;                \
-			}                                              \
-		}                                                      \
-		call_;                                                 \
+#define call_enter(NAME, ctx, c)                                  \
+	({                                                        \
+		__u64 stack_ = PT_REGS_SP(ctx);                   \
+		struct NAME##_call *now_ = pending_peek(NAME);    \
+		__typeof__(&now_->content) call_ = 0;             \
+                                                                  \
+		if (!now_ || !g_is_within(stack_, now_->stack)) { \
+			now_ = pending_begin(NAME, c);            \
+			if (now_) {                               \
+				now_->stack = stack_;             \
+				call_ = &now_->content;           \
+			}                                         \
+		}                                                 \
+		call_;                                            \
 	})
 
 /* Where the stack stands when the function that was entered at `stack` has returned. */
@@ -66,14 +66,14 @@ static __always_inline __u64 g_stack_after(__u64 stack)
 #endif
 }
 
-#define call_leave(NAME, ctx)                                                      \
-	({                                                                         \
-		struct NAME##_call *now_ = pending_peek(NAME);                     \
-		__typeof__(&now_->content) call_ = 0;                              \
-                                                                                   \
+#define call_leave(NAME, ctx)                                                       \
+	({                                                                          \
+		struct NAME##_call *now_ = pending_peek(NAME);                      \
+		__typeof__(&now_->content) call_ = 0;                               \
+                                                                                    \
 		if (now_ && g_stack_after(now_->stack) == (__u64)PT_REGS_SP(ctx)) { \
-			pending_end(NAME);                                         \
-			call_ = &now_->content;                                    \
-		}                                                                  \
-		call_;                                                             \
+			pending_end(NAME);                                          \
+			call_ = &now_->content;                                     \
+		}                                                                   \
+		call_;                                                              \
 	})

@@ -16,6 +16,8 @@
 #include "base/child.h"
 #include "base/mem.h"
 
+enum { MOST_SHARE = 128 }; /* of a child */
+
 /* In a child. The gate, one of fds, opens when the parent has closed its descriptors. */
 static _Noreturn void hold(const int *fds, size_t n, int gate)
 {
@@ -24,9 +26,20 @@ static _Noreturn void hold(const int *fds, size_t n, int gate)
 	_exit(chdir("/")); /* no file system is kept busy while the kernel waits */
 }
 
+/* The caller may be a child itself, which must not allocate; nor does sorting so few. */
+static _Noreturn void hold_share(const int *fds, size_t n, int gate)
+{
+	int held[MOST_SHARE + 1];
+
+	n = n < MOST_SHARE ? n : MOST_SHARE; /* the caller closes the rest, and waits for it */
+	memcpy(held, fds, n * sizeof(*fds));
+	held[n] = gate;
+	child_sort(held, n + 1);
+	hold(held, n + 1, gate);
+}
+
 void slow_close_begin(struct slow_close *s, const int *fds, size_t n)
 {
-	_cleanup_(freep) int *held = xnew_n(int, n + 1);
 	size_t children = n < MOST_CHILDREN ? n : MOST_CHILDREN;
 
 	*s = (struct slow_close){.gate = {-1, -1}};
@@ -35,12 +48,9 @@ void slow_close_begin(struct slow_close *s, const int *fds, size_t n)
 	for (size_t i = 0; i < children; i++) {
 		size_t from = i * n / children, share = (i + 1) * n / children - from;
 
-		memcpy(held, fds + from, share * sizeof(*fds));
-		held[share] = s->gate[0];
-		child_sort(held, share + 1);
 		s->children[s->n] = child_fork();
 		if (!s->children[s->n])
-			hold(held, share + 1, s->gate[0]);
+			hold_share(fds + from, share, s->gate[0]);
 		s->n++;
 	}
 }

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * Two ways lead to a probe. Since 6.6 a BPF link is one by itself. Before, it is a perf event with
+ * a link beside it (5.15), or with the program in it: then the kernel takes some 90 ms for the
+ * closing of each event, in which nobody on the machine can open or close another.
+ */
 #include "gadget/probe.h"
 
 #include <fcntl.h>
@@ -15,7 +20,7 @@
 #include "gadget/run.h"
 
 #define RETURN_PREFIX "uretprobe/"
-#define ON_RETURN 1 /* attr.config of the kernel's PMU "uprobe" */
+#define ON_RETURN 1 /* the kernel's flag, of both ways */
 
 struct probe {
 	struct gadget_probe pub; /* library points into `text` */
@@ -27,6 +32,7 @@ struct probe {
 struct probes {
 	struct probe *items;
 	size_t n, room;
+	bool by_itself; /* a link is a probe */
 	struct gadget_probe_fds *open;
 	size_t n_open, room_open;
 	int *closing; /* of those that were removed: readable when they do not run any more */
@@ -49,21 +55,68 @@ static bool parse(const char *target, struct probe *to)
 	return true;
 }
 
+/* Of the kernel's union bpf_attr (uapi/linux/bpf.h), which older headers lack. */
+struct link_attr {
+	uint32_t program, target_fd, attach_type, flags;
+	uint64_t path, offsets, ref_ctr_offsets, cookies;
+	uint32_t count, multi_flags, pid;
+};
+#define UPROBE_MULTI ((enum bpf_attach_type)48) /* BPF_TRACE_UPROBE_MULTI */
+
+static int link_by_itself(int program, const char *path, uint64_t offset, uint32_t flags)
+{
+	struct link_attr attr = {
+		.program = (uint32_t)program,
+		.attach_type = UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)&offset,
+		.count = 1,
+		.multi_flags = flags,
+	};
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Such a link on a folder is refused because it is a folder. */
+static bool has_links_of_its_own(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI);
+	_cleanup_(closep) int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ig_nothing", "GPL",
+						      nothing, array_size(nothing), &opts);
+
+	return program >= 0 && link_by_itself(program, "/", 0, 0) == -EBADF;
+}
+
+static struct probes *probes_new(void)
+{
+	struct probes *p = xnew(struct probes);
+
+	p->by_itself = has_links_of_its_own();
+	return p;
+}
+
 void probes_find(struct gadget *g)
 {
 	struct running *run = g->run;
 
 	for (size_t i = 0; i < run->n_programs; i++) {
-		const char *section = bpf_program__section_name(run->programs[i].prog);
-		struct probe probe = {.program = i};
+		struct bpf_program *prog = run->programs[i].prog;
+		const char *section = bpf_program__section_name(prog);
+		struct probe probe = {.program = i,
+				      .on_return = str_starts(section, RETURN_PREFIX)};
 
-		if (!str_starts(section, "uprobe/") && !str_starts(section, RETURN_PREFIX))
+		if (!probe.on_return && !str_starts(section, "uprobe/"))
 			continue;
-		probe.on_return = str_starts(section, RETURN_PREFIX);
 		if (!parse(run->programs[i].target, &probe))
 			continue;
-		if (!run->probes)
-			run->probes = xnew(struct probes);
+		run->probes = run->probes ?: probes_new();
+		if (run->probes->by_itself)
+			bpf_program__set_expected_attach_type(prog, UPROBE_MULTI);
 		*grow(&run->probes->items, &run->probes->n, &run->probes->room) = probe;
 	}
 }
@@ -106,40 +159,60 @@ int gadget_probe_program(const struct gadget *g, size_t i)
 	return bpf_program__fd(g->run->programs[g->run->probes->items[i].program].prog);
 }
 
-static int tie(int program, struct gadget_probe_fds *fds)
+static int event_open(const struct probe *p, const char *path, uint64_t offset)
 {
-	fds->link = bpf_link_create(program, fds->event, BPF_PERF_EVENT, NULL);
-	/* Kernels before 5.15 have no such links. */
-	if (fds->link >= 0 || !ioctl(fds->event, PERF_EVENT_IOC_SET_BPF, program))
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.config = p->on_return ? ON_RETURN : 0,
+		.config1 = (uintptr_t)path,
+		.config2 = offset,
+	};
+	uint64_t type;
+	int fd, rc = event_type(&type);
+
+	if (rc)
+		return rc;
+	attr.type = (uint32_t)type;
+	/* The event is of CPU 0; a program that is tied to it runs on all. */
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int tie(int program, int event, struct gadget_probe_fds *ret)
+{
+	int link = bpf_link_create(program, event, BPF_PERF_EVENT, NULL);
+
+	if (link >= 0) {
+		*ret = (struct gadget_probe_fds){link, event};
 		return 0;
-	return -errno;
+	}
+	if (ioctl(event, PERF_EVENT_IOC_SET_BPF, program))
+		return -errno;
+	*ret = (struct gadget_probe_fds){event, -1};
+	return 0;
 }
 
 int gadget_probe_open(const struct gadget *g, size_t i, int file, uint64_t offset,
 		      struct gadget_probe_fds *ret)
 {
 	const struct probe *p = &g->run->probes->items[i];
-	struct perf_event_attr attr = {.size = sizeof(attr), .config2 = offset};
-	uint64_t type;
-	struct gadget_probe_fds fds;
+	int program = gadget_probe_program(g, i), fd, rc;
 	char path[40];
-	int rc = event_type(&type);
 
-	if (rc)
-		return rc;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	attr.type = (uint32_t)type;
-	attr.config = p->on_return ? ON_RETURN : 0;
-	attr.config1 = (uintptr_t)path;
-	/* The event is of CPU 0; a program that is tied to it runs on all. */
-	fds.event = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fds.event < 0)
-		return -errno;
-	rc = tie(gadget_probe_program(g, i), &fds);
+	if (g->run->probes->by_itself) {
+		fd = link_by_itself(program, path, offset, p->on_return ? ON_RETURN : 0);
+		if (fd < 0)
+			return fd;
+		*ret = (struct gadget_probe_fds){fd, -1};
+		return 0;
+	}
+	fd = event_open(p, path, offset);
+	if (fd < 0)
+		return fd;
+	rc = tie(program, fd, ret);
 	if (rc)
-		close(fds.event);
-	else
-		*ret = fds;
+		close(fd);
 	return rc;
 }
 
@@ -151,12 +224,6 @@ void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds)
 }
 
 /* ---- taking off -------------------------------------------------------------------------- */
-
-/* The programs are off when the links are closed; where there are none, with the events. */
-static int holds_program(const struct gadget_probe_fds *p)
-{
-	return p->link >= 0 ? p->link : p->event;
-}
 
 static void wait_for_closing(struct probes *p)
 {
@@ -177,13 +244,13 @@ void probes_detach(struct running *run)
 	if (!p)
 		return;
 	for (size_t i = 0; i < p->n_open; i++)
-		fds[i] = holds_program(&p->open[i]);
+		fds[i] = p->open[i].hold;
 	slow_close_begin(&slow, fds, p->n_open);
 	for (size_t i = 0; i < p->n_open; i++)
 		close(fds[i]);
 	slow_close_end(&slow);
 	for (size_t i = 0; i < p->n_open; i++)
-		if (p->open[i].link >= 0)
+		if (p->open[i].event >= 0)
 			fds[n_events++] = p->open[i].event;
 	close_in_background(fds, n_events);
 	p->n_open = 0;
@@ -217,7 +284,7 @@ static void forget(struct probes *p, const struct gadget_probe_fds *fds, size_t 
 		bool removed = false;
 
 		for (size_t k = 0; k < n; k++)
-			removed |= fds[k].event == p->open[i].event;
+			removed |= fds[k].hold == p->open[i].hold;
 		if (!removed)
 			p->open[kept++] = p->open[i];
 	}
@@ -231,9 +298,9 @@ static int *list_fds(const struct gadget_probe_fds *probes, size_t n, int a, int
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		fds[at++] = probes[i].event;
-		if (probes[i].link >= 0)
-			fds[at++] = probes[i].link;
+		fds[at++] = probes[i].hold;
+		if (probes[i].event >= 0)
+			fds[at++] = probes[i].event;
 	}
 	fds[at++] = a;
 	fds[at++] = b;
@@ -243,12 +310,15 @@ static int *list_fds(const struct gadget_probe_fds *probes, size_t n, int a, int
 }
 
 /* In a child of a child, for which nobody waits. */
-static _Noreturn void remove_and_end(const struct gadget_probe_fds *probes, size_t n, int gate,
-				     int done)
+static _Noreturn void remove_and_end(const int *holds, size_t n, int gate, int done)
 {
+	struct slow_close slow;
+
 	child_wait_for_gate(gate);
+	slow_close_begin(&slow, holds, n);
 	for (size_t i = 0; i < n; i++)
-		close(holds_program(&probes[i]));
+		close(holds[i]);
+	slow_close_end(&slow);
 	close(done);
 	_exit(chdir("/")); /* which closes the events */
 }
@@ -256,9 +326,9 @@ static _Noreturn void remove_and_end(const struct gadget_probe_fds *probes, size
 static void close_probes(const struct gadget_probe_fds *probes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (probes[i].link >= 0)
-			close(probes[i].link);
-		close(probes[i].event);
+		close(probes[i].hold);
+		if (probes[i].event >= 0)
+			close(probes[i].event);
 	}
 }
 
@@ -266,7 +336,7 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 {
 	struct probes *p = g->run->probes;
 	_cleanup_(closep) int gate = -1, done = -1;
-	_cleanup_(freep) int *fds = NULL;
+	_cleanup_(freep) int *fds = NULL, *holds = xnew_n(int, n);
 	int gates[2], dones[2];
 	size_t n_fds;
 	pid_t child;
@@ -282,12 +352,14 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 	}
 	done = dones[1];
 	fds = list_fds(probes, n, gate, done, &n_fds);
+	for (size_t i = 0; i < n; i++)
+		holds[i] = probes[i].hold;
 	child = child_fork();
 	if (!child) {
 		if (child_fork())
 			_exit(0);
 		child_keep_only(fds, n_fds);
-		remove_and_end(probes, n, gate, done);
+		remove_and_end(holds, n, gate, done);
 	}
 	child_wait(child);
 	close_probes(probes, n);

@@ -26,10 +26,10 @@ struct gadget_probe gadget_probe(const struct gadget *g, size_t i);
 /* The descriptor of its program, which a child that attaches it needs. */
 int gadget_probe_program(const struct gadget *g, size_t i);
 
-/* What holds a probe. */
+/* What a probe is. */
 struct gadget_probe_fds {
-	int event; /* takes the kernel a while to close */
-	int link;  /* of the program to it; -1: kernels before 5.15, where the event is both */
+	int hold;  /* closing it takes the program off */
+	int event; /* closed after that, which takes the kernel long; -1: none */
 };
 
 /*

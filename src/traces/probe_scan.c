@@ -166,9 +166,9 @@ static void attach(struct scan *s, uint64_t file, int fd)
 			continue;
 		word.error = gadget_probe_open(s->in->gadget, i, fd, s->places[i], &probe);
 		word.kind = word.error ? PROBE_REFUSED : PROBE_OPENED;
-		say(s, word, probe.event, probe.link);
+		say(s, word, probe.hold, probe.event);
 		closep(&probe.event);
-		closep(&probe.link);
+		closep(&probe.hold);
 	}
 }
 

@@ -45,7 +45,7 @@ struct probe_scan {
 enum probe_word_kind {
 	PROBE_READY,   /* the child has no descriptors but its own */
 	PROBE_FILE,    /* a new file; with its descriptor */
-	PROBE_OPENED,  /* a probe of that file; with its event and, where it has one, its link */
+	PROBE_OPENED,  /* a probe of that file; with its descriptors */
 	PROBE_REFUSED, /* a probe of that file: error */
 	PROBE_USES,    /* the place has that file */
 	PROBE_DONE,    /* the place was looked at */

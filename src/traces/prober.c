@@ -123,9 +123,10 @@ static void place_free(struct prober *p, struct place *at)
 
 static void file_free(struct file *f)
 {
-	if (f->gone.reactor)
-		close(f->gone.fd);
+	int gone = f->gone.reactor ? f->gone.fd : -1;
+
 	watch_remove(&f->gone);
+	closep(&gone);
 	closep(&f->fd);
 	free(f->probes);
 	free(f);
@@ -170,7 +171,8 @@ static void note(struct prober *p, struct place *at, const char *text)
 	struct attachment *a = p->attachment;
 	struct track *k = track_find(a, at->key);
 
-	if (at->told)
+	/* One whose names are being looked for may be nobody's affair. */
+	if (at->told || (at->container && at->container->pending))
 		return;
 	at->told = true;
 	for (size_t i = 0; k && i < a->n_tracers; i++) {
@@ -220,7 +222,7 @@ static void on_opened(struct prober *p, const struct probe_word *w, int fds[2])
 	struct file *f = file_of(p, w->file);
 
 	if (!f) { /* it was given up while the child was at it */
-		closep(&probe.link);
+		closep(&probe.hold);
 		closep(&probe.event);
 		return;
 	}
