@@ -22,7 +22,8 @@ GADGET("Say which capabilities containers use, and which they could do without\n
 	       "A capability that the container did not use in the run is not in the advice, "
 	       "whatever else it may do on another day. The kernel sometimes asks for one "
 	       "capability "
-	       "although another, or the file's owner, would do: then used does not mean needed."));
+	       "although another, or the file's owner, would do: then used does not mean needed.")
+       SELFTEST("chown 1 /tmp", "cap==CAP_CHOWN"));
 
 enum use { granted, used, refused, reserve };
 

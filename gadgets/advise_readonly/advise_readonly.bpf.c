@@ -21,7 +21,8 @@ GADGET("Say whether containers could run with a read-only root, and what they wr
 	       "are "
 	       "not seen. Calls that name a path are put where that path leads by its text: a "
 	       "symbolic link from the root into a volume looks like the root. Of a rename the new "
-	       "name counts. A container that does nothing in the run is not in the report."));
+	       "name counts. A container that does nothing in the run is not in the report.")
+       SELFTEST("echo >/tmp/new", "path==/tmp/new"));
 
 enum write_how { mounted, opened, created, removed, renamed, changed };
 

@@ -22,7 +22,8 @@ GADGET("Make a seccomp profile of the system calls that containers make\n"
 			    "without a cgroup "
 			    "of its own is known by its namespaces: what a runtime does there "
 			    "before its exec is "
-			    "counted."));
+			    "counted.")
+       SELFTEST("cat /dev/null; true", "syscall==openat"));
 
 struct syscall_event {
 	g_time timestamp;

@@ -16,7 +16,11 @@ GADGET("Trace system calls that seccomp does not let through\n"
 	       "are "
 	       "seen from the end of that call on. KILL_PROCESS stands for KILL_THREAD as well "
 	       "where "
-	       "the process had one thread."));
+	       "the process had one thread.")
+       SELFTEST("perl -e '($c, $n) = `uname -m` =~ /x86/ ? (157, 121) : (167, 155); $f "
+		"= pack(q(SCCL) x 4, 32, 0, 0, 0, 21, 0, 1, $n, 6, 0, 0, 0x50001, 6, 0,"
+		" 0, 0x7fff0000); $p = pack(q(Sx6P), 4, $f); syscall($c, 38, 1, 0, 0, "
+		"0); syscall($c, 22, 2, $p); syscall($n, 0)'", "syscall==getpgid"));
 
 PARAM(bool, ustack, false, "Take the user stack of each call (field ustack)");
 

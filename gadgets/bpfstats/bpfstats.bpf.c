@@ -16,7 +16,10 @@ GADGET("Show the BPF programs of the machine and what they take\n"
 	       "A program that a perf event alone holds (kprobes and tracepoints of old tools) has "
 	       "no process here. A map of several programs is in the memory of each. Of more than "
 	       "4 "
-	       "processes the first 4 are named."));
+	       "processes the first 4 are named.")
+       SELFTEST("perl -e '$i = pack(q(Q2), 0xb7, 0x95); $a = pack(q(LLPPx96), 1, 2, $i,"
+		" qq(GPL\\0)); syscall(`uname -m` =~ /x86/ ? 321 : 280, 5, $a, 48); "
+		"sleep 1'", "comms~perl"));
 
 /* The kernel's enum, in bpftool's words. */
 enum bpf_prog_type {

@@ -13,7 +13,9 @@ GADGET("Trace file descriptors that are passed through unix sockets\n"
        "receives: its number, the file, the socket and what is known of the other end.",
        LIMITS("Messages are read as the call returns: another thread can have changed them. What "
 	      "io_uring sends and receives is not shown, nor descriptors that are taken by "
-	      "pidfd_getfd."));
+	      "pidfd_getfd.")
+       SELFTEST("python3 -c 'import socket; a, b = socket.socketpair(); "
+		"socket.send_fds(a, [b\"x\"], [1]); socket.recv_fds(b, 1, 1)'", "error==0"));
 
 enum fd_operation { send, receive };
 

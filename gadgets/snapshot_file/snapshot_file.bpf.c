@@ -10,7 +10,8 @@ GADGET("Show the files that containers have open\n"
        LIMITS("Files in flight over a unix socket, and those held by io_uring alone, are in no "
 	      "process's table and are not shown. A path is the one by which the file was opened, "
 	      "as "
-	      "its folders are called now."));
+	      "its folders are called now.")
+       SELFTEST("sleep 1 </etc/passwd; true", "path==/etc/passwd"));
 
 PARAM(__u32, type_mask, 17,
       "Types to show, a sum of: 1 regular, 2 character device, 4 block device, 8 pipe, 16 "

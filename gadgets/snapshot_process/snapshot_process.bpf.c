@@ -6,7 +6,8 @@ GADGET("Show the processes of containers\n"
        "With state, memory, number of threads, time of start and parent; with --threads each "
        "thread for itself. `-o tree` draws which process is whose child.",
        LIMITS("A process that starts or ends while the list is made may be missing. Since Linux "
-	      "6.2 `rss` may lack some pages for each CPU that have not been added up."));
+	      "6.2 `rss` may lack some pages for each CPU that have not been added up.")
+       SELFTEST("sleep 1; true", "proc.comm==sleep"));
 
 PARAM(bool, threads, false, "Show threads as well");
 

@@ -18,7 +18,9 @@ GADGET("Show the sockets of containers\n"
        LIMITS("A socket that is on its way between processes, in no process's table of files, is "
 	      "shown without process. Where containers share a network namespace, a TIME_WAIT "
 	      "socket is shown with one of them; in the host's namespace only with --host. Of "
-	      "more than 16384 sockets that processes have, the rest is shown without process."));
+	      "more than 16384 sockets that processes have, the rest is shown without process.")
+       SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => "
+		"8099, Listen => 1); sleep 1'", "src.port==8099"));
 
 /* ---- the kernel's types --------------------------------------------------------------------- */
 

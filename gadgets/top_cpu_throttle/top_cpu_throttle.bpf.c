@@ -14,7 +14,8 @@ GADGET("Show containers that their CPU limit holds back\n"
        "the kernel's pressure stall information, for that reason or others.",
        LIMITS("A container whose processes have all ended has no row. psi… are as the kernel "
 	      "computed them last, which it does every 2 seconds while the container runs; "
-	      "without pressure stall information (or with cgroup v1 alone) they are 0."));
+	      "without pressure stall information (or with cgroup v1 alone) they are 0.")
+       SELFTEST("sleep 1; true", "nrThrottled>=0"));
 
 /* ---- the kernel's types --------------------------------------------------------------------- */
 

@@ -14,7 +14,8 @@ GADGET("Show the processes that take most, and the sums of their containers\n"
        LIMITS("A process that starts and ends within one interval is in its container's sum, and "
 	      "not in the table of processes. Memory that processes share is in each one's and so "
 	      "more than once in a container's sum. Since Linux 6.2 memory may lack some pages for "
-	      "each CPU that have not been added up."));
+	      "each CPU that have not been added up.")
+       SELFTEST("sleep 1; true", "proc.comm==sleep"));
 
 /* ---- by process ----------------------------------------------------------------------------- */
 

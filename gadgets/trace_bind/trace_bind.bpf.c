@@ -12,7 +12,9 @@ GADGET("Trace sockets as they are bound to an address and port\n"
        "asked for, are shown with --ignore-errors=false.",
        ALIAS("bindsnoop")
 	       LIMITS("A port that the kernel picks without a bind, at a connect or listen, is not "
-		      "shown, nor a bind by io_uring (Linux 6.11 and later)."));
+		      "shown, nor a bind by io_uring (Linux 6.11 and later).")
+       SELFTEST("perl -MIO::Socket::INET -e 'IO::Socket::INET->new(LocalPort => 8099, "
+		"Listen => 1)'", "addr.port==8099"));
 
 PARAM(bool, ignore_errors, true, "Leave out binds that failed");
 PARAM_TEXT(ports, 128, "Show only these ports: 80,443,8000-8080");

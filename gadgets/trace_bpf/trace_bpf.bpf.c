@@ -13,7 +13,10 @@ GADGET("Trace the system call bpf()\n"
        "an attachment the hook and the program. Reads and writes of maps' elements, which are "
        "frequent, are shown with --elements.",
        LIMITS("Programs of the container that were loaded before, or by descriptors that it was "
-	      "handed, run without a call of its own."));
+	      "handed, run without a call of its own.")
+       SELFTEST("perl -e '$i = pack(q(Q2), 0xb7, 0x95); $a = pack(q(LLPPx96), 1, 2, $i,"
+		" qq(GPL\\0)); syscall(`uname -m` =~ /x86/ ? 321 : 280, 5, $a, 48); "
+		"sleep 1'", "cmd==BPF_PROG_LOAD"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(bool, elements, false, "Show also reads and writes of maps' elements");

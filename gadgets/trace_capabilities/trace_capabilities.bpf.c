@@ -14,7 +14,8 @@ GADGET("Trace checks of capabilities\n"
        ALIAS("capable") ALIAS("capabilities") LIMITS(
 	       "What asks by other means than capabilities (seccomp, a security module, file "
 	       "permissions) is not seen. Each exec, and each demand for more memory, asks for "
-	       "CAP_SYS_ADMIN, to use the last of the machine's memory, and goes on without."));
+	       "CAP_SYS_ADMIN, to use the last of the machine's memory, and goes on without.")
+       SELFTEST("chown 1 /tmp", "cap==CAP_CHOWN"));
 
 PARAM(bool, failed, false, "Show only checks that were answered with no");
 PARAM(bool, audit_only, false, "Leave out checks that the kernel does not audit, where it tells");

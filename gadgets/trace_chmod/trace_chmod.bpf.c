@@ -9,7 +9,8 @@ GADGET("Trace changes of files' permissions\n"
        "Shows each chmod, fchmod, fchmodat and fchmodat2, whether it worked or not: the mode that "
        "was asked for, the absolute path, as the container has it, and the path as the process "
        "passed it (field fname; empty where it named a descriptor).",
-       LIMITS("Changes of access control lists, which are extended attributes, are not seen."));
+       LIMITS("Changes of access control lists, which are extended attributes, are not seen.")
+       SELFTEST("chmod 700 /tmp", "fname==/tmp"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -14,7 +14,9 @@ GADGET("Trace kernel modules as they are loaded and unloaded\n"
        LIMITS("A module that the kernel loads because a container needs it (a file system, a "
 	      "protocol) is loaded by modprobe on the host: it shows with --host, as the host's. "
 	      "The "
-	      "name of a module that failed to load is not known before the kernel has read it."));
+	      "name of a module that failed to load is not known before the kernel has read it.")
+       SELFTEST("perl -e '$none = q(); syscall(`uname -m` =~ /x86/ ? 313 : 273, -1, $none, 0)'",
+		"syscall==finit_module"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -10,7 +10,8 @@ GADGET("Trace links as they are made\n"
        "paths of the link and of what it is to, as the container has them, and the paths as the "
        "process passed them (fields targetname and linkname). What a symbolic link is to is only a "
        "text, and shown as it is.",
-       LIMITS("Links made by io_uring are not seen."));
+       LIMITS("Links made by io_uring are not seen.")
+       SELFTEST("ln -s there /tmp/link", "linkname==/tmp/link"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -9,7 +9,8 @@ GADGET("Trace allocations of memory by the C library's functions\n"
        "program some 40 microseconds longer: a program that allocates much becomes slow.",
        LIMITS("Programs that bring their own allocator (Go, jemalloc and the like) or are linked "
 	      "statically are seen only where --binary names them and they have symbols. "
-	      "Processes of no wanted container that have the same file become slower too."));
+	      "Processes of no wanted container that have the same file become slower too.")
+       SELFTEST("sleep 0.5; perl -e 1", "operation==malloc"));
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(g_bytes, min_size, 0, "Show only calls for at least so many bytes");
 PARAM(bool, ustack, false, "Take the user stack of each call");

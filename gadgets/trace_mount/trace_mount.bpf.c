@@ -13,7 +13,8 @@ GADGET("Trace mounts\n"
        "it was, with its error and how long it took. The call has up to 255 bytes of each text; "
        "the hidden fields fs, source, dest and data have them whole. Set-up by a container's "
        "runtime is not the container's, and not shown.",
-       ALIAS("mountsnoop"));
+       ALIAS("mountsnoop")
+       SELFTEST("mount -t tmpfs none /tmp", "fs==tmpfs"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -9,7 +9,8 @@ GADGET("Trace files and folders as they are renamed\n"
        "Shows each rename, renameat and renameat2, whether it worked or not: both absolute paths, "
        "as the container has them, and both paths as the process passed them (fields oldname and "
        "newname). What had the new name before is gone, but where flags say otherwise.",
-       LIMITS("What io_uring renames is not seen."));
+       LIMITS("What io_uring renames is not seen.")
+       SELFTEST("touch /tmp/old; mv /tmp/old /tmp/new", "oldname==/tmp/old"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

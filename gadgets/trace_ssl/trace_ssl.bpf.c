@@ -14,7 +14,12 @@ GADGET("Trace what goes through TLS, before it is encrypted and after\n"
 	      "or "
 	      "Java. What the kernel encrypts (kTLS by sendfile()) is not seen. NSPR's functions "
 	      "are "
-	      "shown for files and unencrypted sockets too."));
+	      "shown for files and unencrypted sockets too.")
+       SELFTEST("openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out "
+		"/tmp/cert -subj /CN=x -days 1 2>/dev/null; (sleep 2 | openssl s_server"
+		" -accept 4433 -cert /tmp/cert -key /tmp/key -naccept 1) & sleep 0.5; "
+		"(echo hello; sleep 0.5) | openssl s_client -connect 127.0.0.1:4433 "
+		"2>/dev/null", "buf~hello"));
 PARAM(bool, record_data, true, "Show what was read and written, not only how much");
 PARAM_BINARY;
 

@@ -9,7 +9,8 @@ GADGET("Trace files and folders as they are removed\n"
        "Shows each unlink, unlinkat and rmdir, whether it worked or not: the absolute path, as the "
        "container has it, and the path as the process passed it (field fname). A file lives on "
        "while it has another name or is open.",
-       LIMITS("What io_uring removes is not seen."));
+       LIMITS("What io_uring removes is not seen.")
+       SELFTEST("touch /tmp/file; rm /tmp/file", "fname==/tmp/file"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -12,7 +12,8 @@ GADGET("Show what is written to terminals\n"
        LIMITS("Text is taken from the process's memory as its call returns: another of its threads "
 	      "can have changed it. What is spliced to a terminal, written by io_uring, or echoed "
 	      "by "
-	      "the kernel is not shown."));
+	      "the kernel is not shown.")
+       SELFTEST("script -qc 'echo hello' /dev/null", "buf~hello"));
 
 PARAM(bool, reads, false, "Show also what is read");
 
