@@ -41,12 +41,13 @@ const struct flag_table recorder_flags = {"Flight recorder", flags};
 
 void recorder_flags_options(struct recording_options *ret)
 {
-	static char **on;
-	char **words;
-	size_t n = split(opt.dump_on, ',', false, &words);
+	static char **words, **on; /* live as long as the command */
+	size_t n;
 
+	free(words);
 	free(on);
-	on = xnew_n(char *, n + 1); /* NULL at the end; the words live on with it */
+	n = split(opt.dump_on, ',', false, &words);
+	on = xnew_n(char *, n + 1); /* NULL at the end */
 	memcpy(on, words, n * sizeof(*on));
 	*ret = (struct recording_options){
 		.per_container = opt.per_container,
