@@ -30,8 +30,8 @@ typedef __u32 g_userns;
 typedef __u32 g_pid; /* in the host's pid namespace */
 typedef __u32 g_uid;
 typedef __u32 g_gid;
-typedef __u32 g_user;  /* the same ids, shown by name: of /etc/passwd and /etc/group of the */
-typedef __u32 g_group; /* machine that shows them, a container's own are not asked */
+typedef __u32 g_user;  /* the same ids, shown by name: of the container's own /etc/passwd and */
+typedef __u32 g_group; /* /etc/group, of the host's where it is in none */
 typedef char g_comm[16];
 typedef __s32 g_errno; /* positive; 0 = no error */
 typedef __u32 g_signal;
@@ -113,13 +113,13 @@ struct g_endpoint {
 struct g_creds {
 	union {
 		g_uid uid G_TAG("doc:User id") G_TAG("col:hidden");
-		g_user user G_TAG("doc:User's name in /etc/passwd of the machine that shows it; "
-				  "its id where there is none") G_TAG("col:hidden");
+		g_user user G_TAG("doc:User's name in the container's own /etc/passwd; its id "
+				  "where there is none") G_TAG("col:hidden");
 	};
 	union {
 		g_gid gid G_TAG("doc:Group id") G_TAG("col:hidden");
-		g_group group G_TAG("doc:Group's name in /etc/group of the machine that shows it; "
-				    "its id where there is none") G_TAG("col:hidden");
+		g_group group G_TAG("doc:Group's name in the container's own /etc/group; its id "
+				    "where there is none") G_TAG("col:hidden");
 	};
 };
 

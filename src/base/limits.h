@@ -26,6 +26,9 @@
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
 #define MAX_OWNERS_BYTES (4u << 20)	 /* /etc/passwd, /etc/group */
+#define MAX_OWNERS 65536		 /* users, or groups, of one of them */
+#define MAX_CONTAINER_OWNERS_BYTES (64u << 10) /* the same files of a container */
+#define MAX_OWNER_NAME_BYTES 64		 /* of a user or group */
 #define MAX_FILTER_BYTES 65536		 /* --filter expression */
 #define MAX_LABEL_KEY_BYTES 512		 /* of a label that is asked for by its key */
 #define MAX_SYMBOL_BYTES (32u << 20)	 /* a file's table of symbols, and its names */

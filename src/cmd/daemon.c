@@ -91,7 +91,7 @@ static void warn_client(void *ctx, const char *text)
 
 static int group_id(gid_t *ret, struct err *err)
 {
-	struct owners groups;
+	struct owners groups = {0};
 	uint64_t number;
 	uint32_t id;
 	int r;

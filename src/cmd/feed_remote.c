@@ -30,6 +30,7 @@ struct far {
 	struct labels params;
 	struct remote_run *run; /* NULL: not begun */
 	struct clock_base clock;
+	struct owner_names *host_owners; /* of its rows of no container */
 	uint64_t taken, discarded;
 	struct discarded *by_name;
 	size_t n_names, room_names;
@@ -90,14 +91,11 @@ static void deliver(struct far *r, unsigned int source, const struct row *row, b
 
 static void on_merged(void *ctx, const struct merge_row *m, bool late)
 {
+	struct far *r = m->owner;
 	struct container *c = m->tag;
-	struct row row = {
-		.part = {[PART_RECORD] = m->record, [PART_CONTAINER] = c},
-		.size = {[PART_RECORD] = m->size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
-		.container_version = c ? c->version : 0,
-	};
+	struct row row = container_row(c, m->record, m->size, r->host_owners);
 
-	deliver(m->owner, m->source, &row, late);
+	deliver(r, m->source, &row, late);
 	container_unref(c);
 }
 
@@ -136,6 +134,10 @@ static void merge(struct far *r, unsigned int source, const struct row *row)
 		.time = time_of(r, s->schema, row),
 	};
 
+	if (!c && r->host_owners != row->owners) {
+		owner_names_unref(r->host_owners);
+		r->host_owners = owner_names_ref(row->owners);
+	}
 	merge_push(f->merge, &m, boot_now());
 	if (!f->merge_timer.reactor)
 		timer_start(&f->merge_timer, remote_reactor(f->remote), MERGE_INTERVAL_NS,
@@ -299,6 +301,7 @@ static void free_far(struct far *r)
 	for (size_t i = 0; i < r->n_names; i++)
 		free(r->by_name[i].name);
 	free(r->by_name);
+	owner_names_unref(r->host_owners);
 }
 
 static void free_feed(struct feed *feed)

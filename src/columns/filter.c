@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "columns/format.h"
 #include "columns/labels.h"
 
 enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 /* compiled, they take much memory */ };
@@ -365,6 +366,15 @@ static int bind_number(const struct condition *c, struct bound_condition *b, str
 		       f->name);
 }
 
+/* Names of users differ from container to container: the row's text is compared. */
+static bool is_owner_name(const struct condition *c, const struct field *f)
+{
+	int64_t number;
+
+	return field_owner(f) != OWNER_NONE && (c->op == OP_EQ || c->op == OP_NE) &&
+	       parse_i64(c->value, &number);
+}
+
 static int bind_value(const struct condition *c, struct bound_condition *b, struct err *err)
 {
 	const struct field *f = b->field;
@@ -375,7 +385,7 @@ static int bind_value(const struct condition *c, struct bound_condition *b, stru
 			       f->name);
 	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)
 		return bind_regex(c, b, err);
-	if (is_number(f))
+	if (is_number(f) && !is_owner_name(c, f))
 		return bind_number(c, b, err);
 	if (f->format->parse_bytes) {
 		b->test = TEST_BYTES;

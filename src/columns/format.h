@@ -68,6 +68,14 @@ static inline bool field_is_mere_group(const struct field *f)
 /* The format of a type's name where it fits kind and size, else the kind's plain one; not NULL. */
 const struct format *format_find(const char *type, enum kind kind, uint32_t size);
 
+/* Fields that are a user's or a group's id and shown as its name: whose names, says the row. */
+enum owner_kind { OWNER_NONE, OWNER_USER, OWNER_GROUP };
+enum owner_kind field_owner(const struct field *f);
+
+/* The name of such a field's id, which is *ret_id then. NULL: it has none, or the row no such id.
+ */
+const char *row_owner(const struct row *row, const struct field *f, uint32_t *ret_id);
+
 /*
  * Bytes of text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; what
  * would steer a terminal is written as \uXXXX, so that JSON may be looked at on one.

@@ -36,8 +36,6 @@ int capability_set_parse(const struct field *f, const char *word, int64_t *ret);
 /* format_owners.c: ids of users and groups that have names */
 void user_text(FORMAT_ARGS);
 void group_text(FORMAT_ARGS);
-int user_parse(const struct field *f, const char *word, int64_t *ret);
-int group_parse(const struct field *f, const char *word, int64_t *ret);
 
 /* format_dev.c: devices, terminals, addresses */
 void dev_text(FORMAT_ARGS);

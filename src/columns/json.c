@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/owners.h"
 #include "columns/arena.h"
 #include "columns/digits.h"
 #include "columns/format_internal.h"
@@ -41,7 +42,8 @@ enum { NAMED_SLOTS = 16, NAMED_BYTES = 48, CONTAINER_SLOTS = 256, COPY_STEP = 16
 struct named_cache {
 	struct {
 		int64_t value;
-		uint32_t len; /* 0: empty slot */
+		uint64_t owners; /* version of the names, where these are users' or groups' */
+		uint32_t len;	 /* 0: empty slot */
 		char json[NAMED_BYTES];
 	} slot[NAMED_SLOTS];
 };
@@ -49,6 +51,7 @@ struct named_cache {
 struct op {
 	uint8_t code, part;
 	bool skip_empty;
+	bool owner;    /* NAMED: a user or group */
 	uint16_t skip; /* OPEN_ENDPOINT: operations up to behind its CLOSE */
 	uint32_t offset, end;
 	uint32_t key_len; /* CLOSE: of its OPEN */
@@ -145,6 +148,7 @@ static void add_leaf(struct json_plan *p, const struct field *f)
 		.code = code_of(f),
 		.part = f->part,
 		.skip_empty = f->flags & FIELD_SKIP_EMPTY,
+		.owner = field_owner(f) != OWNER_NONE,
 		.offset = f->offset,
 		.end = f->offset + f->size,
 		.field = f,
@@ -404,6 +408,7 @@ static char *put_long(struct writer *w, const struct op *op, char *to)
 /* A number with a name, as it was written before or by its format. */
 static char *put_named(struct writer *w, const struct op *op, char *to)
 {
+	uint64_t owners = op->owner && w->row->owners ? w->row->owners->version : 0;
 	int64_t value = 0;
 	size_t start, slot;
 
@@ -412,7 +417,8 @@ static char *put_named(struct writer *w, const struct op *op, char *to)
 		return to;
 	slot = ((uint64_t)value * 0x9e3779b97f4a7c15ull) >> 60;
 	to = put_literal(to, op->key, op->key_len);
-	if (op->named->slot[slot].len && op->named->slot[slot].value == value) {
+	if (op->named->slot[slot].len && op->named->slot[slot].value == value &&
+	    op->named->slot[slot].owners == owners) {
 		memcpy(to, op->named->slot[slot].json, NAMED_BYTES);
 		return to + op->named->slot[slot].len;
 	}
@@ -425,6 +431,7 @@ static char *put_named(struct writer *w, const struct op *op, char *to)
 			memcpy(op->named->slot[slot].json, w->out->data + start + op->key_len, len);
 			op->named->slot[slot].len = (uint32_t)len;
 			op->named->slot[slot].value = value;
+			op->named->slot[slot].owners = owners;
 		}
 	}
 	if (!buf_reserve(w->out, w->plan->fixed_max))

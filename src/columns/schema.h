@@ -21,6 +21,7 @@
 
 struct buf;
 struct err;
+struct owner_names; /* base/owners.h */
 struct format;	   /* columns/format.h */
 struct clock_base; /* there as well */
 
@@ -118,6 +119,11 @@ struct row {
 	 * keeps it; NULL: as the view's options say.
 	 */
 	const struct clock_base *clock;
+	/*
+	 * Names of users and groups: its container's own, or its machine's where it is of no
+	 * container. Valid as long as the row; NULL: those of this machine.
+	 */
+	struct owner_names *owners;
 };
 
 /* All strings are copied. A new schema has one reference. */

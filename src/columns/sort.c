@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/owners.h"
 #include "base/parse.h"
 #include "columns/format.h"
 #include "columns/labels.h"
@@ -73,6 +74,7 @@ bool kept_rows_add(struct kept_rows *k, const struct row *row)
 	}
 	to = grow(&k->rows, &k->n, &k->room);
 	to->row = *row;
+	owner_names_ref(row->owners);
 	to->number = k->n;
 	if (row->part[PART_RECORD])
 		to->row.part[PART_RECORD] = copy_part(k, row, PART_RECORD);
@@ -83,6 +85,8 @@ bool kept_rows_add(struct kept_rows *k, const struct row *row)
 
 void kept_rows_clear(struct kept_rows *k)
 {
+	for (size_t i = 0; i < k->n; i++)
+		owner_names_unref(k->rows[i].row.owners);
 	free(k->rows);
 	arena_done(&k->arena);
 	*k = (struct kept_rows){.schema = k->schema};

@@ -40,6 +40,7 @@ static void container_free(struct container *c)
 	labels_done(&c->labels);
 	free(c->outer_name);
 	container_unref(c->outer);
+	owner_names_unref(c->owners);
 	free(c);
 }
 
@@ -73,6 +74,19 @@ void container_set_outer(struct container *c, struct container *outer)
 	c->outer = outer;
 	free(c->outer_name);
 	c->outer_name = xstrdup(outer ? outer->name : NULL);
+}
+
+struct row container_row(const struct container *c, const void *record, uint32_t size,
+			 struct owner_names *host)
+{
+	static struct owner_names none = {.refs = 1}; /* ids without names: not those of the host */
+
+	return (struct row){
+		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
+		.size = {[PART_RECORD] = size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
+		.container_version = c ? c->version : 0,
+		.owners = c ? c->owners ?: &none : host,
+	};
 }
 
 #define PLACE(member)                                                                       \

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/owners.h"
 #include "columns/schema.h"
 
 struct container {
@@ -43,6 +44,9 @@ struct container {
 	struct container *outer;
 	char *outer_name;
 
+	struct owner_names *owners; /* of its own users and groups; NULL: none were found */
+	uint64_t owners_due;	    /* boot clock: its files are to be looked at again */
+
 	bool sandbox;	  /* a pod's pause container */
 	bool pending;	  /* its names are still being looked for */
 	bool resolved;	  /* false: somebody could tell what is NULL or empty here, and has not */
@@ -67,6 +71,13 @@ void container_set_outer(struct container *c, struct container *outer);
 
 /* What -l selects by: the pod's labels, or its own where it is in none. */
 const struct labels *container_labels(const struct container *c);
+
+/*
+ * A row of c, or of none (NULL): then the names of users and groups are `host`'s (NULL: this
+ * machine's). All of it is borrowed.
+ */
+struct row container_row(const struct container *c, const void *record, uint32_t size,
+			 struct owner_names *host);
 
 static inline uint32_t container_slot(uint64_t key)
 {

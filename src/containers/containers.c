@@ -90,6 +90,7 @@ static void entry_free(struct entry *e)
 {
 	container_unref(e->container);
 	free(e->cgroups);
+	owner_names_unref(e->owners.names);
 	free(e);
 }
 
@@ -368,6 +369,7 @@ struct containers *containers_free(struct containers *cs)
 	maps_close(cs);
 	closep(&cs->proc_fd);
 	closep(&cs->cgroup2_fd);
+	owner_names_unref(cs->owners.names);
 	free(cs->subscribers);
 	free(cs->host_root);
 	free(cs);

@@ -87,6 +87,12 @@ struct container *containers_find(struct containers *cs, uint64_t key);
  */
 struct container *containers_find_cgroup(const struct containers *cs, uint64_t cgroup);
 
+/*
+ * Before rows of c: looks at its users' and groups' names, c->owners, where that is due. now: boot
+ * clock. c NULL: returns the host's, which are the collection's.
+ */
+struct owner_names *containers_owners(struct containers *cs, struct container *c, uint64_t now);
+
 /* Those whose names are looked for. While there are some, they are found by dispatching. */
 size_t containers_pending(const struct containers *cs);
 /* Waits no longer: all that are pending are published with what is known of them. */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/limits.h"
@@ -15,6 +16,13 @@
 #include "containers/daemon.h"
 #include "containers/detector.h"
 #include "containers/runtime.h"
+
+/* /etc/passwd and /etc/group of a container or of the host: owners.c. */
+struct owner_files {
+	struct owner_names *names; /* NULL: not read yet */
+	struct stat seen[2];	   /* as they were then; zeroed: none */
+	uint64_t due, wait;	   /* boot clock when they are looked at again; ns */
+};
 
 /* A container that is known, or ended and not yet forgotten. */
 struct entry {
@@ -39,6 +47,7 @@ struct entry {
 	uint32_t ppid;
 	uint64_t found_boot_ns, deadline_boot_ns;
 	struct questions questions; /* also afterwards */
+	struct owner_files owners;
 	struct containers *cs;
 };
 TAILQ_HEAD(entries, entry);
@@ -92,6 +101,7 @@ struct containers {
 	struct slots slots;
 	struct entries live, ended;
 	size_t n_live;
+	struct owner_files owners; /* the host's */
 	struct subscriber *subscribers;
 	size_t n_subscribers, room_subscribers;
 	unsigned int next_handle;
@@ -161,6 +171,11 @@ void resolve_more(struct containers *cs, struct entry *e);
 void resolve_later(struct containers *cs, struct entry *e);
 void resolve_some(struct containers *cs);		     /* for some milliseconds */
 void resolve_forget(struct containers *cs, struct entry *e); /* e goes */
+
+/* ---- owners.c -------------------------------------------------------------------- */
+
+/* Reads names of e's users and groups where they are not as they were. */
+void owners_look(struct containers *cs, struct entry *e, uint64_t now);
 
 /* ---- scan.c ---------------------------------------------------------------------- */
 

@@ -328,6 +328,7 @@ static void begin(struct containers *cs, struct entry *e)
 bool resolve_now(struct containers *cs, struct entry *e)
 {
 	begin(cs, e);
+	owners_look(cs, e, proc_boot_ns()); /* it may live shortly */
 	if (!resolve(cs, e)) {
 		drop(cs, e, false);
 		return false;

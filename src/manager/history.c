@@ -103,13 +103,9 @@ void history_each(const struct history *h, size_t last, const struct history_rea
 	bool any = false;
 
 	TAILQ_FOREACH(i, &h->items, link) {
-		struct row row = {
-			.part = {[PART_RECORD] = i->record, [PART_CONTAINER] = i->container},
-			.size = {[PART_RECORD] = i->size,
-				 [PART_CONTAINER] = i->container ? sizeof(*i->container) : 0},
-			.container_version = i->version,
-		};
+		struct row row = container_row(i->container, i->record, i->size, NULL);
 
+		row.container_version = i->version;
 		if (!i->end && skip) {
 			skip--;
 			continue;

@@ -434,12 +434,7 @@ static int write_rows(const struct flight_ring *r, struct record_writer *w,
 	qsort(all.items, all.n, sizeof(*all.items), by_time);
 	for (size_t i = 0; !code && i < all.n; i++) {
 		const struct entry *e = &all.items[i];
-		const struct row row = {
-			.part = {[PART_RECORD] = e->block + 1, [PART_CONTAINER] = r->container},
-			.size = {[PART_RECORD] = e->size,
-				 [PART_CONTAINER] = r->container ? sizeof(*r->container) : 0},
-			.container_version = r->container ? r->container->version : 0,
-		};
+		const struct row row = container_row(r->container, e->block + 1, e->size, NULL);
 
 		kept[e->block->source]++;
 		code = record_writer_row_as(w, numbers[e->block->source], &row, e->number, false);

@@ -29,6 +29,7 @@ enum chunk_type {
 	CHUNK_END,	 /* struct end_chunk; ends a section */
 	CHUNK_INDEX,	 /* struct index_head, packed: struct index_entry */
 	CHUNK_RING,	 /* struct ring_chunk */
+	CHUNK_OWNER,	 /* struct owner_head, packed: the name */
 };
 
 struct chunk_head {
@@ -72,6 +73,14 @@ struct loss_chunk {
 struct totals_chunk {
 	struct source_head head;
 	uint64_t seen, delivered, discarded, lost;
+};
+
+/* A user's or group's name, of the container that was described last for this key, or the host's.
+ */
+struct owner_head {
+	uint64_t key; /* 0: the host */
+	uint32_t id;
+	uint32_t kind; /* enum owner_kind: 1 a user, 2 a group */
 };
 
 struct ring_chunk {

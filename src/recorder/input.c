@@ -181,6 +181,7 @@ size_t chunk_fixed(const struct chunk_input *in)
 		[CHUNK_CONTAINER] = sizeof(uint64_t),
 		[CHUNK_ROWS] = sizeof(struct block_head),
 		[CHUNK_INDEX] = sizeof(struct index_head),
+		[CHUNK_OWNER] = sizeof(struct owner_head),
 	};
 	uint32_t type = in->head.type;
 

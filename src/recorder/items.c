@@ -68,10 +68,8 @@ static inline int give_row(struct record_reader *r, const struct row_head *head,
 	c = known ? known->container : NULL;
 	ev->source = r->map.numbers[head->source];
 	source = &r->sources.items[ev->source];
-	ev->row = (struct row){.part = {record, c},
-			       .size = {head->size, c ? sizeof(*c) : 0},
-			       .container_version = c ? c->version : 0,
-			       .clock = r->clock};
+	ev->row = container_row(c, record, head->size, r->known.host);
+	ev->row.clock = r->clock;
 	boot_ns = row_time(source->schema, &ev->row);
 	if (boot_ns && source->kind == SOURCE_TRACER)
 		r->now = boot_ns;

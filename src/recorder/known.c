@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "columns/format.h"
 #include "containers/container_json.h"
 
 static bool wants(const struct known_containers *k, const struct container *c)
@@ -39,6 +40,7 @@ void known_done(struct known_containers *k)
 		container_unref(k->places[i].container);
 	free(k->places);
 	k->places = NULL;
+	k->host = owner_names_unref(k->host);
 	k->n = k->bytes = 0;
 }
 
@@ -47,6 +49,7 @@ void known_clear(struct known_containers *k)
 	known_done(k);
 	memset(k->wanted_on, 0, sizeof(k->wanted_on));
 	k->wanted_slots = 0;
+	k->host = owner_names_new(); /* none are told yet: not this machine's */
 	known_select(k, k->wanted, k->ctx);
 }
 
@@ -67,9 +70,31 @@ const char *known_describe(struct known_containers *k, uint64_t key, const char 
 	if (to->wanted)
 		count_wanted(k, key, -1u);
 	k->bytes += len - to->json_bytes;
+	if (to->container && to->container->key == key)
+		c->owners = owner_names_ref(to->container->owners);
 	container_unref(to->container);
 	*to = (struct known_container){c, (uint32_t)len, wants(k, c)};
 	if (to->wanted)
 		count_wanted(k, key, 1);
 	return k->bytes > FILE_MAX_CONTAINER_BYTES ? "the containers take too many bytes" : NULL;
+}
+
+const char *known_owner(struct known_containers *k, const struct owner_head *head, const char *name,
+			size_t len)
+{
+	const struct known_container *of = known_find(k, head->key);
+	struct owner_names *names = k->host;
+
+	if (head->key && !of)
+		return "its container was not described";
+	if (head->kind != OWNER_USER && head->kind != OWNER_GROUP)
+		return "it is neither a user nor a group";
+	if (head->key && !of->container->owners)
+		of->container->owners = owner_names_new();
+	if (head->key)
+		names = of->container->owners;
+	owner_names_set(names, head->kind == OWNER_USER ? &names->users : &names->groups, head->id,
+			name, len);
+	k->bytes += len + sizeof(*head);
+	return k->bytes > FILE_MAX_CONTAINER_BYTES ? "names take too many bytes" : NULL;
 }

@@ -18,7 +18,8 @@ struct known_containers {
 		bool wanted;
 	} * places; /* by slot */
 	size_t n;
-	uint64_t bytes;		     /* of all their JSON */
+	struct owner_names *host;    /* the host's users and groups */
+	uint64_t bytes;		     /* of all their JSON, and of names of users and groups */
 	uint64_t versions;	     /* given so far, never twice in the life of a reader */
 	uint32_t wanted_on[64];	     /* wanted ones whose bit in a block's span this is */
 	uint64_t wanted_slots;	     /* bits with one */
@@ -36,6 +37,10 @@ void known_select(struct known_containers *k, container_wanted_fn *wanted, void 
 
 /* The payload of a chunk: NULL, or what is wrong with it. */
 const char *known_describe(struct known_containers *k, uint64_t key, const char *json, size_t len);
+
+/* The same with a user's or group's name. */
+const char *known_owner(struct known_containers *k, const struct owner_head *head, const char *name,
+			size_t len);
 
 /* NULL: the file did not describe it. */
 static inline const struct known_container *known_find(const struct known_containers *k,

@@ -91,6 +91,16 @@ static int read_container(struct record_reader *r)
 	return wrong ? fault(r, r->in.start, "container 0x%" PRIx64 ": %s", key, wrong) : 0;
 }
 
+static int read_owner(struct record_reader *r)
+{
+	struct owner_head head;
+	const char *wrong;
+
+	memcpy(&head, r->in.payload, sizeof(head));
+	wrong = known_owner(&r->known, &head, (const char *)r->in.content, r->in.length);
+	return wrong ? fault(r, r->in.start, "the name of %" PRIu32 ": %s", head.id, wrong) : 0;
+}
+
 /* ---- life ------------------------------------------------------------------------ */
 
 static void note_span(struct record_reader *r, const struct clock_base *clock,
@@ -357,6 +367,8 @@ static int read_chunk(struct record_reader *r, struct record_event *ev)
 		return read_source(r);
 	case CHUNK_CONTAINER:
 		return read_container(r);
+	case CHUNK_OWNER:
+		return read_owner(r);
 	case CHUNK_TABLE_END:
 		return item_table_end(r, ev);
 	case CHUNK_LOSS:

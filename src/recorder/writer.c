@@ -18,6 +18,7 @@
 #include "gadget/gadget.h"
 #include "recorder/append.h"
 #include "recorder/output.h"
+#include "recorder/owners.h"
 
 /* The container that was written last for a slot. */
 struct written {
@@ -27,7 +28,9 @@ struct written {
 struct written_source {
 	struct schema *schema;
 	bool table;
-	bool open; /* rows of a table came, and not its end */
+	bool open;		     /* rows of a table came, and not its end */
+	const struct field **owners; /* its users and groups */
+	size_t n_owners, room_owners;
 };
 
 struct record_writer {
@@ -37,6 +40,7 @@ struct record_writer {
 	unsigned int n_open;
 	struct written *known; /* by slot */
 	size_t n_known;
+	struct told_owners told;
 	uint64_t now;		/* time of the last row that had one */
 	struct block_head head; /* of the block's rows */
 	bool timed;		/* one of them has a time */
@@ -120,8 +124,11 @@ static int put_clock(struct record_writer *w, const struct clock_base *clock)
 
 static void free_writer(struct record_writer *w)
 {
-	for (size_t i = 0; i < w->n_sources; i++)
+	for (size_t i = 0; i < w->n_sources; i++) {
 		schema_unref(w->sources[i].schema);
+		free(w->sources[i].owners);
+	}
+	told_owners_done(&w->told);
 	free(w->sources);
 	free(w->known);
 	free(w);
@@ -173,6 +180,16 @@ int record_writer_append(int fd, const struct clock_base *clock, struct record_w
 	return begin(fd, clock, prepare_append, ret, ret_dropped, err);
 }
 
+static void find_owners(struct written_source *s)
+{
+	for (size_t i = 0; i < s->schema->n_fields; i++) {
+		const struct field *f = &s->schema->fields[i];
+
+		if (f->part == PART_RECORD && field_owner(f) != OWNER_NONE)
+			*grow(&s->owners, &s->n_owners, &s->room_owners) = f;
+	}
+}
+
 int record_writer_source(struct record_writer *w, const struct schema *s, unsigned int kind,
 			 unsigned int *ret_source, struct err *err)
 {
@@ -192,6 +209,7 @@ int record_writer_source(struct record_writer *w, const struct schema *s, unsign
 	*ret_source = head.source;
 	*grow(&w->sources, &w->n_sources, &w->room_sources) = (struct written_source){
 		.schema = schema_ref((struct schema *)s), .table = kind != SOURCE_TRACER};
+	find_owners(&w->sources[head.source]);
 	return 0;
 }
 
@@ -230,6 +248,22 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 	return c->key;
 }
 
+/* The names of the row's users and groups go before it, where they were not told yet. */
+static inline void put_owners(struct record_writer *w, const struct written_source *s, uint64_t key,
+			      const struct row *row)
+{
+	for (size_t i = 0; i < s->n_owners; i++) {
+		struct owner_head head = {key, 0, field_owner(s->owners[i])};
+		const char *name = row_owner(row, s->owners[i], &head.id);
+		enum told told = name ? told_owner(&w->told, key, head.kind, head.id, name) : TOLD;
+
+		if (told == TOLD_OTHERWISE) /* rows before it have the old name */
+			record_writer_flush(w);
+		if (told != TOLD)
+			output_chunk(&w->out, CHUNK_OWNER, &head, sizeof(head), name, strlen(name));
+	}
+}
+
 /* Rows of a stream that have no time have that of the row before. */
 static inline void note_time(struct record_writer *w, struct written_source *s,
 			     const struct row *row)
@@ -262,6 +296,7 @@ int record_writer_row_as(struct record_writer *w, unsigned int source, const str
 	head.key = container_known(w, row->part[PART_CONTAINER]);
 	if (w->out.error)
 		return w->out.error;
+	put_owners(w, &w->sources[source], head.key, row);
 	if (w->used + sizeof(head) + row_padded(size) > sizeof(w->block) && record_writer_flush(w))
 		return w->out.error;
 	to = w->block + w->used;

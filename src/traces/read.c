@@ -26,15 +26,13 @@ static inline struct track *track_of(struct attachment *a, const struct trace_so
 
 /* ---- to the readers -------------------------------------------------------------- */
 
-static struct row row_of(const struct track *k, const void *record, uint32_t size)
+static struct row row_of(const struct attachment *a, const struct track *k, const void *record,
+			 uint32_t size)
 {
-	const struct container *c = k->container;
+	struct traces *ts = a->ts;
+	struct owner_names *host = containers_owners(ts->containers, k->container, ts->now);
 
-	return (struct row){
-		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
-		.size = {[PART_RECORD] = size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
-		.container_version = c ? c->version : 0,
-	};
+	return container_row(k->container, record, size, host);
 }
 
 static void deliver(struct account_entry *e, unsigned int source, const struct row *row, bool late)
@@ -50,9 +48,10 @@ static void deliver(struct account_entry *e, unsigned int source, const struct r
 }
 
 /* To each tracer that has a share in it. */
-static void give(struct track *k, unsigned int source, const void *record, uint32_t size, bool late)
+static void give(const struct attachment *a, struct track *k, unsigned int source,
+		 const void *record, uint32_t size, bool late)
 {
-	struct row row = row_of(k, record, size);
+	struct row row = row_of(a, k, record, size);
 	struct account_entry *e;
 
 	TAILQ_FOREACH(e, &k->shares, of_track)
@@ -92,7 +91,7 @@ static void pass_on(struct attachment *a, unsigned int source, struct track *k, 
 	if (k->n_wanted && is_merged(a->ts))
 		merge(a, source, k, record, size);
 	else
-		give(k, source, record, size, false);
+		give(a, k, source, record, size, false);
 }
 
 void read_release(void *ctx, const struct merge_row *row, bool late)
@@ -100,7 +99,7 @@ void read_release(void *ctx, const struct merge_row *row, bool late)
 	struct track *k = row->tag;
 
 	k->waiting--;
-	give(k, row->source, row->record, row->size, late);
+	give(row->owner, k, row->source, row->record, row->size, late);
 }
 
 /* ---- from rings and tables ------------------------------------------------------- */
@@ -148,7 +147,7 @@ void read_table_record(void *ctx, unsigned int source, const void *record, uint3
 	if (s->n_texts && k->n_wanted)
 		record = texts_made(a->ts, s, record, &size);
 	k->read++;
-	give(k, source, record, size, false);
+	give(a, k, source, record, size, false);
 }
 
 /* ---- what was held --------------------------------------------------------------- */
@@ -186,7 +185,7 @@ void read_held(struct attachment *a, struct track *k)
 static void give_row(void *ctx, const struct merge_row *r, bool late)
 {
 	const struct track *k = r->tag;
-	struct row row = row_of(k, r->record, r->size);
+	struct row row = row_of(r->owner, k, r->record, r->size);
 	struct account_entry *e = share_of(k, ctx);
 
 	if (e)
@@ -196,7 +195,7 @@ static void give_row(void *ctx, const struct merge_row *r, bool late)
 static void give_held(void *ctx, const struct held_record *r)
 {
 	struct account_entry *e = ctx;
-	struct row row = row_of(e->track, r->record, r->size);
+	struct row row = row_of(e->trace->attachment, e->track, r->record, r->size);
 
 	deliver(e, r->source, &row, false);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "columns/format.h"
 #include "containers/container.h"
 #include "wire/internal.h"
 
@@ -33,8 +34,14 @@ struct wire_places {
 struct decoded_source {
 	uint32_t id;
 	bool array, big_endian;
-	bool own;		    /* payload 0 is the record */
-	int32_t whole_container;    /* payload with key and JSON, -1: none */
+	bool own;		 /* payload 0 is the record */
+	int32_t whole_container; /* payload with key and JSON, -1: none */
+	int32_t owners;		 /* payload with names of users and groups, -1: none */
+	struct wire_owner {
+		uint32_t offset; /* of the id in the record */
+		enum owner_kind kind;
+	} * owner_fields;
+	size_t n_owners, room_owners;
 	struct wire_places record;  /* of others */
 	struct wire_places members; /* of struct container */
 	uint32_t n_payloads;	    /* that are looked at */
@@ -45,6 +52,7 @@ struct wire_decoder {
 	struct decoded_source *sources; /* as wire_gadget's */
 	struct wire_slice payloads[WIRE_MAX_PAYLOADS];
 	struct container_cache *containers;
+	struct owner_names *host; /* of rows of no container */
 	struct buf record, key;
 };
 

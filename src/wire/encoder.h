@@ -34,6 +34,8 @@ struct wire_source {
 	size_t n_payloads, room_payloads;
 	size_t n_container_payloads; /* the first ones */
 
+	const struct field **owners; /* users and groups of the record */
+	size_t n_owners, room_owners;
 	struct packed_containers *containers;
 	struct buf element, text, table;
 };

@@ -160,6 +160,9 @@ static Api__DataSource *describe_source(const struct wire_source *s, struct aren
 		note(&notes, "cli.clear-screen-before", "true");
 	if (s->compact && s->enriched)
 		note(&notes, NOTE_CONTAINER, "1");
+	if (s->n_owners) /* behind the record and all others */
+		note_number(&notes, NOTE_OWNERS,
+			    1 + (int64_t)s->n_payloads + (s->compact && s->enriched));
 	to->annotations = notes.items;
 	to->n_annotations = notes.n;
 	return to;

@@ -63,6 +63,27 @@ static bool is_clean(const struct schema *s)
 	return true;
 }
 
+/* Where ids of users and groups lie whose names come with each row. */
+static void find_owners(const Api__DataSource *source, const struct schema *s,
+			struct decoded_source *to)
+{
+	const char *said = source_note(source, NOTE_OWNERS);
+	uint64_t payload;
+
+	if (!said || parse_u64(said, &payload) || payload >= WIRE_MAX_PAYLOADS)
+		return;
+	to->owners = (int32_t)payload;
+	if (to->n_payloads <= payload)
+		to->n_payloads = (uint32_t)payload + 1;
+	for (size_t i = 0; i < s->n_fields; i++) {
+		const struct field *f = &s->fields[i];
+
+		if (f->part == PART_RECORD && field_owner(f) != OWNER_NONE)
+			*grow(&to->owner_fields, &to->n_owners, &to->room_owners) =
+				(struct wire_owner){f->offset, field_owner(f)};
+	}
+}
+
 /* Of our own server: its schema, with what this program knows of containers. */
 static int own_schema(const Api__DataSource *source, const char *json, struct decoded_source *to,
 		      struct schema **ret, struct err *err)
@@ -84,6 +105,7 @@ static int own_schema(const Api__DataSource *source, const char *json, struct de
 	} else {
 		wire_find_members(source, to, NULL);
 	}
+	find_owners(source, s, to);
 	*ret = take(s);
 	return 0;
 }
@@ -111,6 +133,7 @@ static int add_source(struct wire_gadget *g, const Api__DataSource *source, stru
 		.array = source->type == API_ARRAY,
 		.big_endian = source->flags & API_BIG_ENDIAN,
 		.whole_container = -1,
+		.owners = -1,
 	};
 	if (source->n_fields > MAX_FIELDS_TOLD)
 		return err_set(err, -EBADMSG, "data source %u has %zu fields", source->id,
@@ -155,6 +178,7 @@ static struct wire_decoder *decoder_new(void)
 	struct wire_decoder *d = xnew(struct wire_decoder);
 
 	d->containers = container_cache_new();
+	d->host = owner_names_new();
 	buf_init(&d->record, 64 << 20);
 	buf_init(&d->key, 64 << 20);
 	return d;
@@ -163,6 +187,7 @@ static struct wire_decoder *decoder_new(void)
 static void decoder_free(struct wire_decoder *d)
 {
 	container_cache_free(d->containers);
+	owner_names_unref(d->host);
 	buf_done(&d->record);
 	buf_done(&d->key);
 	free(d->sources);
@@ -179,6 +204,7 @@ struct wire_gadget *wire_gadget_free(struct wire_gadget *g)
 		free((char *)g->sources[i].sort);
 		free(g->decoder->sources[i].record.items);
 		free(g->decoder->sources[i].members.items);
+		free(g->decoder->sources[i].owner_fields);
 	}
 	for (size_t i = 0; i < g->n_params; i++) {
 		free((char *)g->params[i].name);

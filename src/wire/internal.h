@@ -5,8 +5,9 @@
  *
  * Our own client knows more than others by annotations. Of a GadgetInfo: ig.doc, the gadget's text;
  * ig.clock, its struct clock_base. Of a data source: ig.schema, as schema_to_json() has it;
- * ig.kind; ig.sort; ig.container, the payload of compact rows with the whole container. Of a
- * parameter, as a tag: ig.type:bytes.
+ * ig.kind; ig.sort; ig.container, the payload of compact rows with the whole container; ig.owners,
+ * the payload with the names of the record's users and groups, each with a NUL behind it, in the
+ * order of their fields. Of a parameter, as a tag: ig.type:bytes.
  */
 #pragma once
 
@@ -21,6 +22,7 @@
 #define NOTE_KIND "ig.kind"
 #define NOTE_SORT "ig.sort"
 #define NOTE_CONTAINER "ig.container"
+#define NOTE_OWNERS "ig.owners"
 #define TAG_TYPE "ig.type:"
 
 #define PARAM_PREFIX "operator.oci.ebpf."

@@ -127,6 +127,8 @@ void wire_layout(struct wire_source *s)
 		int32_t parent = f->parent < 0 ? -1 : place[f->parent];
 
 		s->enriched = s->enriched || f->part == PART_CONTAINER;
+		if (f->part == PART_RECORD && field_owner(f) != OWNER_NONE)
+			*grow(&s->owners, &s->n_owners, &s->room_owners) = f;
 		if (f->flags & FIELD_INTERNAL || (s->compact && f->part == PART_CONTAINER))
 			continue;
 		place[i] = (int32_t)s->n_fields;

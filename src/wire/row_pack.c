@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Rows as GadgetEvents. A row's payloads are the record, then those of its container, then the
- * readable ones of the record; the container's are kept packed, since most rows are of few
- * containers. Buffers are kept as well: once they have grown, a row allocates nothing.
+ * readable ones of the record, then names of users and groups; the container's are kept packed,
+ * since most rows are of few containers. Buffers are kept as well: once they have grown, a row
+ * allocates nothing.
  */
 #include <errno.h>
 
@@ -80,6 +81,7 @@ struct wire_source *wire_source_free(struct wire_source *s)
 	free(s->name);
 	free(s->sort);
 	free(s->fields);
+	free(s->owners);
 	free(s->payloads);
 	free(s);
 	return NULL;
@@ -176,6 +178,19 @@ static const struct buf *packed_container(struct wire_source *s, const struct ro
 	return &c->bytes;
 }
 
+/* As few as the row needs: a container's files would be some hundred times as long. */
+static void add_owners(struct wire_source *s, const struct row *row, struct buf *out)
+{
+	uint32_t id;
+
+	buf_clear(&s->text);
+	for (size_t i = 0; i < s->n_owners; i++) {
+		buf_str(&s->text, row_owner(row, s->owners[i], &id));
+		buf_char(&s->text, '\0');
+	}
+	pb_add_bytes(out, ELEMENT_PAYLOAD, s->text.data, s->text.len);
+}
+
 /* False where a row is too large; then it is left out. */
 static bool make_element(struct wire_source *s, const struct row *row)
 {
@@ -190,6 +205,8 @@ static bool make_element(struct wire_source *s, const struct row *row)
 		buf_add(out, container->data, container->len);
 	}
 	add_payloads(s, s->n_container_payloads, s->n_payloads, row, out);
+	if (s->n_owners)
+		add_owners(s, row, out);
 	return !out->failed;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "columns/labels.h"
 #include "columns/types.h"
@@ -160,6 +161,34 @@ static void make_record(struct wire_decoder *d, const struct decoded_source *s)
 	}
 }
 
+/* What the row says of its users and groups is known of its container, or host, from now on. */
+static void take_owners(struct wire_decoder *d, const struct decoded_source *s, struct container *c,
+			struct wire_slice record)
+{
+	struct wire_slice names = d->payloads[s->owners];
+	const char *at = (const char *)names.bytes, *stop = at + names.len, *end;
+
+	if (c && !c->owners)
+		c->owners = owner_names_new();
+	for (size_t i = 0; i < s->n_owners && at < stop; i++, at = end + 1) {
+		const struct wire_owner *o = &s->owner_fields[i];
+		struct owner_names *of = c ? c->owners : d->host;
+		struct owners *to = o->kind == OWNER_USER ? &of->users : &of->groups;
+		const char *known;
+		uint32_t id;
+
+		end = memchr(at, '\0', (size_t)(stop - at));
+		if (!end)
+			return;
+		if (record.len < sizeof(id) || o->offset > record.len - sizeof(id) || at == end)
+			continue;
+		memcpy(&id, record.bytes + o->offset, sizeof(id));
+		known = owners_name(to, id);
+		if ((!known || strcmp(known, at)) && to->text.len < MAX_CONTAINER_OWNERS_BYTES)
+			owner_names_set(of, to, id, at, (size_t)(end - at));
+	}
+}
+
 /* Payloads that the source needs and the row does not have are empty. */
 static int split_element(struct wire_decoder *d, const struct decoded_source *s,
 			 struct pb_cursor element, struct err *err)
@@ -185,6 +214,7 @@ static int give_row(struct wire_gadget *g, size_t source, struct pb_cursor eleme
 	const struct decoded_source *s = &d->sources[source];
 	struct container *c = NULL;
 	struct wire_slice record;
+	struct row row;
 	int r = split_element(d, s, element, err);
 
 	if (!r)
@@ -199,12 +229,10 @@ static int give_row(struct wire_gadget *g, size_t source, struct pb_cursor eleme
 			return err_set(err, -EBADMSG, "a row that is too large");
 		record = (struct wire_slice){(unsigned char *)d->record.data, d->record.len};
 	}
-	rows->row(rows->ctx, (unsigned int)source,
-		  &(struct row){
-			  .part = {record.bytes, c},
-			  .size = {(uint32_t)record.len, c ? sizeof(*c) : 0},
-			  .container_version = c ? c->version : 0,
-		  });
+	if (s->owners >= 0)
+		take_owners(d, s, c, record);
+	row = container_row(c, record.bytes, (uint32_t)record.len, d->host);
+	rows->row(rows->ctx, (unsigned int)source, &row);
 	return 0;
 }
 

@@ -123,8 +123,8 @@ static void named_numbers(void **state)
 		{"g_bool", KIND_BOOL, 1, 1, "true", false},
 		{"g_fd", KIND_INT, 4, -1, "-1", false},
 		{"g_pid", KIND_UINT, 4, 4294967295, "4294967295", false},
-		{"g_user", KIND_UINT, 4, 0, "root", false},
-		{"g_group", KIND_UINT, 4, 0, "root", false},
+		{"g_user", KIND_UINT, 4, 0, "root", true},
+		{"g_group", KIND_UINT, 4, 0, "root", true},
 		{"g_user", KIND_UINT, 4, 4294967295, "4294967295", false}, /* nobody's id */
 		{"g_group", KIND_UINT, 4, 4294967295, "4294967295", false},
 		{"g_cgroup", KIND_UINT, 8, -1, "18446744073709551615", true},
@@ -380,16 +380,15 @@ static void owners(void **state)
 				   "minus:x:-5:\nempty:x::\nword:x:ten:\n"
 				   "huge:x:4294967296:\nlast:x:4294967295:\n"
 				   "root:x:12:12\n\033[1m:x:13:\nzeroes:x:0014:\nwww-data:x:33";
-	char path[] = "/tmp/owners.XXXXXX";
+	static const char map[] = "         0     100000         10\n"
+				  "        33       1000          1\n";
+	struct owner_names *names = owner_names_new();
 	struct owners o, none;
+	uint64_t version;
 	uint32_t id;
-	int fd = mkstemp(path);
 
-	assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
-	close(fd);
-	owners_read(&o, path);
-	unlink(path);
-	owners_read(&none, path);
+	owners_parse(&o, text, sizeof(text) - 1);
+	owners_parse(&none, "", 0);
 	assert_string_equal(owners_name(&o, 0), "root");
 	assert_string_equal(owners_name(&o, 12), "root");
 	assert_string_equal(owners_name(&o, 13), "\033[1m"); /* whoever shows it escapes it */
@@ -404,8 +403,22 @@ static void owners(void **state)
 	assert_int_equal(owners_id(&o, "nobody", &id), -EINVAL);
 	assert_int_equal(owners_id(&none, "root", &id), -EINVAL);
 	assert_null(owners_name(&none, 0));
-	owners_done(&o);
-	owners_done(&none);
+	owners_map(&o, map); /* of a user namespace */
+	assert_int_equal(o.n, 3);
+	assert_string_equal(owners_name(&o, 100000), "root");
+	assert_string_equal(owners_name(&o, 1000), "www-data");
+	names->users = o;
+	version = names->version;
+	owner_names_set(names, &names->users, 5, "five", 4);
+	owner_names_set(names, &names->users, 1000, "web", 3);
+	owner_names_set(names, &names->groups, 7, "seven", 5);
+	assert_true(names->version > version);
+	o = names->users;
+	none = names->groups;
+	assert_string_equal(owners_name(&o, 5), "five");
+	assert_string_equal(owners_name(&o, 1000), "web");
+	assert_string_equal(owners_name(&none, 7), "seven");
+	owner_names_unref(names);
 }
 
 static void digits(void **state)
