@@ -50,49 +50,6 @@ struct use_key {
 };
 ONCE(uses, use_key, 16384);
 
-/* CLONE_NEW… of the kernel */
-enum { NEW_NAMESPACES = 0x7e020080 };
-
-/* By the numbers of each machine. */
-#if defined(__TARGET_ARCH_x86)
-enum { BRK = 12, MMAP = 9, MPROTECT = 10, MREMAP = 25, EXECVE = 59, EXECVEAT = 322, CLONE = 56 };
-enum { FORK = 57, VFORK = 58 };
-#define FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, di)
-#else
-enum { BRK = 214, MMAP = 222, MPROTECT = 226, MREMAP = 216, EXECVE = 221, EXECVEAT = 281 };
-enum { CLONE = 220, FORK = -1, VFORK = -2 };
-#define FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, orig_x0)
-#endif
-
-enum { CAP_SYS_ADMIN = 21 };
-
-/*
- * Does the kernel only ask whether the last of the machine's memory may be used? It does so in each
- * call that makes an address space larger, and takes no for an answer.
- */
-static __always_inline bool is_for_reserve(const struct capability_check *check, g_syscall call)
-{
-	const struct pt_regs *regs;
-
-	if (check->cap != CAP_SYS_ADMIN || check->audit == yes)
-		return false;
-	switch ((__s32)call) {
-	case BRK:
-	case MMAP:
-	case MPROTECT:
-	case MREMAP:
-	case EXECVE:
-	case EXECVEAT:
-	case FORK:
-	case VFORK:
-		return true;
-	case CLONE:
-		regs = registers_at_entry();
-		return !(FIRST_ARGUMENT(regs) & NEW_NAMESPACES);
-	}
-	return false;
-}
-
 static __always_inline void tell(const struct cred *cred, const struct use_key *key,
 				 g_capability_set cap, const struct user_namespace *target)
 {
@@ -119,7 +76,9 @@ static __always_inline void checked(void *ctx, g_container c, const struct capab
 	if (is_entering())
 		return;
 	key.detail = syscall_of_current();
-	key.what = is_for_reserve(check, key.detail) ? reserve : check->capable ? used : refused;
+	key.what = capability_is_for_reserve(check, key.detail) ? reserve
+		   : check->capable				? used
+								: refused;
 	if (once(uses, &key))
 		tell(check->cred, &key, 1ull << (check->cap & 63), check->target);
 }

@@ -69,12 +69,32 @@ void places_mount(struct places *p, const char *path, const char *fs, bool read_
 			(struct mount){xstrdup(path), xstrdup(fs), read_only, false};
 }
 
+/* NULL: the root's, or none is known. */
+static struct mount *mount_of(const struct places *p, const char *path)
+{
+	struct mount *best = NULL;
+
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		struct mount *m = &p->mounts[i];
+
+		if (strcmp(m->path, "/") && lies_in(path, m->path) &&
+		    (!best || strlen(m->path) > strlen(best->path)))
+			best = m;
+	}
+	return best;
+}
+
 int places_write(struct places *p, const char *path, enum write_how how, enum write_place place,
 		 bool refused)
 {
 	_cleanup_(freep) char *folder = folder_of(path);
+	struct mount *m = place == ON_ROOT ? NULL : mount_of(p, path);
 	struct folder *f;
 
+	if (m)
+		m->written = true;
+	if (place == BY_PATH)
+		place = m ? ELSEWHERE : ON_ROOT;
 	for (size_t i = 0; i < p->n_folders; i++) {
 		f = &p->folders[i];
 		if (strcmp(f->path, folder) || f->place != place)
@@ -94,63 +114,17 @@ int places_write(struct places *p, const char *path, enum write_how how, enum wr
 	return 0;
 }
 
-/* ---- where it lies --------------------------------------------------------------------------- */
-
-/* NULL: the root's, or none is known. */
-static struct mount *mount_of(const struct places *p, const char *path)
-{
-	struct mount *best = NULL;
-
-	for (size_t i = 0; i < p->n_mounts; i++) {
-		struct mount *m = &p->mounts[i];
-
-		if (strcmp(m->path, "/") && lies_in(path, m->path) &&
-		    (!best || strlen(m->path) > strlen(best->path)))
-			best = m;
-	}
-	return best;
-}
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int by_path(const void *a, const void *b)
 {
 	return strcmp(((const struct folder *)a)->path, ((const struct folder *)b)->path);
 }
 
-/* The same folder may have been told by its path and by its mount. */
-static void join_same(struct places *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n_folders; i++) {
-		struct folder *f = &p->folders[i];
-
-		if (!n || strcmp(p->folders[n - 1].path, f->path) ||
-		    p->folders[n - 1].place != f->place) {
-			p->folders[n++] = *f;
-			continue;
-		}
-		p->folders[n - 1].how |= f->how;
-		p->folders[n - 1].refused |= f->refused;
-		free(f->path);
-		free(f->example);
-	}
-	p->n_folders = n;
-}
-
 void places_settle(struct places *p)
 {
-	for (size_t i = 0; i < p->n_folders; i++) {
-		struct folder *f = &p->folders[i];
-		struct mount *m = f->place == ON_ROOT ? NULL : mount_of(p, f->example);
-
-		if (m)
-			m->written = true;
-		if (f->place == BY_PATH)
-			f->place = m ? ELSEWHERE : ON_ROOT;
-	}
 	if (p->n_folders)
 		qsort(p->folders, p->n_folders, sizeof(*p->folders), by_path);
-	join_same(p);
 	for (size_t i = 0; i < p->n_folders; i++)
 		for (size_t k = 0; k < p->n_folders; k++)
 			p->folders[i].covered |= i != k && folder_is_volume(&p->folders[i]) &&

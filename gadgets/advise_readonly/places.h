@@ -36,11 +36,10 @@ struct places {
 char *path_join(const char *dir, const char *path);
 
 void places_mount(struct places *p, const char *path, const char *fs, bool read_only);
-/* path: joined. -E2BIG. */
+/* path: joined; by it, where it lies is told by the mounts that are known. -E2BIG. */
 int places_write(struct places *p, const char *path, enum write_how how, enum write_place place,
 		 bool refused);
-/* After the last row: folders that are known by their path alone are put where they lie, and
- * sorted. */
+/* After the last row: sorts folders by path, and looks which lie in others. */
 void places_settle(struct places *p);
 bool folder_is_volume(const struct folder *f); /* a volume of its own would let it be written */
 /* Was there something before, that a new volume would hide? */

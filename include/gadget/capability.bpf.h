@@ -10,6 +10,7 @@
 #pragma once
 
 #include <gadget/pending.bpf.h>
+#include <gadget/syscall.bpf.h>
 
 /* What not every kernel tells. */
 enum told { unknown, no, yes };
@@ -32,6 +33,65 @@ struct capability_check {
 					      bpf_core_field_offset(struct cred, set)); \
 		caps_;                                                                  \
 	})
+
+/* CLONE_NEW… of the kernel */
+enum { G_NEW_NAMESPACES = 0x7e020080 };
+
+/* By the numbers of each machine. */
+#if defined(__TARGET_ARCH_x86)
+enum {
+	G_NR_BRK = 12,
+	G_NR_MMAP = 9,
+	G_NR_MPROTECT = 10,
+	G_NR_MREMAP = 25,
+	G_NR_EXECVE = 59,
+	G_NR_EXECVEAT = 322,
+	G_NR_CLONE = 56
+};
+enum { G_NR_FORK = 57, G_NR_VFORK = 58 };
+#define G_FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, di)
+#else
+enum {
+	G_NR_BRK = 214,
+	G_NR_MMAP = 222,
+	G_NR_MPROTECT = 226,
+	G_NR_MREMAP = 216,
+	G_NR_EXECVE = 221,
+	G_NR_EXECVEAT = 281
+};
+enum { G_NR_CLONE = 220, G_NR_FORK = -1, G_NR_VFORK = -2 };
+#define G_FIRST_ARGUMENT(regs) BPF_CORE_READ(regs, orig_x0)
+#endif
+
+enum { G_CAP_SYS_ADMIN = 21 };
+
+/*
+ * Does the kernel only ask whether the last of the machine's memory may be used? It does so in each
+ * call that makes an address space larger, and takes no for an answer.
+ */
+static __always_inline bool capability_is_for_reserve(const struct capability_check *check,
+						      g_syscall call)
+{
+	const struct pt_regs *regs;
+
+	if (check->cap != G_CAP_SYS_ADMIN || check->audit == yes || call >> 32 != (__u32)G_ARCH)
+		return false;
+	switch ((__s32)call) {
+	case G_NR_BRK:
+	case G_NR_MMAP:
+	case G_NR_MPROTECT:
+	case G_NR_MREMAP:
+	case G_NR_EXECVE:
+	case G_NR_EXECVEAT:
+	case G_NR_FORK:
+	case G_NR_VFORK:
+		return true;
+	case G_NR_CLONE:
+		regs = registers_at_entry();
+		return !(G_FIRST_ARGUMENT(regs) & G_NEW_NAMESPACES);
+	}
+	return false;
+}
 
 enum { G_CAP_NOAUDIT = 2, G_CAP_INSETID = 4 }; /* CAP_OPT_… of the kernel, since 5.1 */
 

@@ -93,6 +93,13 @@
  */
 #define CANNOT_TELL(text) G_TAG("cannot:" text)
 
+/*
+ * On a program: it is loaded, and its hook asked for, only where the bool parameter says so. A
+ * person who says so wants it: that the kernel lacks the hook is an error then.
+ */
+#define G_WHEN(parameter) G_TAG("when:" #parameter)
+#define WHEN(parameter) G_WHEN(parameter)
+
 #define GADGET(text, ...) char LICENSE[] SEC("license") DOC(text) __VA_ARGS__ = "GPL"
 
 #define PARAM(type, name, value, text) const volatile type name G_TAG("param") DOC(text) = value

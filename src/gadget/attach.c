@@ -134,6 +134,12 @@ static int attach_tracepoint(struct program *p, int tracefs)
 	return 0;
 }
 
+/* To ask whether a hook is there. */
+static const struct bpf_insn nothing[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
 /* ---- raw tracepoints --------------------------------------------------------------------- */
 
 static int attach_raw_tracepoint(struct program *p, int tracefs)
@@ -152,10 +158,6 @@ static int raw_tracepoint_exists(const char *target, int tracefs)
 
 	if (kernel_btf_has_name(type))
 		return 1;
-	static const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
 	_cleanup_(closep) int prog = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "ig_nothing",
 						   "GPL", nothing, array_size(nothing), NULL);
 	if (prog < 0)
@@ -199,6 +201,56 @@ static int kprobe_exists(const char *target, int tracefs)
 	return fd >= 0;
 }
 
+/*
+ * Programs at a function's end, and at a hook of the security modules, need what a kernel may lack
+ * or refuse at each step: an empty one is loaded and attached for a moment.
+ */
+static int trampoline_exists(const char *function, enum bpf_prog_type type,
+			     enum bpf_attach_type attach)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach);
+	int id = libbpf_find_vmlinux_btf_id(function, attach);
+
+	if (id < 0)
+		return 0;
+	opts.attach_btf_id = id;
+	_cleanup_(closep) int prog =
+		bpf_prog_load(type, "ig_nothing", "GPL", nothing, array_size(nothing), &opts);
+	if (prog < 0)
+		return 0;
+	_cleanup_(closep) int link = bpf_raw_tracepoint_open(NULL, prog);
+	return link >= 0;
+}
+
+static int fexit_exists(const char *target, int tracefs)
+{
+	return trampoline_exists(target, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT);
+}
+
+/* Without "bpf" among the security modules in force such a program is attached and never run. */
+static bool has_bpf_among_modules(void)
+{
+	_cleanup_(closep) int context = fsopen("securityfs", FSOPEN_CLOEXEC);
+	_cleanup_(closep) int root = -1;
+	_cleanup_(buf_done) struct buf b;
+
+	buf_init(&b, 4096);
+	if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		root = fsmount(context, FSMOUNT_CLOEXEC, 0);
+	if (root < 0 || buf_read_file(&b, root, "lsm"))
+		return false;
+	for (char *word, *rest = b.data; (word = strsep(&rest, ",\n"));)
+		if (!strcmp(word, "bpf"))
+			return true;
+	return false;
+}
+
+static int lsm_exists(const char *target, int tracefs)
+{
+	return has_bpf_among_modules() &&
+	       trampoline_exists(target, BPF_PROG_TYPE_LSM, BPF_LSM_MAC);
+}
+
 #define TRACEPOINT                                                                      \
 	.word = "tracepoint", .attach = attach_tracepoint, .exists = tracepoint_exists, \
 	.cheap = true, .shares = true
@@ -217,6 +269,8 @@ static const struct hook hooks[] = {
 	{ .prefix = "kretprobe/", KPROBE },
 	{ .prefix = "uprobe/", PROBE }, /* attached to files as they are found: probe.c */
 	{ .prefix = "uretprobe/", PROBE },
+	{ .prefix = "fexit/", .word = "fexit on", .attach = attach_by_libbpf, .exists = fexit_exists },
+	{ .prefix = "lsm/", .word = "LSM hook", .attach = attach_by_libbpf, .exists = lsm_exists },
 	{ .prefix = "iter/", ITERATOR },
 	{ .prefix = "iter.s/", ITERATOR },
 	{ .prefix = "",

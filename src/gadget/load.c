@@ -354,7 +354,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	g->run->object = bpf_object__open_mem(g->elf, g->elf_size, &opts);
 	if (!g->run->object)
 		return load_failed(g, -errno, log, err);
-	rc = rungs_choose(g->run->object, g->name, err);
+	rc = rungs_choose(g->run->object, g, err);
 	if (rc)
 		return rc;
 	list_programs(g);

@@ -96,7 +96,7 @@ void probes_free(struct running *run);
 int probe_hooks_exist(const char *target, int tracefs); /* struct hook's exists */
 
 /* rungs.c: chooses which programs are loaded, by their tags and what this kernel has. */
-int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err);
+int rungs_choose(struct bpf_object *object, const struct gadget *g, struct err *err);
 /* Value of the tag with this prefix of a function or variable (BTF_KIND_…), or NULL. */
 const char *object_tag(const struct bpf_object *object, uint32_t kind, const char *name,
 		       const char *prefix);

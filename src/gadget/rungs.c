@@ -2,7 +2,8 @@
 /*
  * Ladders of hooks. Kernels differ in their hooks; a gadget may offer several programs for one
  * purpose, tagged RUNG(group, n): those with the lowest n of which this kernel has all hooks are
- * loaded. Programs tagged OPTIONAL are left out where their hook is missing.
+ * loaded. Programs tagged OPTIONAL are left out where their hook is missing, those tagged
+ * WHEN(parameter) where that is not set.
  */
 #include "gadget/run.h"
 
@@ -22,6 +23,8 @@ struct rung {
 	const char *target;
 	char *group; /* NULL: no ladder */
 	uint64_t n;
+	const char *when; /* parameter; NULL: always */
+	bool chosen;	  /* by its parameter, if it has one */
 	bool optional, exists, used;
 };
 
@@ -93,6 +96,8 @@ static int read_rungs(struct bpf_object *object, struct ladder *l, const char *g
 		r->prog = p;
 		r->hook = hook_find(bpf_program__section_name(p), &r->target);
 		r->optional = program_tag(object, p, "optional") != NULL;
+		r->when = program_tag(object, p, "when:");
+		r->chosen = true;
 		if (tag && parse_rung(r, tag))
 			return err_set(err, -EBADMSG, "%s: program %s has a bad tag 'rung:%s'",
 				       gadget, bpf_program__name(p), tag);
@@ -137,7 +142,7 @@ static bool is_missing(const struct ladder *l, const struct rung *r)
 {
 	uint64_t best;
 
-	if (r->optional)
+	if (r->optional || !r->chosen)
 		return false;
 	return r->group ? !best_rung(l, r->group, &best) : !r->exists;
 }
@@ -148,7 +153,8 @@ static void choose(struct ladder *l)
 		struct rung *r = &l->rungs[i];
 		uint64_t best = r->n;
 
-		r->used = r->exists && (!r->group || best_rung(l, r->group, &best)) && r->n == best;
+		r->used = r->exists && r->chosen && (!r->group || best_rung(l, r->group, &best)) &&
+			  r->n == best;
 	}
 }
 
@@ -158,32 +164,39 @@ static int lacks(const struct rung *r, const char *gadget, struct err *err)
 		       hook_word(r->hook), r->target);
 }
 
-int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
+/* Only for a hook that somebody asked for is the kernel asked, which may be dear. */
+static void look_for_hooks(struct ladder *l, const struct gadget *g, int tracefs)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct rung *r = &l->rungs[i];
+
+		r->chosen = !r->when || param_is_true(g, r->when);
+		/* Where it is dear to know and nothing depends on it, attaching will tell. */
+		r->exists = true;
+		if (r->chosen && (hook_is_cheap(r->hook) || r->optional || r->group))
+			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
+	}
+}
+
+int rungs_choose(struct bpf_object *object, const struct gadget *g, struct err *err)
 {
 	_cleanup_(ladder_done) struct ladder l = {};
 	_cleanup_(closep) int tracefs = tracefs_open();
-	int rc = read_rungs(object, &l, gadget, err);
+	int rc = read_rungs(object, &l, g->name, err);
 
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < l.n; i++) {
-		struct rung *r = &l.rungs[i];
-
-		/* Where it is dear to know and nothing depends on it, attaching will tell. */
-		r->exists = true;
-		if (hook_is_cheap(r->hook) || r->optional || r->group)
-			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
-	}
+	look_for_hooks(&l, g, tracefs);
 	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct rung *r = &l.rungs[i];
 
 		if (is_missing(&l, r)) {
 			if (r->group || tracefs >= 0)
-				return lacks(r, gadget, err);
-			return geteuid() ? load_needs_root(gadget, err)
+				return lacks(r, g->name, err);
+			return geteuid() ? load_needs_root(g->name, err)
 					 : err_set(err, -EPERM, "%s: tracefs cannot be opened",
-						   gadget);
+						   g->name);
 		}
 		if (!r->used)
 			bpf_program__set_autoload(r->prog, false);
@@ -234,7 +247,7 @@ int gadget_each_program(const struct gadget *g, bool here, gadget_program_fn *fn
 			.target = r->target,
 			.group = r->group,
 			.rung = r->n,
-			.optional = r->optional,
+			.optional = r->optional || r->when,
 			.cannot_tell = program_tag(object, r->prog, "cannot:"),
 			.exists = r->exists,
 			.used = r->used,

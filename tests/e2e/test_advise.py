@@ -11,6 +11,8 @@ import ig
 import pytest
 import view
 
+pytestmark = pytest.mark.kernels
+
 WORK = "cat /etc/passwd >/dev/null; busybox sleep 0.1; (exit 0) & wait; echo worked"
 
 
