@@ -13,7 +13,10 @@ GADGET("Trace the system call bpf()\n"
        "an attachment the hook and the program. Reads and writes of maps' elements, which are "
        "frequent, are shown with --elements.",
        LIMITS("Programs of the container that were loaded before, or by descriptors that it was "
-	      "handed, run without a call of its own."));
+	      "handed, run without a call of its own.")
+	       SELFTEST("perl -e '$a = pack(q(LL), 0, 0); syscall(`uname -m` =~ /x86/ ? 321 : 280, "
+			"11, $a, 8)'; true",
+			"cmd==BPF_PROG_GET_NEXT_ID"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(bool, elements, false, "Show also reads and writes of maps' elements");

@@ -12,7 +12,8 @@ GADGET("Trace changes of user ids, group ids and capabilities\n"
        "namespace.",
        LIMITS("Ids and capabilities that change by an exec (set-user-ID programs, file "
 	      "capabilities) or by a new user namespace are not shown: see trace_exec and "
-	      "trace_unshare. setfsuid and setfsgid never report an error."));
+	      "trace_unshare. setfsuid and setfsgid never report an error.")
+	       SELFTEST("perl -e '$> = 1'", "new.euid==1"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 
