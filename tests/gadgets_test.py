@@ -78,20 +78,12 @@ def test_gadget(folder, block, lab, tmp_path):
     have, no = with_name(block.have, name), with_name(block.no, name)
     logs = []
 
-    def change(config):
-        if block.privileged:
-            containers.privileged(config)
-        if block.may:
-            config["process"]["capabilities"] = {s: block.may for s in ("bounding", "effective", "permitted")}
-        if block.memory:
-            config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
-
     def step(kind, script, keep=False):
         if kind == "host":
             done = containers.run("sh", "-c", script, check=False)
             logs.append(f"$ {script}\n{done.text}")
             return
-        c = lab.container(script + "\necho >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=change)
+        c = lab.container(script + "\necho >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=block.change)
         if keep:
             c.start()
             containers.wait_for(lambda: c.exec("test", "-e", "/tmp/.done", check=False) == 0, what="end of the commands")

@@ -579,10 +579,9 @@ static __always_inline void look_through(struct walk *w)
 
 SEC("tp/syscalls/sys_exit_read")
 RUNG(events, 3)
-CANNOT_TELL("who touched a file that inotify watches (tracee), its inodes (i_ino, "
-	    "i_ino_dir), and watchers outside of the wanted containers") int exit_read(struct
-										       syscall_exit
-											       *ctx)
+CANNOT_TELL("who touched a file that inotify watches (tracee), and watchers outside of the wanted "
+	    "containers")
+int exit_read(struct syscall_exit *ctx)
 {
 	const struct pt_regs *regs;
 	struct walk *w;

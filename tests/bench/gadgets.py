@@ -84,11 +84,7 @@ def script_of(name):
 def one(lab, name, detector):
     script, block = script_of(name)
 
-    def limit(config):
-        if block.memory:
-            config["linux"]["resources"]["memory"] = {"limit": block.memory << 20}
-
-    c = lab.container(script, edit=limit).start()
+    c = lab.container(script, edit=block.change).start()
     args = [a.replace("{CONTAINER}", c.name) for a in block.args]
     chosen = {"--host", "-c", "--containername"} & set(args)
     try:

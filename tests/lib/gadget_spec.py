@@ -23,6 +23,8 @@ import json
 import re
 import shlex
 
+import containers
+
 WORDS = ("since", "memory", "privileged", "may", "run", "do", "host", "have", "not")
 
 
@@ -55,6 +57,15 @@ class Block:
             self.steps.append((word, rest))
         else:
             (self.have if word == "have" else self.no).append(json.loads(rest))
+
+    def change(self, config):
+        """An `edit` of its containers' config: what the block says of them."""
+        if self.privileged:
+            containers.privileged(config)
+        if self.may:
+            config["process"]["capabilities"] = {s: self.may for s in ("bounding", "effective", "permitted")}
+        if self.memory:
+            config["linux"]["resources"]["memory"] = {"limit": self.memory << 20}
 
 
 def parse(text, where="test"):
