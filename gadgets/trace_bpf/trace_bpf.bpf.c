@@ -14,9 +14,9 @@ GADGET("Trace the system call bpf()\n"
        "frequent, are shown with --elements.",
        LIMITS("Programs of the container that were loaded before, or by descriptors that it was "
 	      "handed, run without a call of its own.")
-       SELFTEST("perl -e '$i = pack(q(Q2), 0xb7, 0x95); $a = pack(q(LLPPx96), 1, 2, $i,"
-		" qq(GPL\\0)); syscall(`uname -m` =~ /x86/ ? 321 : 280, 5, $a, 48); "
-		"sleep 1'", "cmd==BPF_PROG_LOAD"));
+	       SELFTEST("perl -e '$a = pack(q(LL), 0, 0); syscall(`uname -m` =~ /x86/ ? 321 : 280, "
+			"11, $a, 8)'; true",
+			"cmd==BPF_PROG_GET_NEXT_ID"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(bool, elements, false, "Show also reads and writes of maps' elements");
