@@ -5,8 +5,9 @@
 GADGET("Show the processes of containers\n"
        "With state, memory, number of threads, time of start and parent; with --threads each "
        "thread for itself. `-o tree` draws which process is whose child.",
-       LIMITS("A process that starts or ends while the list is made may be missing. Since Linux "
-	      "6.2 `rss` may lack some pages for each CPU that have not been added up.")
+       LIMITS("A process that starts or ends while the list is made may be missing. `rss` may "
+	      "lack pages that CPUs (since Linux 6.2) or its other threads (before) have not added "
+	      "up yet.")
        SELFTEST("sleep 1; true", "proc.comm==sleep"));
 
 PARAM(bool, threads, false, "Show threads as well");
@@ -32,7 +33,6 @@ int each_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct process_entry *e;
-	struct mm_struct *mm;
 	g_container c;
 
 	if (!task || (!threads && !task_is_leader(task)) || !wanted_task(task, &c))
@@ -45,9 +45,7 @@ int each_task(struct bpf_iter__task *ctx)
 	e->state = task_state(task);
 	e->thread_count = BPF_CORE_READ(task, signal, nr_threads);
 	e->start_time = BPF_CORE_READ(task, start_boottime);
-	mm = BPF_CORE_READ(task, mm);
-	if (mm)
-		e->rss = memory_rss(mm);
+	e->rss = memory_rss(task);
 	snapshot_row(process, e, ctx->meta->seq);
 	return 0;
 }

@@ -145,7 +145,8 @@ static __always_inline __u64 inode_of(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 }
 
-static __always_inline bool fill_address(struct socket_entry *e, const struct unix_sock *sk)
+/* A function of its own: where registers run out, 5.10's verifier forgets what it knew of them. */
+static __noinline bool fill_address(struct socket_entry *e, const struct unix_sock *sk)
 {
 	struct unix_address *addr = BPF_CORE_READ(sk, addr);
 	int len = addr ? BPF_CORE_READ(addr, len) - (int)sizeof(unsigned short) : 0;
@@ -388,8 +389,7 @@ int each_netlink(struct bpf_iter__netlink *ctx)
 /* ---- last: what was in no list -------------------------------------------------------------- */
 
 SEC("iter/task_file")
-LAST
-int each_file_left(struct bpf_iter__task_file *ctx)
+LAST int each_file_left(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = sock_of_iterator(ctx);
 	__u64 key = (__u64)sk;

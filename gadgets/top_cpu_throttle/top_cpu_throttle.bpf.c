@@ -33,8 +33,15 @@ struct task_group {
 struct task_struct___group {
 	struct task_group *sched_task_group;
 };
+/* Of each state over 10, 60 and 300 s; BTF has it as one array or as arrays of an array. */
+struct psi_group___flat {
+	unsigned long avg[15];
+};
+struct psi_group___nested {
+	unsigned long avg[5][3];
+};
 struct psi_group {
-	unsigned long avg[15]; /* of each state: over 10, 60 and 300 s */
+	bool enabled;
 };
 struct cgroup___psi { /* since 6.1 */
 	struct psi_group *psi;
@@ -189,7 +196,12 @@ static __always_inline void fill_pressure(struct throttle_entry *e, struct cgrou
 		psi = (const void *)old + bpf_core_field_offset(old->psi);
 	if (!psi || !bpf_core_enum_value_exists(enum psi_states, PSI_CPU_SOME))
 		return;
-	at = bpf_core_field_offset(struct psi_group, avg);
+	if (bpf_core_field_exists(struct psi_group___flat, avg))
+		at = bpf_core_field_offset(struct psi_group___flat, avg);
+	else if (bpf_core_field_exists(struct psi_group___nested, avg))
+		at = bpf_core_field_offset(struct psi_group___nested, avg);
+	else
+		return;
 	at += bpf_core_enum_value(enum psi_states, PSI_CPU_SOME) * sizeof(averages);
 	if (!bpf_probe_read_kernel(averages, sizeof(averages), psi + at)) {
 		e->psiSomeAvg10 = percent_of_average(averages[0]);

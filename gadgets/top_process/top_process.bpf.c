@@ -13,8 +13,8 @@ GADGET("Show the processes that take most, and the sums of their containers\n"
        "start.",
        LIMITS("A process that starts and ends within one interval is in its container's sum, and "
 	      "not in the table of processes. Memory that processes share is in each one's and so "
-	      "more than once in a container's sum. Since Linux 6.2 memory may lack some pages for "
-	      "each CPU that have not been added up.")
+	      "more than once in a container's sum. Memory may lack pages that CPUs (since Linux "
+	      "6.2) or its other threads (before) have not added up yet.")
        SELFTEST("sleep 1; true", "proc.comm==sleep"));
 
 /* ---- by process ----------------------------------------------------------------------------- */
@@ -122,12 +122,14 @@ int each_thread(struct bpf_iter__task *ctx)
 
 /* ---- then: the processes -------------------------------------------------------------------- */
 
-static __always_inline void fill_memory(struct process_usage *e, const struct mm_struct *mm)
+static __always_inline void fill_memory(struct process_usage *e, const struct task_struct *task)
 {
+	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+
 	if (!mm)
 		return;
-	e->memoryRSS = memory_rss(mm);
-	e->memoryShared = memory_shared(mm);
+	e->memoryRSS = memory_rss(task);
+	e->memoryShared = memory_shared(task);
 	e->memoryVirtual = BPF_CORE_READ(mm, total_vm) * g_page_bytes;
 	e->memoryRelative = percent_of(e->memoryRSS, g_ram_bytes);
 }
@@ -140,7 +142,7 @@ static __always_inline void fill(struct process_usage *e, struct task_struct *ta
 	e->priority = task_priority(task);
 	e->nice = task_nice(task);
 	e->startTime = BPF_CORE_READ(task, start_boottime);
-	fill_memory(e, BPF_CORE_READ(task, mm));
+	fill_memory(e, task);
 }
 
 static __always_inline void add_ended(struct container_usage *v, g_container c, __u64 now)

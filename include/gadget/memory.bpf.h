@@ -20,6 +20,12 @@ struct mm_rss_stat {
 struct mm_struct___6_1 {
 	struct mm_rss_stat rss_stat;
 };
+struct task_rss_stat {
+	int count[4];
+};
+struct task_struct___6_1 {
+	struct task_rss_stat rss_stat; /* what this thread has yet to add to its mm's */
+};
 
 #pragma clang attribute pop
 
@@ -38,13 +44,42 @@ enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES }; /* indexes of r
 		pages_ < 0 ? 0 : pages_; /* without what each CPU has yet to add */  \
 	})
 
-/* All that is in memory, in bytes; of it, what others may share: of files, and shared memory. */
-static __always_inline __u64 memory_shared(const struct mm_struct *mm)
+/* The same of a task's address space, with what the task itself has yet to add (up to 6.1). */
+static __always_inline __u64 rss_bytes(const struct task_struct *task, int which)
 {
-	return (__u64)(rss_pages(mm, MM_FILEPAGES) + rss_pages(mm, MM_SHMEMPAGES)) * g_page_bytes;
+	const struct task_struct___6_1 *old = (const void *)task;
+	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__s64 pages = 0;
+	int more = 0;
+
+	if (!mm)
+		return 0;
+	switch (which) {
+	case MM_FILEPAGES:
+		pages = rss_pages(mm, MM_FILEPAGES);
+		break;
+	case MM_ANONPAGES:
+		pages = rss_pages(mm, MM_ANONPAGES);
+		break;
+	case MM_SHMEMPAGES:
+		pages = rss_pages(mm, MM_SHMEMPAGES);
+		break;
+	}
+	if (bpf_core_field_exists(old->rss_stat.count)) {
+		bpf_core_read(&more, sizeof(more), &old->rss_stat.count[which]);
+		pages += more;
+	}
+	return pages < 0 ? 0 : (__u64)pages * g_page_bytes;
 }
 
-static __always_inline __u64 memory_rss(const struct mm_struct *mm)
+/* Pages of files and shared memory, which other processes may have as well. */
+static __always_inline __u64 memory_shared(const struct task_struct *task)
 {
-	return memory_shared(mm) + (__u64)rss_pages(mm, MM_ANONPAGES) * g_page_bytes;
+	return rss_bytes(task, MM_FILEPAGES) + rss_bytes(task, MM_SHMEMPAGES);
+}
+
+/* All that it has in RAM. */
+static __always_inline __u64 memory_rss(const struct task_struct *task)
+{
+	return memory_shared(task) + rss_bytes(task, MM_ANONPAGES);
 }

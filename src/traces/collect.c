@@ -140,8 +140,8 @@ int read_first(struct attachment *a, struct err *err)
 }
 
 /*
- * A snapshot is taken once: it waits for the names that are still looked for, but not for ever.
- * Rows of what has none by then are discarded, as nobody knows whether they are wanted.
+ * A snapshot is taken once: it waits for the names that are still looked for, but not for ever. Rows
+ * of what has none by then go with what is known, as those of a table do.
  */
 static void wait_for_names(struct traces *ts)
 {

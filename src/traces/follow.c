@@ -118,6 +118,11 @@ static void container_found(struct attachment *a, struct container *c)
 	keep_mapped(a, k);
 }
 
+bool follow_selects(const struct account_entry *e)
+{
+	return is_selected(e->trace, e->track->container);
+}
+
 bool follow_decide(struct account_entry *e)
 {
 	struct trace *t = e->trace;

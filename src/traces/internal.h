@@ -9,8 +9,8 @@
  * A record is read once. Its track says whether it must wait (for a name, in the sort window) and
  * has the shares of those tracers that want it: each is given it. traces.c: life and dispatching;
  * attachment.c: attaching, joining and leaving; collect.c: tables and snapshots; prober.c: probes in
- * libraries; tracks.c: tracks and shares; follow.c: containers
- * that come and go, and the maps of wanted ones; read.c: records, tables and loss; pace.c: when to
+ * libraries; tracks.c: tracks and shares; follow.c: containers that come and go, and the maps of
+ * wanted ones; read.c: records, tables and loss; texts.c: numbers that become texts; pace.c: when to
  * look; totals.c: what is told of the counts.
  */
 #pragma once
@@ -190,7 +190,8 @@ container_event_fn follow_event;
 void follow_known(struct attachment *a); /* makes the tracks of all containers */
 void follow_join(struct trace *t);	 /* and t's shares in them */
 void follow_leave(struct account_entry *e, struct gadget_counters now);
-bool follow_decide(struct account_entry *e); /* now, by what is known; false: it is gone */
+bool follow_selects(const struct account_entry *e); /* by what is known now; decides nothing */
+bool follow_decide(struct account_entry *e);	    /* now, by what is known; false: it is gone */
 struct track *follow_unknown(struct attachment *a, uint64_t key); /* of a key met first */
 void follow_endings(struct traces *ts, bool all); /* lets those go whose last record was read */
 void follow_strays(struct attachment *a);	  /* the same for keys of no container */
@@ -211,7 +212,7 @@ int read_first(struct attachment *a, struct err *err); /* what later samples are
 int read_snapshots(struct attachment *a, struct err *err);
 
 /* read.c */
-size_t read_rings(struct traces *ts);		       /* returns the number of records */
+size_t read_rings(struct traces *ts); /* returns the number of records */
 /* From a table or a snapshot: it cannot wait, and goes with what is known. ctx: the attachment. */
 gadget_record_fn read_table_record;
 void read_held(struct attachment *a, struct track *k); /* what was held of it goes its way */

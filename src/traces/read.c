@@ -38,9 +38,11 @@ static struct row row_of(const struct attachment *a, const struct track *k, cons
 static void deliver(struct account_entry *e, unsigned int source, const struct row *row, bool late)
 {
 	struct trace *t = e->trace;
+	/* Of a table: records of streams wait for the name. */
+	bool wanted = e->wanted && (!e->pending || follow_selects(e));
 
 	enum row_fate fate =
-		e->wanted ? t->reader.row(t->reader.ctx, t, source, row, late) : ROW_DISCARDED;
+		wanted ? t->reader.row(t->reader.ctx, t, source, row, late) : ROW_DISCARDED;
 
 	e->delivered += fate == ROW_DELIVERED;
 	e->discarded += fate == ROW_DISCARDED;

@@ -3,6 +3,7 @@
  * tasks_many N [busy|nice]: a process with N more threads, worker-0 …, which sleep for a minute or,
  * if busy, compute; nice: at nice value 5.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
