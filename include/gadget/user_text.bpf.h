@@ -31,6 +31,16 @@ static __always_inline void user_text_none(struct user_text *t)
 	t->length = 0;
 }
 
+/*
+ * At the exit, where `text` itself is to be used: what was not readable, because its page was not
+ * in memory, is so when the kernel has read it.
+ */
+static __always_inline void user_text_look_again(struct user_text *t)
+{
+	if (t->pointer && t->length <= 0)
+		user_text_take(t, (const void *)t->pointer);
+}
+
 /* Is `text` all of it? */
 static __always_inline bool user_text_whole(const struct user_text *t)
 {
