@@ -245,8 +245,7 @@ static __always_inline bool g_name_set(const struct user_path *p)
 	if (user_text_whole(&p->name))
 		g_copy_words(n->text, p->name.text, USER_TEXT_COPY);
 	else
-		length = bpf_probe_read_user_str(n->text, sizeof(n->text),
-						 (const void *)p->name.pointer);
+		length = user_text_read(n->text, sizeof(n->text), p->name.pointer);
 	if (length == 1 && p->may_be_fd) {
 		n->known = G_KNOWN_FD;
 		return true;

@@ -19,10 +19,19 @@ struct user_text {
 	char text[USER_TEXT_COPY];
 };
 
+/* As the helper, but that an empty text has the length 1, with its NUL, before Linux 6.0 as well.
+ */
+#define user_text_read(to, size, pointer)                                                  \
+	({                                                                                 \
+		long length_ = bpf_probe_read_user_str(to, size, (const void *)(pointer)); \
+                                                                                           \
+		length_ ?: 1;                                                              \
+	})
+
 static __always_inline void user_text_take(struct user_text *t, const void *pointer)
 {
 	t->pointer = (__u64)pointer;
-	t->length = bpf_probe_read_user_str(t->text, sizeof(t->text), pointer);
+	t->length = user_text_read(t->text, sizeof(t->text), pointer);
 }
 
 static __always_inline void user_text_none(struct user_text *t)

@@ -51,8 +51,8 @@ static long link_followed(int folder, char **args)
 }
 
 /*
- * FOLDER is a file here. The empty name lies on the stack, which can be read without having been
- * read before: some kernels refuse the call without a look at it.
+ * FOLDER is a file here. The empty name lies on the stack, which is in memory: kernels before 6.10
+ * may refuse the call without a look at it.
  */
 static long link_descriptor(int file, char **args)
 {
