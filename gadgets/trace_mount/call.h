@@ -146,22 +146,22 @@ LINE_NAMES(names);
 
 /* ---- the call as a line ---------------------------------------------------------------------- */
 
-static __always_inline void put_flags(const struct mount_call *call)
+static __always_inline void put_flags(struct g_line *l, const struct mount_call *call)
 {
 	if (call->flag_set == FSCONFIG)
 		line_word(FSCONFIG, call->flags);
 	else
-		line_flags(call->flag_set, call->flags);
+		line_flags(l, call->flag_set, call->flags);
 }
 
 static __always_inline void put_attributes(struct g_line *l, const struct attributes *a)
 {
 	line_put(l, "attr_set=");
-	line_flags(ATTR, a->set);
+	line_flags(l, ATTR, a->set);
 	line_put(l, ", attr_clr=");
-	line_flags(ATTR, a->clear);
+	line_flags(l, ATTR, a->clear);
 	line_put(l, ", propagation=");
-	line_flags(MS, a->propagation);
+	line_flags(l, MS, a->propagation);
 	line_put(l, ", userns_fd=");
 	line_number(a->userns_fd);
 }
@@ -184,7 +184,7 @@ static __noinline int put_old_call(struct g_line *l, const struct mount_call *ca
 		line_put(l, ", ");
 		line_string(l, &call->fs);
 		line_put(l, ", ");
-		put_flags(call);
+		put_flags(l, call);
 		line_put(l, ", ");
 		line_string(l, &call->data);
 		break;
@@ -192,7 +192,7 @@ static __noinline int put_old_call(struct g_line *l, const struct mount_call *ca
 		line_put(l, "umount(");
 		line_string(l, &call->dest.name);
 		line_put(l, ", ");
-		put_flags(call);
+		put_flags(l, call);
 		break;
 	case pivot_root:
 		line_put(l, "pivot_root(");
@@ -212,13 +212,13 @@ static __noinline int put_fs_call(struct g_line *l, const struct mount_call *cal
 		line_put(l, "fsopen(");
 		line_string(l, &call->fs);
 		line_put(l, ", ");
-		put_flags(call);
+		put_flags(l, call);
 		break;
 	case fsconfig:
 		line_put(l, "fsconfig(");
 		line_number(call->dest.dirfd);
 		line_put(l, ", ");
-		put_flags(call);
+		put_flags(l, call);
 		line_put(l, ", ");
 		line_string(l, &call->key);
 		line_put(l, ", ");
@@ -230,9 +230,9 @@ static __noinline int put_fs_call(struct g_line *l, const struct mount_call *cal
 		line_put(l, "fsmount(");
 		line_number(call->dest.dirfd);
 		line_put(l, ", ");
-		line_flags(FSMOUNT, call->more);
+		line_flags(l, FSMOUNT, call->more);
 		line_put(l, ", ");
-		put_flags(call);
+		put_flags(l, call);
 		break;
 	}
 	return 0;
@@ -265,7 +265,7 @@ static __noinline int put_tree_call(struct g_line *l, const struct mount_call *c
 		break;
 	}
 	line_put(l, ", ");
-	put_flags(call);
+	put_flags(l, call);
 	if (call->op == mount_setattr || call->op == open_tree_attr) {
 		line_put(l, ", {");
 		put_attributes(l, &call->attr);

@@ -136,7 +136,7 @@ static __noinline int fill_texts(struct mount_event *e, const struct mount_call 
 	if (!call->flag_set)
 		return 0;
 	line_begin();
-	put_flags(call);
+	put_flags(l, call);
 	text_line(mount, e, flags, l);
 	return 0;
 }
@@ -145,6 +145,15 @@ static __always_inline bool gives_descriptor(__u32 op)
 {
 	return op == fsopen || op == fspick || op == fsmount || op == open_tree ||
 	       op == open_tree_attr;
+}
+
+static __always_inline void look_again(struct mount_call *call)
+{
+	user_text_look_again(&call->fs);
+	user_text_look_again(&call->key);
+	user_text_look_again(&call->data);
+	user_text_look_again(&call->source.name);
+	user_text_look_again(&call->dest.name);
 }
 
 static __noinline int leave(struct syscall_exit *ctx)
@@ -158,6 +167,7 @@ static __noinline int leave(struct syscall_exit *ctx)
 	e = record_begin(mount, call->container);
 	if (!e)
 		return 0;
+	look_again(call);
 	process_fill(&e->proc);
 	e->op = call->op;
 	e->error = ret < 0 ? -ret : 0;

@@ -594,3 +594,4 @@ struct bpf_iter__tcp {
 #define PF_KTHREAD 0x00200000
 #define I_CTIME_QUERIED (1u << 31) /* in i_ctime_nsec, since 6.13 */
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define ANON_INODE_FS_MAGIC 0x09041934

@@ -10,7 +10,7 @@
  *   line_put(l, "unlinkat(");
  *   line_string(l, &call->name);              "name"
  *   line_put(l, ", ");
- *   line_flags(AT_FLAGS, call->flags);        AT_REMOVEDIR|0x10
+ *   line_flags(l, AT_FLAGS, call->flags);     AT_REMOVEDIR|0x10
  *   text_line(unlink, e, call, l);
  *
  * Of a longer line than LINE_MAX the rest is left out, and the text marked as cut. Strings are what
@@ -25,8 +25,9 @@
 
 struct g_line {
 	__u64 used;
-	__u64 rest; /* of the number whose flags are being named */
-	__u32 flags;
+	__u64 rest; /* of a number whose names are being put: what none stood for yet */
+	__u32 named;
+	bool whole; /* names of whole numbers, not of their bits */
 	char text[LINE_MAX + LINE_PIECE];
 };
 
@@ -195,59 +196,55 @@ static __always_inline void line_put_name(struct g_line *l, const struct line_na
 
 /*
  * Once, with the gadget's table of names:
- * line_flags(set, value)    names of its bits, by "|", and what has no name as a number; 0
- * line_word(set, value)     its name, or the number
+ * line_flags(l, set, value)    names of its bits, by "|", and what has no name as a number; 0
+ * line_word(set, value)        its name, or the number
  */
-#define LINE_NAMES(names)                                                       \
-	enum { line_n_names = sizeof(names) / sizeof(*(names)) };               \
-	__noinline int line_flag(__u32 row, __u32 set)                          \
-	{                                                                       \
-		struct g_line *l = g_line();                                    \
-		const struct line_name *n;                                      \
-		__u64 i = row;                                                  \
-                                                                                \
-		barrier_var(i);                                                 \
-		if (!l || i >= line_n_names)                                    \
-			return 0;                                               \
-		n = &(names)[i];                                                \
-		if (n->set != set || (l->rest & n->value) != n->value)          \
-			return 0;                                               \
-		if (l->flags++)                                                 \
-			line_char(l, '|');                                      \
-		line_put_name(l, n);                                            \
-		l->rest &= ~(__u64)n->value;                                    \
-		return 0;                                                       \
-	}                                                                       \
-	__noinline int line_flags(__u32 set, __u64 value)                       \
-	{                                                                       \
-		struct g_line *l = g_line();                                    \
-                                                                                \
-		if (!l)                                                         \
-			return 0;                                               \
-		l->rest = value;                                                \
-		l->flags = 0;                                                   \
-		for (__u32 i = 0; value && i < line_n_names; i++)               \
-			line_flag(i, set);                                      \
-		if (l->rest && l->flags)                                        \
-			line_char(l, '|');                                      \
-		if (l->rest)                                                    \
-			line_hex(l->rest);                                      \
-		else if (!value)                                                \
-			line_char(l, '0');                                      \
-		return 0;                                                       \
-	}                                                                       \
-	__noinline int line_word(__u32 set, __u32 value)                        \
-	{                                                                       \
-		struct g_line *l = g_line();                                    \
-                                                                                \
-		if (!l)                                                         \
-			return 0;                                               \
-		for (__u64 i = 0; i < line_n_names; i++) {                      \
-			if ((names)[i].set != set || (names)[i].value != value) \
-				continue;                                       \
-			line_put_name(l, &(names)[i]);                          \
-			return 0;                                               \
-		}                                                               \
-		line_number(value);                                             \
-		return 0;                                                       \
+#define LINE_NAMES(names)                                                                \
+	enum { line_n_names = sizeof(names) / sizeof(*(names)) };                        \
+	__noinline int line_name_row(__u32 row, __u32 set)                               \
+	{                                                                                \
+		struct g_line *l = g_line();                                             \
+		const struct line_name *n;                                               \
+		__u64 i = row;                                                           \
+                                                                                         \
+		barrier_var(i);                                                          \
+		if (!l || i >= line_n_names)                                             \
+			return 0;                                                        \
+		n = &(names)[i];                                                         \
+		if (n->set != set || (l->rest & n->value) != n->value)                   \
+			return 0;                                                        \
+		if (l->whole && (l->named || l->rest != n->value))                       \
+			return 0;                                                        \
+		if (l->named++)                                                          \
+			line_char(l, '|');                                               \
+		line_put_name(l, n);                                                     \
+		l->rest &= ~(__u64)n->value;                                             \
+		return 0;                                                                \
+	}                                                                                \
+	__noinline int line_names(__u32 set, __u64 value, bool whole)                    \
+	{                                                                                \
+		struct g_line *l = g_line();                                             \
+                                                                                         \
+		if (!l)                                                                  \
+			return 0;                                                        \
+		l->rest = value;                                                         \
+		l->whole = whole;                                                        \
+		l->named = 0;                                                            \
+		for (__u32 i = 0; i < line_n_names; i++)                                 \
+			line_name_row(i, set);                                           \
+		return l->named;                                                         \
+	}                                                                                \
+	static __always_inline void line_flags(struct g_line *l, __u32 set, __u64 value) \
+	{                                                                                \
+		if (!value)                                                              \
+			line_char(l, '0');                                               \
+		else if (line_names(set, value, false) && l->rest)                       \
+			line_char(l, '|');                                               \
+		if (value && l->rest)                                                    \
+			line_hex(l->rest);                                               \
+	}                                                                                \
+	static __always_inline void line_word(__u32 set, __u32 value)                    \
+	{                                                                                \
+		if (!line_names(set, value, true))                                       \
+			line_number(value);                                              \
 	}

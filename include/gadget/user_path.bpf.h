@@ -90,9 +90,9 @@ static __always_inline void user_path_is(struct user_path *p, const struct dentr
 
 /* ---- the absolute path ----------------------------------------------------------------------- */
 
-/* The name's last `end` bytes are not yet looked at: it is taken apart from its end on. */
+/* The name's first `end` bytes are not yet looked at: it is taken apart from its end on. */
 struct g_name {
-	__u32 end;
+	__u32 end, begin;
 	__s32 dirfd;
 	bool cut; /* it is longer */
 	__u64 known, dentry, mnt;
@@ -115,18 +115,32 @@ static __always_inline struct g_name *g_name(void)
 
 #define G_NAME_MAX 255
 
-/* Where the name begins that ends at `end`; longer ones are cut. */
-static __always_inline __u32 g_name_begin(const struct g_name *n, __u32 end)
+/*
+ * Finds where the last name begins; longer ones than G_NAME_MAX are cut. By itself, and with its
+ * result in memory, so that the verifier looks once at what comes after the loop, and not once for
+ * each length that a name may have.
+ */
+__noinline int g_name_find(void)
 {
+	struct g_name *n = g_name();
+	__u32 begin;
+
+	if (!n)
+		return 0;
+	begin = n->end;
 	for (unsigned long i = 0; i < G_NAME_MAX; i++) {
-		if (!end || n->text[(end - 1) & (G_PATH_MAX - 1)] == '/')
+		if (!begin || n->text[(begin - 1) & (G_PATH_MAX - 1)] == '/')
 			break;
-		end--;
+		begin--;
 	}
-	return end;
+	n->begin = begin;
+	return 0;
 }
 
-/* Takes the last name off what is left. A global function, as g_path_step() is. */
+/*
+ * Takes the last name off what is left, or no more than one where its folder is known. A global
+ * function, as g_path_step() is.
+ */
 __noinline int g_name_step(void)
 {
 	struct g_path_walk *w = g_path_walk();
@@ -134,9 +148,10 @@ __noinline int g_name_step(void)
 	__u32 begin, length;
 	char *at;
 
-	if (!w || !n || !n->end)
+	if (!w || !n || !n->end || (n->known == G_KNOWN_FOLDER && w->at != G_PATH_MAX))
 		return PATH_DONE;
-	begin = g_name_begin(n, n->end);
+	g_name_find();
+	begin = n->begin;
 	length = n->end - begin;
 	at = n->text + (begin & (G_PATH_MAX - 1));
 	n->end = begin ? begin - 1 : 0;
@@ -171,15 +186,12 @@ static __always_inline const struct path *g_name_base(const struct g_name *n)
 }
 
 /* The name's parts, the last one first; true: not all of them. */
-static __always_inline bool g_name_take(struct g_name *n, struct g_path_walk *w)
+static __always_inline bool g_name_take(const struct g_name *n)
 {
 	int step = PATH_GO_ON;
 
-	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++) {
-		if (n->known == G_KNOWN_FOLDER && w->at != G_PATH_MAX)
-			return n->cut;
+	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++)
 		step = g_name_step();
-	}
 	return step != PATH_DONE || n->cut;
 }
 
@@ -196,7 +208,7 @@ __noinline int g_name_resolve(void)
 	w->at = G_PATH_MAX;
 	w->up = 0;
 	if (n->known == G_KNOWN_NOT || n->known == G_KNOWN_FOLDER)
-		cut = g_name_take(n, w);
+		cut = g_name_take(n);
 	if (n->known >= G_KNOWN_FOLDER)
 		return g_path_walk_up(w, (struct dentry *)n->dentry, (struct vfsmount *)n->mnt) ||
 		       cut;
@@ -233,8 +245,7 @@ static __always_inline bool g_name_set(const struct user_path *p)
 	if (user_text_whole(&p->name))
 		g_copy_words(n->text, p->name.text, USER_TEXT_COPY);
 	else
-		length = bpf_probe_read_user_str(n->text, sizeof(n->text),
-						 (const void *)p->name.pointer);
+		length = user_text_read(n->text, sizeof(n->text), p->name.pointer);
 	if (length == 1 && p->may_be_fd) {
 		n->known = G_KNOWN_FD;
 		return true;

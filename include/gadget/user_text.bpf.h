@@ -19,16 +19,35 @@ struct user_text {
 	char text[USER_TEXT_COPY];
 };
 
+/* As the helper, but that an empty text has the length 1, with its NUL, before Linux 6.0 as well.
+ */
+#define user_text_read(to, size, pointer)                                                  \
+	({                                                                                 \
+		long length_ = bpf_probe_read_user_str(to, size, (const void *)(pointer)); \
+                                                                                           \
+		length_ ?: 1;                                                              \
+	})
+
 static __always_inline void user_text_take(struct user_text *t, const void *pointer)
 {
 	t->pointer = (__u64)pointer;
-	t->length = bpf_probe_read_user_str(t->text, sizeof(t->text), pointer);
+	t->length = user_text_read(t->text, sizeof(t->text), pointer);
 }
 
 static __always_inline void user_text_none(struct user_text *t)
 {
 	t->pointer = 0;
 	t->length = 0;
+}
+
+/*
+ * At the exit, where `text` itself is to be used: what was not readable, because its page was not
+ * in memory, is so when the kernel has read it.
+ */
+static __always_inline void user_text_look_again(struct user_text *t)
+{
+	if (t->pointer && t->length <= 0)
+		user_text_take(t, (const void *)t->pointer);
 }
 
 /* Is `text` all of it? */

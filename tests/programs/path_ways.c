@@ -50,10 +50,15 @@ static long link_followed(int folder, char **args)
 	return syscall(SYS_linkat, folder, args[0], folder, args[1], AT_SYMLINK_FOLLOW);
 }
 
-/* FOLDER is a file here. */
+/*
+ * FOLDER is a file here. The empty name lies on the stack, which is in memory: kernels before 6.10
+ * may refuse the call without a look at it.
+ */
 static long link_descriptor(int file, char **args)
 {
-	return syscall(SYS_linkat, file, "", AT_FDCWD, args[0], AT_EMPTY_PATH);
+	char empty[] = "";
+
+	return syscall(SYS_linkat, file, empty, AT_FDCWD, args[0], AT_EMPTY_PATH);
 }
 
 static long symlink_below(int folder, char **args)
