@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "gadget/describe.h"
 #include "gadget/fit.h"
+#include "gadget/kernel_btf.h"
 #include "gadget/libbpf_log.h"
 
 #define MAX_PROGRAMS 256
@@ -100,6 +101,15 @@ static int read_rungs(struct bpf_object *object, struct ladder *l, const char *g
 	return 0;
 }
 
+/* The kernel has its hook, and what else it needs. */
+static bool stands(const struct bpf_object *object, const struct rung *r, int tracefs)
+{
+	const char *needs = program_tag(object, r->prog, "needs:");
+
+	return hook_exists(r->hook, r->target, tracefs) > 0 &&
+	       (!needs || kernel_btf_has_name(needs));
+}
+
 /* Every program of this rung has its hook. */
 static bool rung_stands(const struct ladder *l, const char *group, uint64_t n)
 {
@@ -172,7 +182,7 @@ int rungs_choose(struct bpf_object *object, const char *gadget, struct err *err)
 		/* Where it is dear to know and nothing depends on it, attaching will tell. */
 		r->exists = true;
 		if (hook_is_cheap(r->hook) || r->optional || r->group)
-			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
+			r->exists = stands(object, r, tracefs);
 	}
 	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
@@ -223,8 +233,7 @@ int gadget_each_program(const struct gadget *g, bool here, gadget_program_fn *fn
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < l.n; i++)
-		l.rungs[i].exists =
-			!here || hook_exists(l.rungs[i].hook, l.rungs[i].target, tracefs) > 0;
+		l.rungs[i].exists = !here || stands(object, &l.rungs[i], tracefs);
 	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct rung *r = &l.rungs[i];
