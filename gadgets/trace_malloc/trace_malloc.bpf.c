@@ -1,19 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <gadget/gadget.bpf.h>
+#include <gadget/stack.bpf.h>
 #include <gadget/uprobe.bpf.h>
 
 GADGET("Trace allocations of memory by the C library's functions\n"
        "Each call of malloc(), free() and the like is shown when it returns, with the address and "
-       "the bytes that were asked for. The functions are those of the containers' own C library, "
-       "glibc or musl. What the library calls within itself is not shown. Each call takes the "
-       "program some 40 microseconds longer: a program that allocates much becomes slow.",
+       "the bytes that were asked for; with --outstanding, at each interval, what was allocated "
+       "and "
+       "not released yet, by process, and with --ustack by who allocated it. The functions are "
+       "those "
+       "of the containers' own C library, glibc or musl. What the library calls within itself is "
+       "not "
+       "shown. Each call takes the program some 40 microseconds longer: one that allocates much "
+       "becomes slow.",
        LIMITS("Programs that bring their own allocator (Go, jemalloc and the like) or are linked "
-	      "statically are seen only where --binary names them and they have symbols. "
-	      "Processes of no wanted container that have the same file become slower too.")
+	      "statically are seen only where --binary names them and they have symbols. Where the "
+	      "library has a function under two names (glibc's memalign() is aligned_alloc()) one "
+	      "of "
+	      "them is shown. --outstanding knows allocations made since it began, 262144 at a "
+	      "time; a "
+	      "forked child's copies and a part that munmap() releases are not followed. Processes "
+	      "of "
+	      "no wanted container that have the same file become slower too.")
        SELFTEST("sleep 0.5; perl -e 1", "operation==malloc"));
 PARAM(bool, failed, false, "Show only calls that failed");
-PARAM(g_bytes, min_size, 0, "Show only calls for at least so many bytes");
+PARAM(bool, outstanding, false, "Show what is not released yet, not each call");
+PARAM(g_bytes, min_size, 0, "Only calls for at least so many bytes");
 PARAM(bool, ustack, false, "Take the user stack of each call");
+USER_STACKS(ustack, KEPT);
 PARAM_BINARY;
 
 /* Named as the functions are, after which all are called in what is shown. */
@@ -44,6 +58,46 @@ struct malloc_event {
 	g_ustack ustack DOC("Who called it, with --ustack") COL(hidden,width=40);
 };
 TRACER(malloc, malloc_event, sizeof(struct g_user_stack));
+
+struct outstanding_key {
+	g_container container;
+	g_comm comm DOC("Name of the process, when it allocated for the first time");
+	g_pid pid DOC("Process id");
+	g_uid uid DOC("User id") COL(hidden);
+	g_ustack_id ustack DOC("Who allocated it, with --ustack") COL(width=60,skip-empty);
+};
+struct outstanding_value {
+	__u64 allocations DOC("How many are not released") COL(right,width=11);
+	g_bytes bytes DOC("Bytes of these") COL(width=10);
+};
+TOP_KEPT(outstanding, outstanding_key, outstanding_value, 16384,
+	 ONLY_IF(outstanding) SORT("-bytes"));
+
+/* What is not released. */
+struct place {
+	__u64 addr;
+	__u64 pid;
+};
+struct allocation {
+	__u64 size;
+	struct outstanding_key row; /* where it is counted */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct place);
+	__type(value, struct allocation);
+} live SEC(".maps") ROOM_IF(outstanding);
+
+/* Processes that have something there, and the row of what has no stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct outstanding_key);
+} processes SEC(".maps") ROOM_IF(outstanding);
 
 struct call {
 	g_container container;
@@ -92,6 +146,111 @@ static __always_inline void tell(struct pt_regs *ctx, const struct call *call, _
 	}
 }
 
+/* ---- what is not released ------------------------------------------------------------------- */
+
+static __always_inline void count(const struct outstanding_key *row, __s64 allocations, __s64 bytes)
+{
+	struct outstanding_value *n = bpf_map_lookup_elem(&outstanding_kept, row);
+
+	if (!n)
+		return;
+	__sync_fetch_and_add(&n->allocations, allocations);
+	__sync_fetch_and_add(&n->bytes, bytes);
+}
+
+static __always_inline void drop(__u64 addr)
+{
+	struct place place = {addr, bpf_get_current_pid_tgid() >> 32};
+	struct allocation *found = bpf_map_lookup_elem(&live, &place), copy;
+
+	if (!found)
+		return;
+	copy = *found;
+	if (!bpf_map_delete_elem(&live, &place)) /* by us, of two that release it at once */
+		count(&copy.row, -1, -copy.size);
+}
+
+static __always_inline void keep(struct pt_regs *ctx, const struct call *call, __u64 addr)
+{
+	struct place place = {addr, bpf_get_current_pid_tgid() >> 32};
+	struct outstanding_key fresh = {.container = call->container, .pid = place.pid}, *known;
+	struct allocation now = {.size = call->size};
+
+	known = bpf_map_lookup_elem(&processes, &place.pid);
+	if (known) {
+		now.row = *known;
+	} else {
+		fresh.uid = bpf_get_current_uid_gid();
+		bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));
+		bpf_map_update_elem(&processes, &place.pid, &fresh, BPF_ANY);
+		now.row = fresh;
+	}
+	now.row.ustack = user_stack(ctx);
+	if (!kept_entry(outstanding, &now.row))
+		return;
+	drop(addr); /* its release was not seen */
+	if (bpf_map_update_elem(&live, &place, &now, BPF_ANY))
+		record_lost(call->container);
+	else
+		count(&now.row, 1, now.size);
+}
+
+static __always_inline void account(struct pt_regs *ctx, const struct call *call, __u64 addr,
+				    __s32 error)
+{
+	if (error)
+		return;
+	if (call->operation == realloc && call->given)
+		drop(call->given);
+	if (addr)
+		keep(ctx, call, addr);
+}
+
+static long forget_allocation(void *map, const struct place *place, void *value, __u64 *pid)
+{
+	if (place->pid == *pid)
+		bpf_map_delete_elem(&live, place);
+	return 0;
+}
+
+static long forget_row(void *map, const struct outstanding_key *row, void *value, __u64 *pid)
+{
+	if (row->pid == *pid)
+		bpf_map_delete_elem(&outstanding_kept, row);
+	return 0;
+}
+
+/* The process has no memory of before any more. */
+static __always_inline int forget_process(void)
+{
+	__u64 pid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!outstanding || bpf_map_delete_elem(&processes, &pid))
+		return 0;
+	bpf_for_each_map_elem(&live, forget_allocation, &pid, 0);
+	bpf_for_each_map_elem(&outstanding_kept, forget_row, &pid, 0);
+	return 0;
+}
+
+#define FORGETS                                                                          \
+	OPTIONAL NEEDS(BPF_FUNC_for_each_map_elem) CANNOT_TELL(                          \
+		"with --outstanding, that what a process had is gone with it: its rows " \
+		"stay, and take room")
+
+FORGETS SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
+{
+	return forget_process();
+}
+
+FORGETS SEC("raw_tp/sched_process_exit") int process_exit(void *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, signal, live.counter) ? 0 : forget_process();
+}
+
+/* ---- the functions -------------------------------------------------------------------------- */
+
 /* All functions that return what they allocated, but posix_memalign(). */
 static __always_inline int leave(struct pt_regs *ctx)
 {
@@ -111,7 +270,9 @@ static __always_inline int leave(struct pt_regs *ctx)
 		error = call->size || call->operation != realloc ? ENOMEM : 0;
 		addr = 0;
 	}
-	if (!failed || error)
+	if (outstanding)
+		account(ctx, call, addr, error);
+	else if (!failed || error)
 		tell(ctx, call, addr, error);
 	return 0;
 }
@@ -123,11 +284,14 @@ static __always_inline int release(struct pt_regs *ctx, enum malloc_operation op
 	struct call call = {.operation = operation, .size = size};
 	struct calls_call *within;
 
-	if (failed || !addr || (operation == munmap ? size < min_size : min_size > 0) ||
-	    !wanted(&call.container))
+	if (!addr || !wanted(&call.container))
 		return 0;
 	within = pending_peek(calls);
-	if (!within || !g_is_within(PT_REGS_SP(ctx), within->stack))
+	if (within && g_is_within(PT_REGS_SP(ctx), within->stack))
+		return 0;
+	if (outstanding)
+		drop(addr);
+	else if (!failed && (operation == munmap ? size >= min_size : !min_size))
 		tell(ctx, &call, addr, 0);
 	return 0;
 }

@@ -88,6 +88,12 @@
 #define RUNG(group, n) G_TAG("rung:" #group ":" #n)
 
 /*
+ * On an OPTIONAL program or a RUNG: it stands only where the kernel's BTF has this name too, such as
+ * a helper's, BPF_FUNC_…: for code that older kernels refuse even where it is never run.
+ */
+#define NEEDS(name) G_TAG("needs:" #name)
+
+/*
  * On an OPTIONAL program: what the gadget cannot tell without it. On a RUNG: what it cannot tell
  * with that one. For `ig doctor`.
  */

@@ -58,6 +58,48 @@
 		v_;                                                                               \
 	})
 
+/*
+ * A table whose rows stay when they were shown, for what rises and falls: memory in use. Rows of
+ * zeroes are not shown.
+ */
+#define TOP_KEPT(NAME, KEY, VALUE, MAX, ...)             \
+	struct NAME##_row {                              \
+		struct KEY key;                          \
+		struct VALUE value;                      \
+	};                                               \
+	struct {                                         \
+		__uint(type, BPF_MAP_TYPE_HASH);         \
+		__uint(map_flags, BPF_F_NO_PREALLOC);    \
+		__uint(max_entries, MAX);                \
+		__type(key, struct KEY);                 \
+		__type(value, struct VALUE);             \
+	} NAME##_kept SEC(".maps");                      \
+	const struct NAME##_row *const NAME##_source SEC(".gadget") G_TAG("top") __VA_ARGS__ = 0
+
+/*
+ * The value of `key` (pointer) in such a table, made zero where it is new; NULL where the table is
+ * full, which is counted as lost.
+ */
+#define kept_entry(NAME, key_)                                                       \
+	({                                                                           \
+		__typeof__(((struct NAME##_row *)0)->value) none_ = {}, *v_;         \
+                                                                                     \
+		v_ = bpf_map_lookup_elem(&NAME##_kept, key_);                        \
+		if (!v_) {                                                           \
+			bpf_map_update_elem(&NAME##_kept, key_, &none_, BPF_NOEXIST); \
+			v_ = bpf_map_lookup_elem(&NAME##_kept, key_);                \
+			if (!v_)                                                     \
+				record_lost((key_)->container);                      \
+		}                                                                    \
+		v_;                                                                  \
+	})
+
+/* In TOP() and TOP_KEPT(): there is such a table only where the parameter, a bool, is true. */
+#define ONLY_IF(param) G_TAG("only:" #param)
+
+/* On a map: it has room for its entries only where the parameter, a bool, is true. */
+#define ROOM_IF(param) G_TAG("room:" #param)
+
 /* ---- snapshots ------------------------------------------------------------------------------ */
 
 /* Rows of `struct TYPE` that programs of type iter/… write with snapshot_row(). */

@@ -209,6 +209,9 @@ ssize_t gadget_stack(const struct gadget *g, bool user, uint64_t id, void *to, s
  */
 void gadget_meet_stacks(struct gadget *g, gadget_record_fn *fn, void *ctx);
 
+/* Of a loaded gadget: false for a table that its parameters leave out. */
+bool gadget_has_table(const struct gadget *g, unsigned int source);
+
 /* This container's counters (slot of its g_container), since load or the last gadget_counters_reset(). */
 struct gadget_counters {
 	uint64_t seen, lost;

@@ -141,6 +141,20 @@ static void set_pending_maps(struct gadget *g, const struct kernel_btf *types)
 	}
 }
 
+/* Maps that are of use only with a parameter, ROOM_IF(). */
+static void set_rooms(struct gadget *g)
+{
+	struct bpf_map *m;
+
+	bpf_object__for_each_map(m, g->run->object) {
+		const char *param =
+			object_tag(g->run->object, BTF_KIND_VAR, bpf_map__name(m), "room:");
+
+		if (param && !param_is_true(g, param))
+			bpf_map__set_max_entries(m, 1);
+	}
+}
+
 /* ---- constants --------------------------------------------------------------------------- */
 
 struct rodata {
@@ -367,6 +381,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	if (rc)
 		return rc;
 	set_pending_maps(g, types);
+	set_rooms(g);
 	stacks_prepare(g);
 	bell_prepare(g->run);
 	return set_constants(g, o, smallest_ring, err);

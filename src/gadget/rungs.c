@@ -13,6 +13,7 @@
 #include "base/parse.h"
 #include "gadget/describe.h"
 #include "gadget/fit.h"
+#include "gadget/kernel_btf.h"
 #include "gadget/libbpf_log.h"
 
 #define MAX_PROGRAMS 256
@@ -105,6 +106,15 @@ static int read_rungs(struct bpf_object *object, struct ladder *l, const char *g
 	return 0;
 }
 
+/* The kernel has its hook, and what else it needs. */
+static bool stands(const struct bpf_object *object, const struct rung *r, int tracefs)
+{
+	const char *needs = program_tag(object, r->prog, "needs:");
+
+	return hook_exists(r->hook, r->target, tracefs) > 0 &&
+	       (!needs || kernel_btf_has_name(needs));
+}
+
 /* Every program of this rung has its hook. */
 static bool rung_stands(const struct ladder *l, const char *group, uint64_t n)
 {
@@ -165,7 +175,8 @@ static int lacks(const struct rung *r, const char *gadget, struct err *err)
 }
 
 /* Only for a hook that somebody asked for is the kernel asked, which may be dear. */
-static void look_for_hooks(struct ladder *l, const struct gadget *g, int tracefs)
+static void look_for_hooks(struct ladder *l, const struct bpf_object *object,
+			   const struct gadget *g, int tracefs)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct rung *r = &l->rungs[i];
@@ -174,7 +185,7 @@ static void look_for_hooks(struct ladder *l, const struct gadget *g, int tracefs
 		/* Where it is dear to know and nothing depends on it, attaching will tell. */
 		r->exists = true;
 		if (r->chosen && (hook_is_cheap(r->hook) || r->optional || r->group))
-			r->exists = hook_exists(r->hook, r->target, tracefs) > 0;
+			r->exists = stands(object, r, tracefs);
 	}
 }
 
@@ -186,7 +197,7 @@ int rungs_choose(struct bpf_object *object, const struct gadget *g, struct err *
 
 	if (rc)
 		return rc;
-	look_for_hooks(&l, g, tracefs);
+	look_for_hooks(&l, object, g, tracefs);
 	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct rung *r = &l.rungs[i];
@@ -236,8 +247,7 @@ int gadget_each_program(const struct gadget *g, bool here, gadget_program_fn *fn
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < l.n; i++)
-		l.rungs[i].exists =
-			!here || hook_exists(l.rungs[i].hook, l.rungs[i].target, tracefs) > 0;
+		l.rungs[i].exists = !here || stands(object, &l.rungs[i], tracefs);
 	choose(&l);
 	for (size_t i = 0; i < l.n; i++) {
 		const struct rung *r = &l.rungs[i];

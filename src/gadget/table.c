@@ -3,7 +3,7 @@
  * Top tables. The programs fill the table that an array of one map points to. To take it, the
  * other table is put in its place; that update returns only when no program uses the old one any
  * more (the kernel waits for them after each change of a map of maps), so that what is read then is
- * whole and stands still.
+ * whole and stands still. Tables that are kept have one map, which is read while programs go on.
  */
 #include "gadget/run.h"
 
@@ -77,44 +77,85 @@ static int take_one_by_one(struct taking *t, int fd)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
-		struct err *err)
+static bool is_zero(const unsigned char *bytes, size_t n)
 {
-	struct running *run = g->run;
-	const struct source *s = &g->sources[source];
-	struct bpf_map *table[2] = { source_map(g, source, "_table_a"),
-				     source_map(g, source, "_table_b") };
-	struct bpf_map *now = source_map(g, source, "_now");
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* Rows that come and go meanwhile may be left out; each is given once at most, unless a row that
+ * was just given is removed, where the kernel begins again: so many steps end it. */
+static int read_kept(struct taking *t, const struct bpf_map *map)
+{
+	_cleanup_(freep) unsigned char *key = xcalloc(1, t->key_size);
+	_cleanup_(freep) unsigned char *value = xcalloc(1, t->value_size);
+	const struct schema *schema = t->g->sources[t->source].pub.schema;
+	uint32_t steps = bpf_map__max_entries(map);
+	int fd = bpf_map__fd(map), rc;
+	bool begun = false;
+
+	while (!(rc = bpf_map_get_next_key(fd, begun ? key : NULL, key)) && steps--) {
+		begun = true;
+		if (bpf_map_lookup_elem(fd, key, value) || is_zero(value, t->value_size))
+			continue;
+		memcpy(t->row, key, t->key_size); /* the programs count no rows of this kind */
+		counters_seen(t->g->run, schema, t->row, t->row_size);
+		give_row(t, key, value);
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* Puts the other table in the place of the full one, which is taken. */
+static int take_full(struct taking *t, struct bpf_map *const table[2], struct err *err)
+{
+	struct gadget *g = t->g;
+	const struct bpf_map *now = source_map(g, t->source, "_now");
+	uint8_t *turn = &g->run->table_now[t->source];
+	int full = bpf_map__fd(table[*turn]), other = bpf_map__fd(table[!*turn]), rc;
 	uint32_t zero = 0;
 
-	if (!table[0] || !table[1] || !now)
-		return err_set(err, -EINVAL, "%s: source %s has no tables", g->name, s->pub.name);
-	struct bpf_map *full = table[run->table_now[source]];
-	int other = bpf_map__fd(table[!run->table_now[source]]);
-	struct taking t = { .g = g,
-			    .source = source,
-			    .fn = fn,
-			    .ctx = ctx,
-			    .key_size = bpf_map__key_size(full),
-			    .value_size = bpf_map__value_size(full),
-			    .row_size = s->pub.schema->record_size };
-
-	if (t.key_size > t.row_size || s->value_offset > t.row_size ||
-	    t.value_size > t.row_size - s->value_offset)
-		return err_set(err, -EINVAL, "%s: rows of %s do not fit their tables", g->name,
-			       s->pub.name);
-	int rc = stacks_turn(g, source, err);
+	rc = stacks_turn(g, t->source, err);
 	if (rc)
 		return rc;
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
 		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
-			       s->pub.name);
-	run->table_now[source] ^= 1;
+			       g->sources[t->source].pub.name);
+	*turn ^= 1;
+	rc = take_batches(t, full);
+	return rc == -ENOTSUP ? take_one_by_one(t, full) : rc;
+}
 
+int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
+		struct err *err)
+{
+	const struct source *s = &g->sources[source];
+	struct bpf_map *table[2] = { source_map(g, source, "_table_a"),
+				     source_map(g, source, "_table_b") };
+	struct bpf_map *kept = source_map(g, source, "_kept"), *one = kept ? kept : table[0];
+	struct taking t = { .g = g, .source = source, .fn = fn, .ctx = ctx };
+	int rc;
+
+	if (!one || (!kept && (!table[1] || !source_map(g, source, "_now"))))
+		return err_set(err, -EINVAL, "%s: source %s has no tables", g->name, s->pub.name);
+	t.key_size = bpf_map__key_size(one);
+	t.value_size = bpf_map__value_size(one);
+	t.row_size = s->pub.schema->record_size;
+	if (t.key_size > t.row_size || s->value_offset > t.row_size ||
+	    t.value_size > t.row_size - s->value_offset)
+		return err_set(err, -EINVAL, "%s: rows of %s do not fit their tables", g->name,
+			       s->pub.name);
 	_cleanup_(freep) unsigned char *row = xcalloc(1, t.row_size);
 	t.row = row;
-	rc = take_batches(&t, bpf_map__fd(full));
-	if (rc == -ENOTSUP)
-		rc = take_one_by_one(&t, bpf_map__fd(full));
-	return rc ? err_set(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name) : 0;
+	rc = kept ? read_kept(&t, kept) : take_full(&t, table, err);
+	return rc ? err_wrap(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name) : 0;
+}
+
+bool gadget_has_table(const struct gadget *g, unsigned int source)
+{
+	_cleanup_(freep) char *name = xasprintf("%s_source", g->sources[source].prefix);
+	const char *param = object_tag(g->run->object, BTF_KIND_VAR, name, "only:");
+
+	return !param || param_is_true(g, param);
 }

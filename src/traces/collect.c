@@ -122,6 +122,8 @@ void read_tables(struct attachment *a)
 		if (a->sources[i].kind != SOURCE_TOP)
 			continue;
 		a->sources[i].taken = a->ts->now;
+		if (!gadget_has_table(a->gadget, i))
+			continue;
 		/* Rows that a failure leaves out were counted in the kernel: in the end they are
 		 * lost. */
 		collect(a, i, read_table_record, NULL);
