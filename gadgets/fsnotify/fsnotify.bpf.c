@@ -133,7 +133,6 @@ static __always_inline void put_out(struct notify_event *e, bool tracer_wanted,
 /* ---- queues: files without a name of a file system's --------------------------------------------
  */
 
-enum { ANON_INODE_FS_MAGIC = 0x09041934 };
 
 /* A queue's type by its name, as in /proc/PID/fd; -1: it is another kind of file. */
 static __always_inline int queue_type(const struct file *file)
