@@ -18,8 +18,11 @@ WORK = "cat /etc/passwd >/dev/null; busybox sleep 0.1; (exit 0) & wait; echo wor
 
 @pytest.fixture(scope="module")
 def crun_view():
-    """crun refuses cgroup v1 and v2 side by side."""
+    """crun refuses cgroup v1 and v2 side by side. None: they are not."""
     containers.require("crun")
+    if containers.cgroup2_root() == "/sys/fs/cgroup":
+        yield None
+        return
     v = view.pure_cgroup2()
     yield v
     v.close()
