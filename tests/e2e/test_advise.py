@@ -92,6 +92,24 @@ def test_the_runtimes_way_in_is_not_counted(lab):
     assert not {"setns", "capset", "epoll_ctl", "seccomp", "unshare", "pivot_root", "madvise", "gettid"} & names(profile)
 
 
+def test_the_profile_is_the_same_whatever_the_runtime(lab, crun_view):
+    """crun makes and joins containers without an exec of its own, and in other ways than runc."""
+    def profile(runtime, view=None):
+        name = lab.name()
+
+        def edit(config):
+            if runtime == "crun":
+                config["linux"].pop("resources", None)
+        with advice("advise_seccomp", name) as a:
+            c = lab.container(f"{WORK}; exec sleep 30", name=name, runtime=runtime, view=view, edit=edit).start()
+            c.exec("/bin/busybox", "mkdir", "/tmp/by-exec")
+            containers.wait_for(lambda: "worked" in c.log(), what="work")
+        c.delete()
+        return names(json.loads(a.document))
+    by_runc, by_crun = profile("runc"), profile("crun", crun_view)
+    assert {"mkdir", "mkdirat"} & by_runc and by_runc == by_crun, by_runc ^ by_crun
+
+
 def test_replay_gives_the_same_document(lab, tmp_path):
     name, file = lab.name(), str(tmp_path / "calls")
     with advice("advise_seccomp", name, "--record", file) as a:
