@@ -199,12 +199,18 @@ static __always_inline struct security_event *asked(enum security_hook hook, boo
 		return 0;                                                                        \
 	}
 
+/* A hook's arguments are pointers that text_path() refuses. */
+static __always_inline void fill_path(struct security_event *e, const struct path *path)
+{
+	text_path_of_task(security, e, path, path, NULL, 4096);
+}
+
 static __always_inline void fill_open(unsigned long long *ctx, struct security_event *e)
 {
 	struct file *file = (struct file *)ctx[0];
 
 	e->flags = BPF_CORE_READ(file, f_flags);
-	text_path(security, e, path, &file->f_path, 4096);
+	fill_path(e, &file->f_path);
 }
 
 static __always_inline void fill_program(unsigned long long *ctx, struct security_event *e)
@@ -212,7 +218,7 @@ static __always_inline void fill_program(unsigned long long *ctx, struct securit
 	struct linux_binprm *program = (struct linux_binprm *)ctx[0];
 	struct file *file = BPF_CORE_READ(program, file);
 
-	text_path(security, e, path, &file->f_path, 4096);
+	fill_path(e, &file->f_path);
 }
 
 static __always_inline void fill_unlink(unsigned long long *ctx, struct security_event *e)
@@ -240,7 +246,7 @@ static __always_inline void fill_mount(unsigned long long *ctx, struct security_
 	const struct path *path = (const struct path *)ctx[1];
 
 	e->flags = ctx[3];
-	text_path(security, e, path, path, 4096);
+	fill_path(e, path);
 	text_kernel(security, e, source, (const char *)ctx[0], 2048);
 	text_kernel(security, e, type, (const char *)ctx[2], 64);
 }
