@@ -308,7 +308,7 @@ static const struct report_option options[] = {
 	{"diff", "FILE",
 	 "Write instead what differs from this profile (JSON); in-force: from the one that the "
 	 "container was started with, as its bundle says"},
-	{"runtime-calls", "yes|no",
+	{"runtime-calls", "yes/no",
 	 "Let through what runc and crun need themselves once they have loaded the profile "
 	 "(default yes)"},
 	{0},

@@ -16,12 +16,17 @@ GADGET("Trace what the kernel's security refuses\n"
        "no: --hook-file-open shows each open of a file, and so on. They need a kernel that lets "
        "programs be tied to its functions; those that are not asked for are not even loaded. "
        "trace_capabilities and audit_seccomp tell more of their one thing each.",
-       ALIAS("trace_lsm") ALIAS("lsm") LIMITS(
-	       "A capability that was refused need not be a failure, as the kernel often asks just "
-	       "to choose between two ways; its question for the last of the machine's memory is "
-	       "left out. Why a module said no is not told: its own log has that. The kernel's "
-	       "audit "
-	       "records as such are not read."));
+       ALIAS("trace_lsm") ALIAS("lsm")
+	       SELFTEST("setpriv --inh-caps -all --bounding-set -all chroot / true; true",
+			"hook==capable,cap==CAP_SYS_CHROOT")
+		       LIMITS("A capability that was refused need not be a failure, as the kernel "
+			      "often asks just "
+			      "to choose between two ways; its question for the last of the "
+			      "machine's memory is "
+			      "left out. Why a module said no is not told: its own log has that. "
+			      "The kernel's "
+			      "audit "
+			      "records as such are not read."));
 
 PARAM(bool, hook_file_open, false, "Also each open of a file that exists");
 PARAM(bool, hook_bprm_check_security, false, "Also each program that is to be executed");
@@ -182,7 +187,8 @@ static __always_inline struct security_event *asked(enum security_hook hook, boo
 	RUNG(name, 2)                                                                            \
 	CANNOT_TELL(                                                                             \
 		"what the security modules together say (verdict): only that those before this " \
-		"one said yes") int asks_##name(unsigned long long *ctx)                         \
+		"one said yes")                                                                  \
+	int asks_##name(unsigned long long *ctx)                                                 \
 	{                                                                                        \
 		struct security_event *e = asked(name, false, 0);                                \
                                                                                                  \
@@ -193,12 +199,18 @@ static __always_inline struct security_event *asked(enum security_hook hook, boo
 		return 0;                                                                        \
 	}
 
+/* A hook's arguments are pointers that text_path() refuses. */
+static __always_inline void fill_path(struct security_event *e, const struct path *path)
+{
+	text_path_of_task(security, e, path, path, NULL, 4096);
+}
+
 static __always_inline void fill_open(unsigned long long *ctx, struct security_event *e)
 {
 	struct file *file = (struct file *)ctx[0];
 
 	e->flags = BPF_CORE_READ(file, f_flags);
-	text_path(security, e, path, &file->f_path, 4096);
+	fill_path(e, &file->f_path);
 }
 
 static __always_inline void fill_program(unsigned long long *ctx, struct security_event *e)
@@ -206,7 +218,7 @@ static __always_inline void fill_program(unsigned long long *ctx, struct securit
 	struct linux_binprm *program = (struct linux_binprm *)ctx[0];
 	struct file *file = BPF_CORE_READ(program, file);
 
-	text_path(security, e, path, &file->f_path, 4096);
+	fill_path(e, &file->f_path);
 }
 
 static __always_inline void fill_unlink(unsigned long long *ctx, struct security_event *e)
@@ -234,7 +246,7 @@ static __always_inline void fill_mount(unsigned long long *ctx, struct security_
 	const struct path *path = (const struct path *)ctx[1];
 
 	e->flags = ctx[3];
-	text_path(security, e, path, path, 4096);
+	fill_path(e, path);
 	text_kernel(security, e, source, (const char *)ctx[0], 2048);
 	text_kernel(security, e, type, (const char *)ctx[2], 64);
 }

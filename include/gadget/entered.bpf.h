@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
  * Is a task the container's own, or is it still the runtime, on its way into the container? A
- * runtime's process that joins a running container (docker exec, a probe) is put into its cgroup
- * long before it execs what it is to run there; until then what it does is the runtime's. A
- * container's first process need not be known here: the container is found by its first exec.
+ * runtime's process is put into the container's cgroup long before it execs what it is to run
+ * there; until then what it does is the runtime's: a process that joins a running container (docker
+ * exec, a probe), and the container's first one, where the container is known before its first
+ * exec.
  *
  * ENTERED_HOOKS() defines the programs. Tasks that joined before the gadget started count as the
  * container's own.
@@ -36,13 +37,18 @@ static __always_inline void g_enters(struct task_struct *task)
 	bpf_map_update_elem(&g_entering, &pid, &yes, BPF_ANY);
 }
 
-/* Moved or cloned into a container by somebody outside. */
-static __always_inline void g_look_at_entry(struct task_struct *task)
+/* The current task is in no container that is wanted: where it puts a task, that is new. */
+static __always_inline bool g_is_outside(void)
 {
 	g_container c;
 
-	if (wanted_task(task, &c) && !wanted_container(&c))
-		g_enters(task);
+	return !wanted_container(&c) || c == G_HOST;
+}
+
+/* Cloned into another cgroup than the current task's? */
+static __always_inline bool g_is_elsewhere(const struct task_struct *child)
+{
+	return BPF_CORE_READ(child, cgroups, dfl_cgrp, kn, id) != bpf_get_current_cgroup_id();
 }
 
 static __always_inline void g_has_entered(void)
@@ -65,7 +71,8 @@ static __always_inline void g_thread_ends(void)
 	SEC("raw_tp/cgroup_attach_task")                                        \
 	int g_task_attached(struct bpf_raw_tracepoint_args *ctx)                \
 	{                                                                       \
-		g_look_at_entry((struct task_struct *)ctx->args[2]);            \
+		if (g_is_outside())                                             \
+			g_enters((struct task_struct *)ctx->args[2]);           \
 		return 0;                                                       \
 	}                                                                       \
                                                                                 \
@@ -75,10 +82,8 @@ static __always_inline void g_thread_ends(void)
 	{                                                                       \
 		struct task_struct *child = (struct task_struct *)ctx->args[1]; \
                                                                                 \
-		if (is_entering())                                              \
+		if (is_entering() || (g_is_outside() && g_is_elsewhere(child))) \
 			g_enters(child);                                        \
-		else                                                            \
-			g_look_at_entry(child);                                 \
 		return 0;                                                       \
 	}                                                                       \
                                                                                 \

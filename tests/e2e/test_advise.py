@@ -18,8 +18,11 @@ WORK = "cat /etc/passwd >/dev/null; busybox sleep 0.1; (exit 0) & wait; echo wor
 
 @pytest.fixture(scope="module")
 def crun_view():
-    """crun refuses cgroup v1 and v2 side by side."""
+    """crun refuses cgroup v1 and v2 side by side. None: they are not."""
     containers.require("crun")
+    if containers.cgroup2_root() == "/sys/fs/cgroup":
+        yield None
+        return
     v = view.pure_cgroup2()
     yield v
     v.close()
@@ -87,6 +90,24 @@ def test_the_runtimes_way_in_is_not_counted(lab):
     profile = profile_of(lab, "echo up; exec sleep 30", exec=("/bin/busybox", "mkdir", "/tmp/by-exec"))
     assert {"mkdir", "mkdirat"} & names(profile)
     assert not {"setns", "capset", "epoll_ctl", "seccomp", "unshare", "pivot_root", "madvise", "gettid"} & names(profile)
+
+
+def test_the_profile_is_the_same_whatever_the_runtime(lab, crun_view):
+    """crun makes and joins containers without an exec of its own, and in other ways than runc."""
+    def profile(runtime, view=None):
+        name = lab.name()
+
+        def edit(config):
+            if runtime == "crun":
+                config["linux"].pop("resources", None)
+        with advice("advise_seccomp", name) as a:
+            c = lab.container(f"{WORK}; exec sleep 30", name=name, runtime=runtime, view=view, edit=edit).start()
+            c.exec("/bin/busybox", "mkdir", "/tmp/by-exec")
+            containers.wait_for(lambda: "worked" in c.log(), what="work")
+        c.delete()
+        return names(json.loads(a.document))
+    by_runc, by_crun = profile("runc"), profile("crun", crun_view)
+    assert {"mkdir", "mkdirat"} & by_runc and by_runc == by_crun, by_runc ^ by_crun
 
 
 def test_replay_gives_the_same_document(lab, tmp_path):

@@ -11,6 +11,9 @@ HOOKS = {
     "bprm-check-security": ("/bin/true", {"hook": "bprm_check_security", "path": "/bin/busybox"}),
     "inode-unlink": ("echo >/tmp/gone; rm /tmp/gone", {"hook": "inode_unlink", "path": "gone"}),
     "socket-connect": ("nc 127.0.0.1 9", {"hook": "socket_connect"}),
+    "socket-bind": ("nc -l -p 7001 & sleep 0.3; kill $!", {"hook": "socket_bind"}),
+    "sb-mount": ("mount -t tmpfs it /tmp", {"hook": "sb_mount", "path": "/tmp", "source": "it", "type": "tmpfs"}),
+    "ptrace-access-check": ("cat /proc/1/environ", {"hook": "ptrace_access_check", "syscall": "openat"}),
     "task-kill": ("kill -0 1; sleep 0 & kill -USR1 $!", {"hook": "task_kill", "sig": "SIGUSR1"}),
 }
 
@@ -34,6 +37,10 @@ def test_hook(lab, hook):
         found = running.wait_record(lambda r: all(r.get(k) == v for k, v in expected.items()))
         assert running.stop() == 0, running.err
     assert found["verdict"] == "allowed" and found["error"] == "" and found["proc"]["comm"], found
+    if hook == "ptrace-access-check":
+        assert found["target"] == found["proc"]["parent"]["pid"], found
+    if hook == "socket-bind":
+        assert found["address"]["port"] == 7001, found
     if hook == "socket-connect":
         assert found["address"]["addr"] == "127.0.0.1" and found["address"]["port"] == 9, found
     others = {r["hook"] for r in running.records()} - {expected["hook"], "capable", "seccomp"}
