@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
  * File descriptors that go through unix sockets. Both sides are looked at when their call returns:
- * the sender's message is in memory then, and the receiver's has the new descriptors.
+ * the sender's message is in memory then, and the receiver's has the new descriptors. The call's
+ * arguments are still in the registers that it entered with, so that a receiver is seen which
+ * waited before the tracer came.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
 #include <gadget/socket.bpf.h>
+#include <gadget/syscall.bpf.h>
 #include <gadget/task_of_pid.bpf.h>
 
 GADGET("Trace file descriptors that are passed through unix sockets\n"
@@ -14,8 +17,11 @@ GADGET("Trace file descriptors that are passed through unix sockets\n"
        LIMITS("Messages are read as the call returns: another thread can have changed them. What "
 	      "io_uring sends and receives is not shown, nor descriptors that are taken by "
 	      "pidfd_getfd.")
-       SELFTEST("python3 -c 'import socket; a, b = socket.socketpair(); "
-		"socket.send_fds(a, [b\"x\"], [1]); socket.recv_fds(b, 1, 1)'", "error==0"));
+	       SELFTEST("perl -MSocket -e '$x = `uname -m` =~ /x86/; socketpair(A, B, AF_UNIX, "
+			"SOCK_STREAM, 0); $b = q(x); $i = pack(q(PQ), $b, 1); $c = pack(q(QllLx4), "
+			"20, 1, 1, 0); $m = pack(q(QQPQPQQ), 0, 0, $i, 1, $c, 24, 0); syscall($x ? "
+			"46 : 211, fileno(A), $m, 0)'",
+			"operation==send,fd==0"));
 
 enum fd_operation { send, receive };
 
@@ -44,15 +50,6 @@ struct fd_event {
 		"host, or not known") COL(hidden);
 };
 TRACER(fdpass, fd_event, 4096 + sizeof(g_cgroup));
-
-struct fd_call {
-	g_container container;
-	__u32 operation;
-	g_fd sockfd;
-	const void *messages;
-	__u32 stride; /* from one message to the next; 0: it is one */
-};
-PENDING(calls, fd_call);
 
 /* ---- messages in the process's memory ---------------------------------------------------------
  */
@@ -93,7 +90,11 @@ struct sock___peer {
  * SCM_RIGHTS has descriptors; the kernel takes up to 253 of a message.
  */
 struct walk {
-	struct fd_call call;
+	g_container container;
+	__u32 operation;
+	g_fd sockfd;
+	const void *messages;
+	__u32 stride; /* from one message to the next; 0: it is one */
 	__s32 error;
 	__u32 message, n_messages;
 	__u64 at, end;	  /* of the current message's blocks */
@@ -143,14 +144,14 @@ static __always_inline void fill_socket(struct fd_event *e, const struct sock *s
 
 static __noinline int put_out(const struct walk *w, g_fd fd)
 {
-	struct fd_event *e = record_begin(fdpass, w->call.container);
+	struct fd_event *e = record_begin(fdpass, w->container);
 	struct file *file = file_of_fd(fd);
 
 	if (!e)
 		return 0;
 	process_fill(&e->proc);
-	e->operation = w->call.operation;
-	e->sockfd = w->call.sockfd;
+	e->operation = w->operation;
+	e->sockfd = w->sockfd;
 	e->error = w->error;
 	e->cut = w->cut;
 	e->fd = fd;
@@ -193,11 +194,11 @@ static __always_inline void next_message(struct walk *w)
 {
 	struct message m = {};
 
-	bpf_probe_read_user(&m, sizeof(m), w->call.messages + w->message * w->call.stride);
+	bpf_probe_read_user(&m, sizeof(m), w->messages + w->message * w->stride);
 	w->message++;
 	w->at = m.control;
 	w->end = m.control_length ? m.control + m.control_length : m.control;
-	w->cut = w->call.operation == receive && m.flags & MSG_CTRUNC;
+	w->cut = w->operation == receive && m.flags & MSG_CTRUNC;
 }
 
 /* False: that was all. Verified once and by itself, so that there can be many. */
@@ -221,95 +222,63 @@ __noinline int step(void)
 /* ---- the calls --------------------------------------------------------------------------------
  */
 
-static __always_inline int enter(__u32 operation, int fd, const void *messages, __u32 stride)
-{
-	struct fd_call *call;
-	struct message m = {};
-	struct sock *sk;
-	g_container c;
-
-	if (!wanted(&c))
-		return 0;
-	if (!stride && (bpf_probe_read_user(&m, sizeof(m), messages), !m.control_length))
-		return 0;
-	sk = sock_of_fd(fd);
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
-		return 0;
-	call = pending_begin(calls, c);
-	if (!call)
-		return 0;
-	call->container = c;
-	call->operation = operation;
-	call->sockfd = fd;
-	call->messages = messages;
-	call->stride = stride;
-	return 0;
-}
-
 /* A call of several messages tells how many it did, or why it did not do the first. */
-static __noinline int leave(__s64 ret)
+static __always_inline void look_through(struct walk *w, __s64 ret)
 {
-	struct fd_call *call = pending_end(calls);
-	struct walk *w = walk_now();
 	int more = true;
 
-	if (!call || !w || (ret < 0 && call->operation == receive))
-		return 0;
-	__builtin_memset(w, 0, sizeof(*w));
-	w->call = *call;
 	w->error = ret < 0 ? -ret : 0;
-	w->n_messages = call->stride && ret > 0 ? ret : 1;
+	w->n_messages = w->stride && ret > 0 ? ret : 1;
 	for (int i = 0; i < MAX_STEPS && more; i++)
 		more = step();
 	if (more)
-		record_lost(w->call.container);
-	return 0;
+		record_lost(w->container);
 }
 
-SEC("tp/syscalls/sys_enter_sendmsg")
-int enter_sendmsg(struct syscall_enter *ctx)
+static __always_inline int leave(__s64 ret, __u32 operation, __u32 stride)
 {
-	return enter(send, ctx->args[0], (const void *)ctx->args[1], 0);
+	const struct pt_regs *regs;
+	struct walk *w;
+	struct sock *sk;
+	g_container c;
+
+	if ((ret < 0 && operation == receive) || !wanted(&c))
+		return 0;
+	regs = registers_at_entry();
+	sk = sock_of_fd(PT_REGS_PARM1_CORE_SYSCALL(regs));
+	w = walk_now();
+	if (!w || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
+	__builtin_memset(w, 0, sizeof(*w));
+	w->container = c;
+	w->operation = operation;
+	w->sockfd = PT_REGS_PARM1_CORE_SYSCALL(regs);
+	w->messages = (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs);
+	w->stride = stride;
+	look_through(w, ret);
+	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_sendmsg")
 int exit_sendmsg(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
-}
-
-SEC("tp/syscalls/sys_enter_sendmmsg")
-int enter_sendmmsg(struct syscall_enter *ctx)
-{
-	return enter(send, ctx->args[0], (const void *)ctx->args[1], MMSGHDR_BYTES);
+	return leave(ctx->ret, send, 0);
 }
 
 SEC("tp/syscalls/sys_exit_sendmmsg")
 int exit_sendmmsg(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
-}
-
-SEC("tp/syscalls/sys_enter_recvmsg")
-int enter_recvmsg(struct syscall_enter *ctx)
-{
-	return enter(receive, ctx->args[0], (const void *)ctx->args[1], 0);
+	return leave(ctx->ret, send, MMSGHDR_BYTES);
 }
 
 SEC("tp/syscalls/sys_exit_recvmsg")
 int exit_recvmsg(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
-}
-
-SEC("tp/syscalls/sys_enter_recvmmsg")
-int enter_recvmmsg(struct syscall_enter *ctx)
-{
-	return enter(receive, ctx->args[0], (const void *)ctx->args[1], MMSGHDR_BYTES);
+	return leave(ctx->ret, receive, 0);
 }
 
 SEC("tp/syscalls/sys_exit_recvmmsg")
 int exit_recvmmsg(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
+	return leave(ctx->ret, receive, MMSGHDR_BYTES);
 }

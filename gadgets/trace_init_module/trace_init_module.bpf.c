@@ -15,8 +15,9 @@ GADGET("Trace kernel modules as they are loaded and unloaded\n"
 	      "protocol) is loaded by modprobe on the host: it shows with --host, as the host's. "
 	      "The "
 	      "name of a module that failed to load is not known before the kernel has read it.")
-       SELFTEST("perl -e '$none = q(); syscall(`uname -m` =~ /x86/ ? 313 : 273, -1, $none, 0)'",
-		"syscall==finit_module"));
+	       SELFTEST("perl -e '$n = qq(ig_selftest\\0); syscall(`uname -m` =~ /x86/ ? 176 : "
+			"106, $n, 2048)'; true",
+			"syscall==delete_module,name==ig_selftest"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

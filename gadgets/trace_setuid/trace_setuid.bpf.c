@@ -13,7 +13,7 @@ GADGET("Trace changes of user ids, group ids and capabilities\n"
        LIMITS("Ids and capabilities that change by an exec (set-user-ID programs, file "
 	      "capabilities) or by a new user namespace are not shown: see trace_exec and "
 	      "trace_unshare. setfsuid and setfsgid never report an error.")
-       SELFTEST("perl -e '$< = 1'", "new.uid==1"));
+	       SELFTEST("perl -e '$> = 1'", "new.euid==1"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

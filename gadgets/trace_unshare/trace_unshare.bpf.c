@@ -11,7 +11,7 @@ GADGET("Trace processes that make or join namespaces\n"
        "ns.… tell the namespaces after the call: of clone those of the child.",
        LIMITS("A runtime makes a container's namespaces before the container is known: those calls "
 	      "are the host's, seen with --host.")
-       SELFTEST("unshare -u true", "operation==unshare"));
+	       SELFTEST("unshare -u true", "operation==unshare,flags==CLONE_NEWUTS"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
  * Text that processes write to terminals, and read from them. It is taken when the call returns:
- * then it is known how much went, and all of it is in memory.
+ * then it is known how much went, and all of it is in memory. The call's arguments are still in the
+ * registers that it entered with, so that a read is seen which waited before the tracer came.
  */
 #include <gadget/gadget.bpf.h>
+#include <gadget/syscall.bpf.h>
 #include <gadget/tty.bpf.h>
 
 GADGET("Show what is written to terminals\n"
@@ -13,7 +15,7 @@ GADGET("Show what is written to terminals\n"
 	      "can have changed it. What is spliced to a terminal, written by io_uring, or echoed "
 	      "by "
 	      "the kernel is not shown.")
-       SELFTEST("script -qc 'echo hello' /dev/null", "buf~hello"));
+	       SELFTEST("printf selftest >/dev/ptmx", "operation==write,buf==selftest"));
 
 PARAM(bool, reads, false, "Show also what is read");
 
@@ -33,17 +35,6 @@ struct tty_event {
 };
 enum { TEXT_MAX = 4096, MAX_PARTS = 32 };
 TRACER(tty, tty_event, 2 * TEXT_MAX);
-
-struct tty_call {
-	g_container container;
-	__u32 operation;
-	g_tty tty;
-	bool master;
-	g_inode ino;
-	const void *from; /* the text; of writev and readv its parts */
-	__u32 parts;	  /* their number; 0: it is the text */
-};
-PENDING(calls, tty_call);
 
 /* ---- is it a terminal? ------------------------------------------------------------------------
  */
@@ -92,37 +83,13 @@ static __always_inline struct tty_struct *tty_of_file(const struct file *file, s
 /* ---- the calls --------------------------------------------------------------------------------
  */
 
-static __always_inline int enter(__u32 operation, int fd, const void *from, __u32 parts)
+/* The side that an emulator has is without a name; the other side has one. */
+static __always_inline void fill_tty(struct tty_event *e, const struct tty_struct *tty)
 {
-	const struct tty_struct___link *side;
-	struct tty_struct *tty;
-	struct tty_call *call;
-	struct inode *inode;
-	struct file *file;
-	g_container c;
+	const struct tty_struct___link *side = (const void *)tty;
 
-	if (!wanted(&c))
-		return 0;
-	file = file_of_fd(fd);
-	inode = BPF_CORE_READ(file, f_inode);
-	tty = tty_of_file(file, inode);
-	if (!tty)
-		return 0;
-	call = pending_begin(calls, c);
-	if (!call)
-		return 0;
-	call->container = c;
-	call->operation = operation;
-	call->ino = BPF_CORE_READ(inode, i_ino);
-	call->from = from;
-	call->parts = parts;
-	call->master = BPF_CORE_READ(tty, driver, major) == MASTER_MAJOR;
-	if (call->master) { /* has no name, the other side has */
-		side = (const void *)tty;
-		tty = BPF_CORE_READ(side, link);
-	}
-	call->tty = tty_number(tty);
-	return 0;
+	e->master = BPF_CORE_READ(tty, driver, major) == MASTER_MAJOR;
+	e->tty = tty_number(e->master ? BPF_CORE_READ(side, link) : tty);
 }
 
 /* Adds bytes to the text, which lies at the end of the record's tail. */
@@ -146,16 +113,17 @@ struct iovec {
 	__u64 length;
 };
 
-static __always_inline void fill_text(struct tty_event *e, const struct tty_call *call)
+/* `parts`: their number; 0: `from` is the text itself. */
+static __always_inline void fill_text(struct tty_event *e, const void *from, __u64 parts)
 {
-	const struct iovec *parts = call->from;
+	const struct iovec *next = from;
 	struct iovec part = {};
 	__u64 rest = e->len;
 
-	if (!call->parts)
-		add_text(e, call->from, rest);
-	for (__u32 i = 0; i < MAX_PARTS && i < call->parts && rest; i++) {
-		if (bpf_probe_read_user(&part, sizeof(part), parts + i))
+	if (!parts)
+		add_text(e, from, rest);
+	for (__u32 i = 0; i < MAX_PARTS && i < parts && rest; i++) {
+		if (bpf_probe_read_user(&part, sizeof(part), next + i))
 			break;
 		if (part.length > rest)
 			part.length = rest;
@@ -166,71 +134,57 @@ static __always_inline void fill_text(struct tty_event *e, const struct tty_call
 		e->buf.length |= G_TRUNCATED;
 }
 
-static __noinline int leave(__s64 ret)
+static __always_inline int leave(__s64 ret, __u32 operation, bool in_parts)
 {
-	struct tty_call *call = pending_end(calls);
+	const struct pt_regs *regs;
+	struct tty_struct *tty;
 	struct tty_event *e;
+	struct inode *inode;
+	struct file *file;
+	g_container c;
 
-	if (!call || ret <= 0)
+	if (ret <= 0 || (operation == read && !reads) || !wanted(&c))
 		return 0;
-	e = record_begin(tty, call->container);
+	regs = registers_at_entry();
+	file = file_of_fd(PT_REGS_PARM1_CORE_SYSCALL(regs));
+	inode = BPF_CORE_READ(file, f_inode);
+	tty = tty_of_file(file, inode);
+	if (!tty)
+		return 0;
+	e = record_begin(tty, c);
 	if (!e)
 		return 0;
 	process_fill(&e->proc);
-	e->operation = call->operation;
-	e->tty = call->tty;
-	e->master = call->master;
-	e->ino = call->ino;
+	e->operation = operation;
 	e->len = ret;
-	fill_text(e, call);
+	e->ino = BPF_CORE_READ(inode, i_ino);
+	fill_tty(e, tty);
+	fill_text(e, (const void *)PT_REGS_PARM2_CORE_SYSCALL(regs),
+		  in_parts ? PT_REGS_PARM3_CORE_SYSCALL(regs) : 0);
 	record_submit(tty, e);
 	return 0;
-}
-
-SEC("tp/syscalls/sys_enter_write")
-int enter_write(struct syscall_enter *ctx)
-{
-	return enter(write, ctx->args[0], (const void *)ctx->args[1], 0);
 }
 
 SEC("tp/syscalls/sys_exit_write")
 int exit_write(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
-}
-
-SEC("tp/syscalls/sys_enter_writev")
-int enter_writev(struct syscall_enter *ctx)
-{
-	return enter(write, ctx->args[0], (const void *)ctx->args[1], ctx->args[2]);
+	return leave(ctx->ret, write, false);
 }
 
 SEC("tp/syscalls/sys_exit_writev")
 int exit_writev(struct syscall_exit *ctx)
 {
-	return leave(ctx->ret);
-}
-
-SEC("tp/syscalls/sys_enter_read")
-int enter_read(struct syscall_enter *ctx)
-{
-	return reads ? enter(read, ctx->args[0], (const void *)ctx->args[1], 0) : 0;
+	return leave(ctx->ret, write, true);
 }
 
 SEC("tp/syscalls/sys_exit_read")
 int exit_read(struct syscall_exit *ctx)
 {
-	return reads ? leave(ctx->ret) : 0;
-}
-
-SEC("tp/syscalls/sys_enter_readv")
-int enter_readv(struct syscall_enter *ctx)
-{
-	return reads ? enter(read, ctx->args[0], (const void *)ctx->args[1], ctx->args[2]) : 0;
+	return leave(ctx->ret, read, false);
 }
 
 SEC("tp/syscalls/sys_exit_readv")
 int exit_readv(struct syscall_exit *ctx)
 {
-	return reads ? leave(ctx->ret) : 0;
+	return leave(ctx->ret, read, true);
 }
