@@ -8,7 +8,7 @@
 #include <gadget/notify_names.h>
 #include <gadget/path.bpf.h>
 #include <gadget/syscall.bpf.h>
-#include <gadget/taken.bpf.h>
+#include <gadget/user_text.bpf.h>
 #include <gadget/task_of_pid.bpf.h>
 
 GADGET("Trace inotify and fanotify: watches, events, answers\n"
@@ -159,7 +159,7 @@ struct watch_call {
 	g_fd fd;
 	__u32 mask, flags;
 	__s32 wd;
-	struct g_taken path;
+	struct user_text path;
 };
 PENDING(watch_calls, watch_call);
 
@@ -180,7 +180,7 @@ static __always_inline struct watch_call *watch_begins(__u32 type, __u32 operati
 	call->fd = fd;
 	call->mask = call->flags = 0;
 	call->wd = -1;
-	taken_none(&call->path);
+	user_text_none(&call->path);
 	return call;
 }
 
@@ -202,7 +202,7 @@ static __noinline int watch_ends(__s64 ret)
 	} else {
 		e->fa_mask = call->mask;
 	}
-	text_taken(notify, e, name, &call->path, 4096);
+	text_user_taken(notify, e, name, &call->path, 4096);
 	put_out(e, true, NULL);
 	return 0;
 }
@@ -215,7 +215,7 @@ int enter_add_watch(struct syscall_enter *ctx)
 	if (!call)
 		return 0;
 	call->mask = ctx->args[2];
-	taken_take(&call->path, (const void *)ctx->args[1]);
+	user_text_take(&call->path, (const void *)ctx->args[1]);
 	return 0;
 }
 
@@ -254,7 +254,7 @@ OPTIONAL CANNOT_TELL("fanotify, which this kernel is built without") int enter_m
 	call->flags = flags;
 	call->mask = ctx->args[2];
 	if (ctx->args[4])
-		taken_take(&call->path, (const void *)ctx->args[4]);
+		user_text_take(&call->path, (const void *)ctx->args[4]);
 	return 0;
 }
 
@@ -579,10 +579,9 @@ static __always_inline void look_through(struct walk *w)
 
 SEC("tp/syscalls/sys_exit_read")
 RUNG(events, 3)
-CANNOT_TELL("who touched a file that inotify watches (tracee), its inodes (i_ino, "
-	    "i_ino_dir), and watchers outside of the wanted containers") int exit_read(struct
-										       syscall_exit
-											       *ctx)
+CANNOT_TELL("who touched a file that inotify watches (tracee), and watchers outside of the wanted "
+	    "containers")
+int exit_read(struct syscall_exit *ctx)
 {
 	const struct pt_regs *regs;
 	struct walk *w;

@@ -94,6 +94,7 @@ static void failing(void)
 	must_fail(bind4(-1, "127.0.0.1", 5008), EBADF, "no descriptor");
 	must_fail(bind4(0, "127.0.0.1", 5009), ENOTSOCK, "no socket");
 	must(bind(made(AF_UNIX, SOCK_STREAM), (struct sockaddr *)&path, sizeof(path)), "unix");
+	unlink(path.sun_path);
 }
 
 int main(void)

@@ -77,6 +77,15 @@ static void open_file(void)
 	close(open(FOLDER "/file", O_RDONLY));
 }
 
+static void remove_all(void)
+{
+	unlink(FOLDER "/hostile \033[2J\n\377");
+	unlink(FOLDER "/old");
+	unlink(FOLDER "/file");
+	rmdir(FOLDER "/sub");
+	must(rmdir(FOLDER), "rmdir");
+}
+
 /* Reads one event; a question is answered with no. */
 static void one_event(int queue)
 {
@@ -134,5 +143,6 @@ int main(int argc, char **argv)
 		by_fanotify();
 	else
 		by_inotify();
+	remove_all();
 	return 0;
 }
