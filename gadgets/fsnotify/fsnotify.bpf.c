@@ -312,6 +312,7 @@ struct inotify_event_info {
 	__u32 mask;
 	int wd;
 	__u32 sync_cookie;
+	int name_len;
 	char name[1];
 };
 enum fanotify_event_type { FANOTIFY_EVENT_TYPE_PATH = 2, FANOTIFY_EVENT_TYPE_PATH_PERM };
@@ -357,13 +358,17 @@ static __always_inline int queue(__u64 event)
 	return 0;
 }
 
+/* The kernel has more bits in its masks than it tells. */
+enum { TOLD_BY_INOTIFY = 0x4000ffff, NOT_TOLD_BY_FANOTIFY = FAN_EVENT_ON_CHILD };
+
 static __always_inline void fill_inotify(struct notify_event *e,
 					 const struct inotify_event_info *info)
 {
-	e->i_mask = BPF_CORE_READ(info, mask);
+	e->i_mask = BPF_CORE_READ(info, mask) & TOLD_BY_INOTIFY;
 	e->i_wd = BPF_CORE_READ(info, wd);
 	e->i_cookie = BPF_CORE_READ(info, sync_cookie);
-	text_kernel(notify, e, name, &info->name, 256);
+	if (BPF_CORE_READ(info, name_len))
+		text_kernel(notify, e, name, &info->name, 256);
 }
 
 static __always_inline void fill_fanotify(struct notify_event *e, const struct fanotify_event *info)
@@ -373,7 +378,7 @@ static __always_inline void fill_fanotify(struct notify_event *e, const struct f
 	__u32 type = BPF_CORE_READ_BITFIELD_PROBED(info, type);
 	const struct path *path = NULL;
 
-	e->fa_mask = BPF_CORE_READ(info, mask);
+	e->fa_mask = BPF_CORE_READ(info, mask) & ~NOT_TOLD_BY_FANOTIFY;
 	if (type == bpf_core_enum_value(enum fanotify_event_type, FANOTIFY_EVENT_TYPE_PATH))
 		path = &plain->path;
 	else if (type ==
