@@ -16,7 +16,7 @@ GADGET("Trace kernel modules as they are loaded and unloaded\n"
 	      "The "
 	      "name of a module that failed to load is not known before the kernel has read it.")
 	       SELFTEST("perl -e '$n = qq(ig_selftest\\0); syscall(`uname -m` =~ /x86/ ? 176 : "
-			"106, $n, 2048)'; true",
+			"106, $n, 2048)'",
 			"syscall==delete_module,name==ig_selftest"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
@@ -29,6 +29,7 @@ enum module_flag_set {
 	MODULE_INIT_IGNORE_MODVERSIONS = 1,
 	MODULE_INIT_IGNORE_VERMAGIC = 2,
 	MODULE_INIT_COMPRESSED_FILE = 4,
+	O_EXCL = 0200,
 	O_TRUNC = 01000,
 	O_NONBLOCK = 04000,
 };
