@@ -272,6 +272,7 @@ struct answer_data {
 	__s32 fd;
 	__u32 response;
 };
+enum { MAX_ANSWER = 64 }; /* more than it takes with what may follow it */
 
 /* The call's arguments are still in the registers that it entered with. */
 SEC("tp/syscalls/sys_exit_write")
@@ -284,7 +285,7 @@ int exit_write(struct syscall_exit *ctx)
 	g_container c;
 	int fd;
 
-	if (inotify_only || tracee_pid || !wanted(&c))
+	if (ctx->ret > MAX_ANSWER || inotify_only || tracee_pid || !wanted(&c))
 		return 0;
 	regs = registers_at_entry();
 	fd = PT_REGS_PARM1_CORE_SYSCALL(regs);
