@@ -8,7 +8,7 @@
 #include <gadget/notify_names.h>
 #include <gadget/path.bpf.h>
 #include <gadget/syscall.bpf.h>
-#include <gadget/taken.bpf.h>
+#include <gadget/user_text.bpf.h>
 #include <gadget/task_of_pid.bpf.h>
 
 GADGET("Trace inotify and fanotify: watches, events, answers\n"
@@ -21,7 +21,8 @@ GADGET("Trace inotify and fanotify: watches, events, answers\n"
        LIMITS("An event is shown when it is read by the call read; one that is never read, or read "
 	      "by io_uring, is not. Files of fanotify events that tell file handles "
 	      "(FAN_REPORT_FID) are not named.")
-	       SELFTEST("timeout 0.5 tail -n0 -f /etc/passwd; true",
+	       SELFTEST("perl -e '$x = `uname -m` =~ /x86/; $f = syscall($x ? 294 : 26, 0); "
+			"$p = qq(/etc/passwd\\0); syscall($x ? 254 : 27, $f, $p, 32)'",
 			"operation==watch,name==/etc/passwd"));
 
 PARAM(bool, inotify_only, false, "Show only inotify");
@@ -158,7 +159,7 @@ struct watch_call {
 	g_fd fd;
 	__u32 mask, flags;
 	__s32 wd;
-	struct g_taken path;
+	struct user_text path;
 };
 PENDING(watch_calls, watch_call);
 
@@ -179,7 +180,7 @@ static __always_inline struct watch_call *watch_begins(__u32 type, __u32 operati
 	call->fd = fd;
 	call->mask = call->flags = 0;
 	call->wd = -1;
-	taken_none(&call->path);
+	user_text_none(&call->path);
 	return call;
 }
 
@@ -201,7 +202,7 @@ static __noinline int watch_ends(__s64 ret)
 	} else {
 		e->fa_mask = call->mask;
 	}
-	text_taken(notify, e, name, &call->path, 4096);
+	text_user_taken(notify, e, name, &call->path, 4096);
 	put_out(e, true, NULL);
 	return 0;
 }
@@ -214,7 +215,7 @@ int enter_add_watch(struct syscall_enter *ctx)
 	if (!call)
 		return 0;
 	call->mask = ctx->args[2];
-	taken_take(&call->path, (const void *)ctx->args[1]);
+	user_text_take(&call->path, (const void *)ctx->args[1]);
 	return 0;
 }
 
@@ -253,7 +254,7 @@ OPTIONAL CANNOT_TELL("fanotify, which this kernel is built without") int enter_m
 	call->flags = flags;
 	call->mask = ctx->args[2];
 	if (ctx->args[4])
-		taken_take(&call->path, (const void *)ctx->args[4]);
+		user_text_take(&call->path, (const void *)ctx->args[4]);
 	return 0;
 }
 
@@ -270,6 +271,7 @@ struct answer_data {
 	__s32 fd;
 	__u32 response;
 };
+enum { MAX_ANSWER = 64 }; /* more than it takes with what may follow it */
 
 /* The call's arguments are still in the registers that it entered with. */
 SEC("tp/syscalls/sys_exit_write")
@@ -282,7 +284,7 @@ int exit_write(struct syscall_exit *ctx)
 	g_container c;
 	int fd;
 
-	if (inotify_only || tracee_pid || !wanted(&c))
+	if (ctx->ret > MAX_ANSWER || inotify_only || tracee_pid || !wanted(&c))
 		return 0;
 	regs = registers_at_entry();
 	fd = PT_REGS_PARM1_CORE_SYSCALL(regs);

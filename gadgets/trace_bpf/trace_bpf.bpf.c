@@ -6,7 +6,7 @@
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/bpf_names.h>
-#include <gadget/taken.bpf.h>
+#include <gadget/user_text.bpf.h>
 
 GADGET("Trace the system call bpf()\n"
        "Shows each command with its result: for a program or map its type, name, id and size, for "
@@ -14,9 +14,10 @@ GADGET("Trace the system call bpf()\n"
        "frequent, are shown with --elements.",
        LIMITS("Programs of the container that were loaded before, or by descriptors that it was "
 	      "handed, run without a call of its own.")
-	       SELFTEST("perl -e '$a = pack(q(LL), 0, 0); syscall(`uname -m` =~ /x86/ ? 321 : 280, "
-			"11, $a, 8)'; true",
-			"cmd==BPF_PROG_GET_NEXT_ID"));
+	       SELFTEST("perl -e '$i = pack(q(Q2), 0xb7, 0x95); $a = pack(q(LLPPx96), 1, 2, $i,"
+			" qq(GPL\\0)); syscall(`uname -m` =~ /x86/ ? 321 : 280, 5, $a, 48); "
+			"sleep 1'",
+			"cmd==BPF_PROG_LOAD"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(bool, elements, false, "Show also reads and writes of maps' elements");
@@ -138,7 +139,7 @@ struct bpf_call {
 	g_container container;
 	__u32 cmd;
 	union bpf_arguments args;
-	struct g_taken text;
+	struct user_text text;
 };
 PENDING(calls, bpf_call);
 
@@ -298,9 +299,9 @@ int enter_bpf(struct syscall_enter *ctx)
 		size = sizeof(call->args);
 	bpf_probe_read_user(&call->args, size, (const void *)ctx->args[1]);
 	if (cmd == BPF_OBJ_PIN || cmd == BPF_OBJ_GET || cmd == BPF_RAW_TRACEPOINT_OPEN)
-		taken_take(&call->text, (const void *)call->args.text);
+		user_text_take(&call->text, (const void *)call->args.text);
 	else
-		taken_none(&call->text);
+		user_text_none(&call->text);
 	return 0;
 }
 
@@ -329,7 +330,7 @@ int exit_bpf(struct syscall_exit *ctx)
 		describe(e, e->object_fd);
 	}
 	describe(e, e->fd);
-	text_taken(bpf, e, target, &call->text, 4096);
+	text_user_taken(bpf, e, target, &call->text, 4096);
 	record_submit(bpf, e);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
 #include <gadget/raw_syscall.bpf.h>
-#include <gadget/taken.bpf.h>
+#include <gadget/user_text.bpf.h>
 
 GADGET("Trace kernel modules as they are loaded and unloaded\n"
        "Shows each init_module, finit_module and delete_module, whether it worked or not: the "
@@ -16,7 +16,7 @@ GADGET("Trace kernel modules as they are loaded and unloaded\n"
 	      "The "
 	      "name of a module that failed to load is not known before the kernel has read it.")
 	       SELFTEST("perl -e '$n = qq(ig_selftest\\0); syscall(`uname -m` =~ /x86/ ? 176 : "
-			"106, $n, 2048)'; true",
+			"106, $n, 2048)'",
 			"syscall==delete_module,name==ig_selftest"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
@@ -29,6 +29,7 @@ enum module_flag_set {
 	MODULE_INIT_IGNORE_MODVERSIONS = 1,
 	MODULE_INIT_IGNORE_VERMAGIC = 2,
 	MODULE_INIT_COMPRESSED_FILE = 4,
+	O_EXCL = 0200,
 	O_TRUNC = 01000,
 	O_NONBLOCK = 04000,
 };
@@ -57,7 +58,7 @@ struct module_data {
 	__u32 flags;
 	g_fd fd;
 	__u64 len;
-	struct g_taken text; /* delete_module: the name; else the parameters */
+	struct user_text text; /* delete_module: the name; else the parameters */
 	char name[MODULE_NAME_LEN];
 };
 PENDING(calls, module_data);
@@ -78,7 +79,7 @@ static __always_inline int enter(__u32 syscall, g_fd fd, __u64 len, __u32 flags,
 	call->len = len;
 	call->flags = flags;
 	call->name[0] = '\0';
-	taken_take(&call->text, (const void *)text);
+	user_text_take(&call->text, (const void *)text);
 	return 0;
 }
 
@@ -100,10 +101,10 @@ static __noinline int leave(__s64 ret)
 	e->len = call->len;
 	e->flags = call->flags;
 	if (call->syscall == delete_module) {
-		text_taken(module, e, name, &call->text, 256);
+		text_user_taken(module, e, name, &call->text, 256);
 	} else {
 		text_kernel(module, e, name, call->name, MODULE_NAME_LEN);
-		text_taken(module, e, param_values, &call->text, 4096);
+		text_user_taken(module, e, param_values, &call->text, 4096);
 	}
 	file = call->fd >= 0 ? file_of_fd(call->fd) : NULL;
 	if (file)

@@ -13,7 +13,7 @@ GADGET("Trace what processes do to others by ptrace\n"
        "makes a call for each step and word; --attach-only leaves those out.",
        LIMITS("What reads or writes another process without ptrace (process_vm_readv, "
 	      "process_vm_writev, /proc/PID/mem) is not shown.")
-	       SELFTEST("perl -e 'syscall(`uname -m` =~ /x86/ ? 101 : 117, 7, 1, 0, 0)'; true",
+	       SELFTEST("perl -e 'syscall(`uname -m` =~ /x86/ ? 101 : 117, 7, 1, 0, 0)'",
 			"request==PTRACE_CONT,error==ESRCH"));
 
 PARAM(bool, failed, false, "Show only calls that failed");
@@ -49,7 +49,12 @@ enum ptrace_request {
 	PTRACE_ARCH_PRCTL = 30,
 	PTRACE_SYSEMU,
 	PTRACE_SYSEMU_SINGLESTEP,
+#if defined(__TARGET_ARCH_arm64)
+	PTRACE_PEEKMTETAGS,
+	PTRACE_POKEMTETAGS,
+#else
 	PTRACE_SINGLEBLOCK,
+#endif
 	PTRACE_SETOPTIONS = 0x4200,
 	PTRACE_GETEVENTMSG,
 	PTRACE_GETSIGINFO,

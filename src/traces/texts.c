@@ -168,7 +168,8 @@ static void make_text(struct traces *ts, const struct trace_source *s, const str
 		if (place.offset + place.length == b->len)
 			b->len = place.offset;
 	}
-	place.offset = (uint32_t)b->len;
+	/* An empty text is nowhere: the next one's numbers, and with them this place, may go. */
+	place.offset = text->len ? (uint32_t)b->len : 0;
 	place.length = (uint32_t)text->len | (cut ? G_TRUNCATED : 0);
 	memcpy(b->data + t->offset, &place, sizeof(place));
 	buf_add(b, text->data, text->len);

@@ -149,6 +149,21 @@ static void several(void **state)
 	end(&s);
 }
 
+/* The record ends before the place where the empty one would have begun. */
+static void empty_before_last(void **state)
+{
+	struct setup s;
+	const char *got;
+
+	begin(&s);
+	add_stack(&s, &s.r.stack, 0);
+	add_stack(&s, &s.r.other, 1);
+	got = texts_made(&s.ts, &s.source, &s.r, &s.size);
+	expect_list(got, s.size, offsetof(struct record, stack), "", false);
+	expect_list(got, s.size, offsetof(struct record, other), "0xa0|", false);
+	end(&s);
+}
+
 /* As many frames as fit: there may be more. A mark of the gadget's own stays. */
 static void cut(void **state)
 {
@@ -207,6 +222,7 @@ int main(void)
 		cmocka_unit_test(none),
 		cmocka_unit_test(last),
 		cmocka_unit_test(several),
+		cmocka_unit_test(empty_before_last),
 		cmocka_unit_test(cut),
 		cmocka_unit_test(not_a_container),
 		cmocka_unit_test(no_stack),
