@@ -191,8 +191,7 @@ int each_process(struct bpf_iter__task *ctx)
 }
 
 SEC("iter/task_vma")
-OPTIONAL
-CANNOT_TELL("Mapped executable files (--mapped)")
+WHEN(mapped)
 int each_mapping(struct bpf_iter__task_vma *ctx)
 {
 	struct task_struct *task = ctx->task;
@@ -200,7 +199,7 @@ int each_mapping(struct bpf_iter__task_vma *ctx)
 	struct file_entry *e;
 	struct file *file;
 
-	if (!mapped || !task || !vma || task->pid != task->tgid)
+	if (!task || !vma || task->pid != task->tgid)
 		return 0;
 	file = BPF_CORE_READ(vma, vm_file);
 	if (!file || !(BPF_CORE_READ(vma, vm_flags) & VM_EXEC) ||

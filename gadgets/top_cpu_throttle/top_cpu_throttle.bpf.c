@@ -86,9 +86,8 @@ struct known {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* a container that is gone leaves its entry */
+	__uint(max_entries, 4096);
 	__type(key, g_container);
 	__type(value, struct known);
 } known SEC(".maps");

@@ -14,7 +14,8 @@ GADGET("Show the processes that take most, and the sums of their containers\n"
        LIMITS("A process that starts and ends within one interval is in its container's sum, and "
 	      "not in the table of processes. Memory that processes share is in each one's and so "
 	      "more than once in a container's sum. Memory may lack pages that CPUs (since Linux "
-	      "6.2) or its other threads (before) have not added up yet.")
+	      "6.2) or its other threads (before) have not added up yet. Of more than 16384 "
+	      "processes at a time some have the CPU usage since their start.")
        SELFTEST("sleep 1; true", "proc.comm==sleep"));
 
 /* ---- by process ----------------------------------------------------------------------------- */
@@ -67,17 +68,15 @@ struct known {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 32768);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
 	__type(key, __u32); /* process id */
 	__type(value, struct known);
 } known SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* a container that is gone leaves its entry */
+	__uint(max_entries, 4096);
 	__type(key, g_container);
 	__type(value, __u64); /* CPU time since the last look, of processes that have ended */
 } ended SEC(".maps");

@@ -179,9 +179,12 @@ struct gadget_netns {
 	int fd;
 	uint64_t owner; /* g_container of sockets that know no cgroup (TIME_WAIT); or G_NOBODY */
 };
+/* Which they are, opened one after the other: there may be more than a process may have open. */
 struct gadget_look {
-	const struct gadget_netns *netns;
 	size_t n_netns; /* 0: the one that we are in, whose sockets have no other owner */
+	/* Opens the i-th; ret->fd is closed by who asked. -errno: it is gone, and left out. */
+	int (*open_netns)(void *ctx, size_t i, struct gadget_netns *ret);
+	void *ctx;
 };
 
 /* Iterators of this source find what is in the network namespace of who runs them. */

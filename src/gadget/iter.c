@@ -102,8 +102,7 @@ static void come_back(int home)
 
 	if (!setns(home, CLONE_NEWNET))
 		return;
-	if (write(STDERR_FILENO, last_words, sizeof(last_words) - 1) < 0)
-		abort();
+	(void)!write(STDERR_FILENO, last_words, sizeof(last_words) - 1);
 	abort();
 }
 
@@ -130,17 +129,29 @@ static void set_owner(const struct gadget *g, uint64_t owner)
 		bpf_map_update_elem(bpf_map__fd(m), &zero, &owner, BPF_ANY);
 }
 
+static int read_in(struct frames *f, const struct bpf_link *link, const struct gadget_netns *netns)
+{
+	_cleanup_(closep) int fd = create_there(link, netns->fd);
+
+	if (fd < 0)
+		return fd;
+	set_owner(f->g, netns->owner);
+	f->len = 0;
+	return read_frames(f, fd);
+}
+
 static int read_in_each(struct frames *f, const struct bpf_link *link,
 			const struct gadget_look *look)
 {
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < look->n_netns; i++) {
-		_cleanup_(closep) int fd = create_there(link, look->netns[i].fd);
+		struct gadget_netns netns;
 
-		set_owner(f->g, look->netns[i].owner);
-		f->len = 0;
-		rc = fd < 0 ? fd : read_frames(f, fd);
+		if (look->open_netns(look->ctx, i, &netns) < 0)
+			continue;
+		rc = read_in(f, link, &netns);
+		closep(&netns.fd);
 	}
 	return rc;
 }

@@ -5,6 +5,7 @@
  */
 #include "traces/internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -17,20 +18,21 @@
 
 /* ---- where to look --------------------------------------------------------------- */
 
+struct place {
+	uint32_t pid;	/* of a process in it */
+	uint64_t inode; /* what it must be: the process may be gone, and its id another's */
+	uint64_t owner;
+};
+
 struct places {
 	int proc_fd;
-	uint64_t host; /* inode number of the host's namespace */
-	struct gadget_netns *netns;
-	uint64_t *inodes;
-	size_t n, room_netns, room_inodes;
+	struct place *all;
+	size_t n, room;
 };
 
 static void places_done(struct places *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		close(p->netns[i].fd);
-	free(p->netns);
-	free(p->inodes);
+	free(p->all);
 }
 
 static uint64_t inode_of(int fd)
@@ -40,68 +42,62 @@ static uint64_t inode_of(int fd)
 	return fd < 0 || fstat(fd, &st) ? 0 : st.st_ino;
 }
 
+/* The host's, process 1's, is ours where the kernel does not let us look at that. */
 static int open_netns(const struct places *p, uint32_t pid)
 {
 	_cleanup_(freep) char *path = xasprintf("%u/ns/net", pid);
+	int fd = openat(p->proc_fd, path, O_RDONLY | O_CLOEXEC);
 
-	return openat(p->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && pid == 1)
+		fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	return fd;
 }
 
-static bool has_place(const struct places *p, uint64_t inode)
+static int open_place(void *ctx, size_t i, struct gadget_netns *ret)
+{
+	const struct places *p = ctx;
+	_cleanup_(closep) int fd = open_netns(p, p->all[i].pid);
+
+	if (inode_of(fd) != p->all[i].inode)
+		return -ESRCH;
+	*ret = (struct gadget_netns){take_fd(&fd), p->all[i].owner};
+	return 0;
+}
+
+static void add_place(struct places *p, uint32_t pid, uint64_t inode, uint64_t owner)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (p->inodes[i] == inode)
-			return true;
-	return false;
-}
-
-/* fd is taken over. inode: what it must be: a process may be gone, and its id another's. */
-static void add_place(struct places *p, int fd, uint64_t inode, uint64_t owner)
-{
-	size_t n = p->n;
-
-	if (fd < 0 || inode_of(fd) != inode) {
-		closep(&fd);
-		return;
-	}
-	*grow(&p->inodes, &n, &p->room_inodes) = inode;
-	*grow(&p->netns, &p->n, &p->room_netns) = (struct gadget_netns){fd, owner};
-}
-
-/* Ours where the kernel does not let us look at process 1. */
-static int open_host_netns(const struct places *p)
-{
-	int fd = open_netns(p, 1);
-
-	return fd >= 0 ? fd : open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (p->all[i].inode == inode)
+			return;
+	*grow(&p->all, &p->n, &p->room) = (struct place){pid, inode, owner};
 }
 
 /* Of what has no owner in the host's namespace nobody knows which container in it made it. */
 static void find_places(const struct attachment *a, struct places *p)
 {
-	_cleanup_(closep) int host = open_host_netns(p);
+	_cleanup_(closep) int fd = open_netns(p, 1);
+	uint64_t host = inode_of(fd);
 
-	p->host = inode_of(host);
-	if (a->load.host)
-		add_place(p, take_fd(&host), p->host, G_HOST);
+	if (a->load.host && host)
+		add_place(p, 1, host, G_HOST);
 	for (uint32_t slot = 0; slot < a->n_slots; slot++) {
 		const struct track *k = track_at(a, slot);
 		const struct container *c = k ? k->container : NULL;
 
-		if (c && k->n_wanted && !k->ended && !has_place(p, c->netns))
-			add_place(p, open_netns(p, c->pid), c->netns,
-				  c->netns == p->host ? G_NOBODY : c->key);
+		if (c && k->n_wanted && !k->ended)
+			add_place(p, c->pid, c->netns, c->netns == host ? G_NOBODY : c->key);
 	}
 }
 
 static int collect(struct attachment *a, unsigned int source, gadget_record_fn *fn, struct err *err)
 {
 	_cleanup_(places_done) struct places p = {.proc_fd = containers_proc_fd(a->ts->containers)};
+	struct gadget_look look = {.open_netns = open_place, .ctx = &p};
 
-	if (!gadget_looks_into_netns(a->gadget, source))
-		return gadget_collect(a->gadget, source, NULL, fn, a, err);
-	find_places(a, &p);
-	return gadget_collect(a->gadget, source, &(struct gadget_look){p.netns, p.n}, fn, a, err);
+	if (gadget_looks_into_netns(a->gadget, source))
+		find_places(a, &p);
+	look.n_netns = p.n;
+	return gadget_collect(a->gadget, source, &look, fn, a, err);
 }
 
 /* ---- tables and snapshots -------------------------------------------------------- */
@@ -124,9 +120,12 @@ void read_tables(struct attachment *a)
 		a->sources[i].taken = a->ts->now;
 		if (!gadget_has_table(a->gadget, i))
 			continue;
-		/* Rows that a failure leaves out were counted in the kernel: in the end they are
-		 * lost. */
-		collect(a, i, read_table_record, NULL);
+		/*
+		 * Rows that a failure leaves out were counted in the kernel, and are lost in the
+		 * end; how many an iterator would have found nobody knows: one, so that it is told.
+		 */
+		if (collect(a, i, read_table_record, NULL) < 0 && a->sources[i].sampled)
+			read_nameless_loss(a, 1);
 		table_end(a, i);
 	}
 }
@@ -142,8 +141,8 @@ int read_first(struct attachment *a, struct err *err)
 }
 
 /*
- * A snapshot is taken once: it waits for the names that are still looked for, but not for ever. Rows
- * of what has none by then go with what is known, as those of a table do.
+ * A snapshot is taken once: it waits for the names that are still looked for, but not for ever.
+ * Rows of what has none by then go with what is known, as those of a table do.
  */
 static void wait_for_names(struct traces *ts)
 {

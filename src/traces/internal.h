@@ -218,6 +218,7 @@ gadget_record_fn read_table_record;
 void read_held(struct attachment *a, struct track *k); /* what was held of it goes its way */
 void read_waiting(struct trace *t); /* what waits is given to this tracer, and goes on waiting */
 void read_loss(struct attachment *a, bool last); /* tells the readers what is new */
+void read_nameless_loss(struct attachment *a, uint64_t n); /* of each tracer, nobody knows whose */
 void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last);
 merge_fn read_release;
 

@@ -229,15 +229,20 @@ void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last
 		  last ? account_last_loss(e, now) : account_new_loss(e, now));
 }
 
+void read_nameless_loss(struct attachment *a, uint64_t n)
+{
+	for (size_t i = 0; n && i < a->n_tracers; i++) {
+		account_lost_nameless(&a->tracers[i]->account, n);
+		tell_loss(a->tracers[i], NULL, n);
+	}
+}
+
 static void read_misses(struct attachment *a)
 {
 	uint64_t misses = gadget_misses(a->gadget), n = misses - a->misses;
 
 	a->misses = misses;
-	for (size_t i = 0; n && i < a->n_tracers; i++) {
-		account_lost_nameless(&a->tracers[i]->account, n);
-		tell_loss(a->tracers[i], NULL, n);
-	}
+	read_nameless_loss(a, n);
 }
 
 void read_loss(struct attachment *a, bool last)

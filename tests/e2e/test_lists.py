@@ -10,7 +10,7 @@ import fakes
 import ig
 import pytest
 from agent import Agent
-from containers import keep_saying
+from containers import keep_saying, wait_for
 
 SNAPSHOTS = ("snapshot_process", "snapshot_socket", "snapshot_file")
 
@@ -21,6 +21,10 @@ def without_time(text):
 
 def netns(pid):
     return os.stat(f"/proc/{pid}/ns/net").st_ino
+
+
+def descriptors(agent):
+    return len(os.listdir(f"/proc/{agent.pid}/fd"))
 
 
 def quiet(lab):
@@ -117,11 +121,13 @@ def test_a_snapshot_does_not_wait_for_ever(lab, docker):
 def test_each_in_its_own_network_namespace(agent, lab):
     """Both listen on the same port; the daemon is in its own namespace again afterwards."""
     one, two = quiet(lab), quiet(lab)
-    before = netns(agent.pid)
-    done = agent.once("run", "snapshot_socket", "-o", "json", "-c", f"{one.name},{two.name}", check=0)
+    before, files = netns(agent.pid), descriptors(agent)
+    for _ in range(3):
+        done = agent.once("run", "snapshot_socket", "-o", "json", "-c", f"{one.name},{two.name}", check=0)
     rows = {(ig.container_of(r), r["netns_id"]) for r in ig.records(done.out) if ig.get(r, "src.port") == 7000}
     assert rows == {(c.name, netns(c.pid)) for c in (one, two)}
     assert netns(agent.pid) == before == netns(os.getpid())
+    wait_for(lambda: descriptors(agent) == files, what="as many descriptors as before")
 
 
 def test_containers_that_share_a_network_namespace(lab):

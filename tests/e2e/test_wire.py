@@ -115,7 +115,7 @@ def test_gadgets_are_described(packed, api):
     assert all(p.prefix == "operator.oci.ebpf." and p.description and p.typeHint for p in params.values())
     for name in gadgets(packed):
         source = read_info(api, packed, name).dataSources[0]
-        assert source.type == (2 if name.startswith(("top_", "snapshot_")) else 1)
+        assert source.type == (2 if name.startswith(("top_", "snapshot_", "bpfstats")) else 1)
         api_client.check_source(source)
 
 
