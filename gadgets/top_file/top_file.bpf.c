@@ -12,7 +12,8 @@ GADGET("Show which files are read and written most\n"
        "--all-files counts sockets, pipes, terminals and devices as well.",
        ALIAS("filetop") LIMITS(
 	       "What is read and written by mapped memory and by io_uring is not counted, nor what "
-	       "sockets move by calls of their own, such as send and recv."));
+	       "sockets move by calls of their own, such as send and recv.")
+       SELFTEST("echo >/tmp/new", "file==new"));
 
 PARAM(bool, all_files, false, "Not only regular files");
 PARAM(bool, by_container, false, "Count for each container; fields of proc are empty");
