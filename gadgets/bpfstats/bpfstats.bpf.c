@@ -88,7 +88,6 @@ struct bpf_iter__bpf_prog {
 
 #pragma clang attribute pop
 
-#define ANON_INODE_FS_MAGIC 0x09041934
 #define MAX_MAPS 64
 
 /* ---- rows ----------------------------------------------------------------------------------- */

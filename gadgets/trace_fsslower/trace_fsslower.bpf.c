@@ -15,7 +15,11 @@ GADGET("Trace slow operations on files\n"
        "sync_file_range as well; copy for sendfile, splice and copy_file_range: shown is the file "
        "that is read, else the one that is written.",
        ALIAS("fsslower")
-	       LIMITS("What is read and written by mapped memory and by io_uring is not seen."));
+	       LIMITS("What is read and written by mapped memory and by io_uring is not seen.")
+       SELFTEST("perl -e 'open F, q(>/tmp/new); $SIG{IO} = q(IGNORE); fcntl F, 1024, 1; "
+		"if (!fork) { open G, q(</tmp/new); exit } select undef, undef, undef, 0.1; "
+		"fcntl F, 1024, 2; wait'; true",
+		"file==new,op==open"));
 
 enum { DEFAULT_MIN = 10 * 1000 * 1000 };
 
@@ -187,7 +191,10 @@ static __noinline int leave_copy(struct syscall_exit *ctx)
 	return leave_fd(ctx);
 }
 
-/* Of an open that failed there is no file, and so no type. */
+/*
+ * Of an open that failed there is no file, and so no type; one that a signal has ended may have
+ * waited for a pipe's other end.
+ */
 static __noinline int leave_path(struct syscall_exit *ctx)
 {
 	struct slow_call *call = pending_end(calls);
@@ -203,7 +210,7 @@ static __noinline int leave_path(struct syscall_exit *ctx)
 		if (!fill_file(e, call, file, ctx->ret))
 			return 0;
 	} else {
-		if (filesystem[0])
+		if (filesystem[0] || ctx->ret == -ERESTARTSYS)
 			return 0;
 		text_user_path_full(slow, e, fpath, &call->path);
 		text_user_path(slow, e, file, &call->path);

@@ -38,7 +38,7 @@ struct link_call {
 	__u64 type;
 	struct user_path target, link;
 };
-PENDING(links, link_call);
+PENDING_MAX(links, link_call, 4096);
 
 static __always_inline struct link_call *begin(__u64 type)
 {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
- * Opens of files. The path is copied when the call begins, so that the process cannot change it
- * under us, and is read again at the end only where that did not work (its page was not in memory)
- * or where it is long. io_uring opens files without a system call: its requests are followed from
+ * Opens of files. io_uring opens them without a system call: its requests are followed from
  * submission to completion.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/path.bpf.h>
+#include <gadget/user_text.bpf.h>
 
 GADGET("Trace files as they are opened\n"
        "Shows each open, openat, openat2 and creat, and opens by io_uring, whether it worked or "
@@ -39,11 +38,9 @@ TRACER_RING(open, open_event, 2 * 4096 + sizeof(struct g_user_stack), 4 << 20);
 
 struct open_call {
 	g_container container;
-	__u64 pointer; /* the path in the process's memory */
 	__u32 flags;
 	__u32 mode;
-	__s64 length; /* of `path` with its NUL; -errno: was not readable at the enter */
-	char path[256];
+	struct user_text path;
 };
 PENDING(opens, open_call);
 
@@ -58,10 +55,9 @@ static __always_inline int enter(const void *pointer, __u32 flags, __u32 mode)
 	if (!call)
 		return 0;
 	call->container = c;
-	call->pointer = (__u64)pointer;
 	call->flags = flags;
 	call->mode = mode;
-	call->length = bpf_probe_read_user_str(call->path, sizeof(call->path), pointer);
+	user_text_take(&call->path, pointer);
 	return 0;
 }
 
@@ -69,21 +65,6 @@ static __always_inline int enter(const void *pointer, __u32 flags, __u32 mode)
 static __always_inline __u32 mode_of(__u32 flags, __u32 mode)
 {
 	return flags & (O_CREAT | __O_TMPFILE) ? mode : 0;
-}
-
-/* As copied at the enter; again from the process where that failed, or where it is longer. */
-static __always_inline void fill_path(struct open_event *e, const struct open_call *call)
-{
-	__s64 length = call->length;
-	long got = 0;
-
-	if (call->pointer && (length <= 0 || length == sizeof(call->path)))
-		got = text_user(open, e, fname, (const void *)call->pointer, 4096);
-	if (got > 0 || length <= 0)
-		return;
-	text_copy(open, e, fname, call->path, length - 1, sizeof(call->path));
-	if (length == sizeof(call->path))
-		e->fname.length |= G_TRUNCATED;
 }
 
 /* `by`: NULL is the current process. */
@@ -106,7 +87,7 @@ static __noinline int put_out(void *ctx, const struct open_call *call, const str
 	e->error = error;
 	e->flags = call->flags;
 	e->mode = mode_of(call->flags, call->mode);
-	fill_path(e, call);
+	text_user_taken(open, e, fname, &call->path, 4096);
 	if (paths && fd >= 0) {
 		file = file_of_fd(fd);
 		if (file)
@@ -232,8 +213,8 @@ static __always_inline int submitted(const struct io_kiocb *req)
 	r.call.mode = BPF_CORE_READ(open, how.mode);
 	r.slot = BPF_CORE_READ(open, file_slot);
 	process_fill(&r.proc);
-	r.call.length =
-		bpf_probe_read_kernel_str(r.call.path, sizeof(r.call.path), request_path(open));
+	r.call.path.length = bpf_probe_read_kernel_str(r.call.path.text, sizeof(r.call.path.text),
+						       request_path(open));
 	if (bpf_map_update_elem(&requests, &key, &r, BPF_ANY))
 		record_lost(c);
 	return 0;

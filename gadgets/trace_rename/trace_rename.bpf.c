@@ -38,7 +38,7 @@ struct rename_call {
 	__u64 flags;
 	struct user_path from, to;
 };
-PENDING(renames, rename_call);
+PENDING_MAX(renames, rename_call, 4096);
 
 static __always_inline int enter(int old_dir, const void *old_name, int new_dir,
 				 const void *new_name, __u32 flags)

@@ -27,8 +27,9 @@
  * Each record has a field `g_time timestamp` and a field `g_container container`; record_begin()
  * fills both.
  *
- * Its parts are included below. Further: <gadget/path.bpf.h> resolves paths, <gadget/socket.bpf.h>
- * looks into sockets.
+ * Its parts are included below. Further: <gadget/path.bpf.h> resolves paths of files and
+ * <gadget/user_path.bpf.h> those that calls are given, <gadget/socket.bpf.h> looks into sockets,
+ * <gadget/line.bpf.h> writes calls as lines.
  *
  * BPF_CORE_READ() starts from a variable that points to a kernel type, not from a member of a
  * struct of the gadget's own (`call->sk`), which it would look for in the kernel as well: copy it

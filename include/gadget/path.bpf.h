@@ -14,7 +14,8 @@
 
 #include <gadget/gadget.bpf.h>
 
-#define PATH_PARTS 256
+#define PATH_PARTS 256 /* G_PATH_STEPS squared */
+#define G_PATH_STEPS 16
 #define G_PATH_MAX 4096
 
 /*
@@ -113,6 +114,16 @@ __noinline int g_path_step(void)
 	return g_path_prepend_dentry(w, dentry);
 }
 
+/* Some at once: the verifier follows 2 * 16 of them in this way, and not 256. */
+__noinline int g_path_steps(void)
+{
+	int step = PATH_GO_ON;
+
+	for (unsigned long i = 0; i < G_PATH_STEPS && step == PATH_GO_ON; i++)
+		step = g_path_step();
+	return step;
+}
+
 /*
  * From a place up to the current task's root, before what `w` holds already. True: not all of it
  * went into the buffer.
@@ -131,8 +142,8 @@ static __always_inline bool g_path_walk_up(struct g_path_walk *w, struct dentry 
 	w->mount = g_mount_of(mnt);
 	w->root_dentry = BPF_CORE_READ(fs, root.dentry);
 	w->root_mount = g_mount_of(BPF_CORE_READ(fs, root.mnt));
-	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++)
-		step = g_path_step();
+	for (unsigned long i = 0; i < G_PATH_STEPS && step == PATH_GO_ON; i++)
+		step = g_path_steps();
 	if (step == PATH_GO_ON)
 		step = PATH_CUT;
 	if (step == PATH_NAMELESS) { /* the top of what is mounted nowhere: a pipe, a memfd, a

@@ -12,50 +12,51 @@
  * A table of `struct VALUE` by `struct KEY` (which has a field `g_container container`). The host
  * swaps two tables at each interval, so that no update is lost between two readings.
  */
-#define TOP(NAME, KEY, VALUE, MAX, ...)                                          \
-	struct NAME##_row {                                                      \
-		struct KEY key;                                                  \
-		struct VALUE value;                                              \
-	};                                                                       \
-	struct NAME##_table {                                                    \
-		__uint(type, BPF_MAP_TYPE_HASH);                                 \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                            \
-		__uint(max_entries, MAX);                                        \
-		__type(key, struct KEY);                                         \
-		__type(value, struct VALUE);                                     \
-	} NAME##_table_a SEC(".maps"), NAME##_table_b SEC(".maps");              \
-	struct {                                                                 \
-		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                        \
-		__uint(max_entries, 1);                                          \
-		__type(key, __u32);                                              \
-		__array(values, struct NAME##_table);                            \
-	} NAME##_now SEC(".maps") = {.values = {[0] = (void *)&NAME##_table_a}}; \
+#define TOP(NAME, KEY, VALUE, MAX, ...)                                              \
+	struct NAME##_row {                                                          \
+		struct KEY key;                                                      \
+		struct VALUE value;                                                  \
+	};                                                                           \
+	struct NAME##_table {                                                        \
+		__uint(type, BPF_MAP_TYPE_HASH);                                     \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                \
+		__uint(max_entries, MAX);                                            \
+		__type(key, struct KEY);                                             \
+		__type(value, struct VALUE);                                         \
+	} NAME##_table_a SEC(".maps"), NAME##_table_b SEC(".maps");                  \
+	struct {                                                                     \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                            \
+		__uint(max_entries, 1);                                              \
+		__type(key, __u32);                                                  \
+		__array(values, struct NAME##_table);                                \
+	} NAME##_now SEC(".maps") = {.values = {[0] = (void *)&NAME##_table_a}};     \
+	static const struct VALUE NAME##_none = {}; /* may be large for the stack */ \
 	const struct NAME##_row *const NAME##_source SEC(".gadget") G_TAG("top") __VA_ARGS__ = 0
 
 /*
  * The value of `key` (pointer), made zero where it is new; NULL where the table is full, which is
  * counted as lost.
  */
-#define top_entry(NAME, key_)                                                                     \
-	({                                                                                        \
-		__u32 zero_ = 0;                                                                  \
-		void *table_ = bpf_map_lookup_elem(&NAME##_now, &zero_);                          \
-		__typeof__(((struct NAME##_row *)0)->value) *v_ = 0;                              \
-                                                                                                  \
-		if (table_) {                                                                     \
-			v_ = bpf_map_lookup_elem(table_, key_);                                   \
-			if (!v_) {                                                                \
-				__typeof__(*v_) none_ = {};                                       \
-				long r_ = bpf_map_update_elem(table_, key_, &none_, BPF_NOEXIST); \
-                                                                                                  \
-				v_ = bpf_map_lookup_elem(table_, key_);                           \
-				if (!r_)                                                          \
-					g_count((key_)->container, false);                        \
-				if (!v_)                                                          \
-					record_lost((key_)->container);                           \
-			}                                                                         \
-		}                                                                                 \
-		v_;                                                                               \
+#define top_entry(NAME, key_)                                                             \
+	({                                                                                \
+		__u32 zero_ = 0;                                                          \
+		void *table_ = bpf_map_lookup_elem(&NAME##_now, &zero_);                  \
+		__typeof__(((struct NAME##_row *)0)->value) *v_ = 0;                      \
+                                                                                          \
+		if (table_) {                                                             \
+			v_ = bpf_map_lookup_elem(table_, key_);                           \
+			if (!v_) {                                                        \
+				long r_ = bpf_map_update_elem(table_, key_, &NAME##_none, \
+							      BPF_NOEXIST);               \
+                                                                                          \
+				v_ = bpf_map_lookup_elem(table_, key_);                   \
+				if (!r_)                                                  \
+					g_count((key_)->container, false);                \
+				if (!v_)                                                  \
+					record_lost((key_)->container);                   \
+			}                                                                 \
+		}                                                                         \
+		v_;                                                                       \
 	})
 
 /*

@@ -113,28 +113,32 @@ static __always_inline struct g_name *g_name(void)
 	return bpf_map_lookup_elem(&g_names, &zero);
 }
 
-#define G_NAME_MAX 255
+/* A name has up to 255 bytes; longer ones are cut. */
+#define G_NAME_STEPS 15
+#define G_NAME_STEP_BYTES 17
 
 /*
- * Finds where the last name begins; longer ones than G_NAME_MAX are cut. By itself, and with its
- * result in memory, so that the verifier looks once at what comes after the loop, and not once for
- * each length that a name may have.
+ * Looks for the beginning of the last name, some bytes at once. With its result in memory, so that
+ * the verifier looks once at what comes after, and not once for each length that a name may have.
  */
 __noinline int g_name_find(void)
 {
 	struct g_name *n = g_name();
+	int step = PATH_GO_ON;
 	__u32 begin;
 
 	if (!n)
-		return 0;
-	begin = n->end;
-	for (unsigned long i = 0; i < G_NAME_MAX; i++) {
-		if (!begin || n->text[(begin - 1) & (G_PATH_MAX - 1)] == '/')
+		return PATH_DONE;
+	begin = n->begin;
+	for (unsigned long i = 0; i < G_NAME_STEP_BYTES; i++) {
+		if (!begin || n->text[(begin - 1) & (G_PATH_MAX - 1)] == '/') {
+			step = PATH_DONE;
 			break;
+		}
 		begin--;
 	}
 	n->begin = begin;
-	return 0;
+	return step;
 }
 
 /*
@@ -145,12 +149,15 @@ __noinline int g_name_step(void)
 {
 	struct g_path_walk *w = g_path_walk();
 	struct g_name *n = g_name();
+	int step = PATH_GO_ON;
 	__u32 begin, length;
 	char *at;
 
 	if (!w || !n || !n->end || (n->known == G_KNOWN_FOLDER && w->at != G_PATH_MAX))
 		return PATH_DONE;
-	g_name_find();
+	n->begin = n->end;
+	for (unsigned long i = 0; i < G_NAME_STEPS && step == PATH_GO_ON; i++)
+		step = g_name_find();
 	begin = n->begin;
 	length = n->end - begin;
 	at = n->text + (begin & (G_PATH_MAX - 1));
@@ -185,13 +192,23 @@ static __always_inline const struct path *g_name_base(const struct g_name *n)
 	return file ? &file->f_path : NULL;
 }
 
+/* As g_path_steps(). */
+__noinline int g_name_steps(void)
+{
+	int step = PATH_GO_ON;
+
+	for (unsigned long i = 0; i < G_PATH_STEPS && step == PATH_GO_ON; i++)
+		step = g_name_step();
+	return step;
+}
+
 /* The name's parts, the last one first; true: not all of them. */
 static __always_inline bool g_name_take(const struct g_name *n)
 {
 	int step = PATH_GO_ON;
 
-	for (unsigned long i = 0; i < PATH_PARTS && step == PATH_GO_ON; i++)
-		step = g_name_step();
+	for (unsigned long i = 0; i < G_PATH_STEPS && step == PATH_GO_ON; i++)
+		step = g_name_steps();
 	return step != PATH_DONE || n->cut;
 }
 
