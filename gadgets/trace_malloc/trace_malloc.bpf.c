@@ -128,7 +128,7 @@ static __always_inline int enter(struct pt_regs *ctx, enum malloc_operation oper
 static __always_inline void tell(struct pt_regs *ctx, const struct call *call, __u64 addr,
 				 __s32 error)
 {
-	struct malloc_event *e = record_begin(malloc, call->container);
+	struct malloc_event *e = record_begin_preemptible(malloc, call->container);
 
 	if (!e)
 		return;

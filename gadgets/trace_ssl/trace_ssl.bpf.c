@@ -113,7 +113,7 @@ static __always_inline int leave(struct pt_regs *ctx)
 
 	if (!call)
 		return 0;
-	e = record_begin(ssl, call->container);
+	e = record_begin_preemptible(ssl, call->container);
 	if (!e)
 		return 0;
 	process_fill(&e->proc);
