@@ -10,7 +10,8 @@ GADGET("Trace what goes through TLS, before it is encrypted and after\n"
        LIMITS("Programs that have TLS in themselves are seen only where --binary names them and"
 	      " they have OpenSSL's, GnuTLS's or NSS's functions as symbols: not Go's "
 	      "crypto/tls, rustls or Java. What the kernel encrypts (kTLS by sendfile()) is not"
-	      " seen. NSPR's functions are shown for files and unencrypted sockets too.")
+	      " seen; nor is what goes through OpenSSL's own BIO_f_ssl(). NSPR's functions are "
+	      "shown for files and unencrypted sockets too.")
        SELFTEST("openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out "
 		"/tmp/cert -subj /CN=x -days 1 2>/dev/null; (sleep 2 | openssl s_server"
 		" -accept 4433 -cert /tmp/cert -key /tmp/key -naccept 1) & sleep 0.5; "
