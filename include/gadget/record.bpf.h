@@ -62,9 +62,9 @@ static __always_inline void record_lost(g_container c)
 
 #define G_SCRATCH(NAME, TYPE, TAIL)                                    \
 	struct NAME##_scratch {                                        \
+		__u64 busy; /* record_begin_preemptible() */           \
 		__u32 used; /* bytes of the tail */                    \
 		__u32 size; /* stands before a snapshot's row */       \
-		__u64 busy; /* record_begin_preemptible() */           \
 		struct TYPE record;                                    \
 		char tail[(TAIL) + 8];                                 \
 	};                                                             \
