@@ -107,6 +107,7 @@ CALLS(tries, try);
 /* What a search needs; another task's on the same CPU must do without. */
 struct search {
 	__u64 busy;
+	__u64 made; /* searches on this CPU */
 	__u64 id;
 	g_container container;
 	__u64 process, held, locked;
@@ -128,7 +129,7 @@ struct {
 	__type(value, struct search);
 } searches SEC(".maps");
 
-__u64 searches_made, cycles_found;
+volatile __u64 cycles_found;
 
 static __always_inline struct node *node_of(__u64 process, __u64 address)
 {
@@ -208,7 +209,7 @@ static __always_inline void tell_cycle(struct search *s, __u32 first, __u32 last
 	}
 	if (s->parts > LONGEST)
 		return;
-	s->cycle = __sync_fetch_and_add(&cycles_found, 1) + 1;
+	s->cycle = ++cycles_found; /* kernels before 5.12 cannot say what an atomic addition made */
 	s->part = 1;
 	s->from = s->held;
 	s->arrow = first;
@@ -258,7 +259,7 @@ int search(__u32 first)
 
 	if (!s)
 		return 0;
-	s->id = __sync_fetch_and_add(&searches_made, 1) + 1;
+	s->id = ++s->made << 16 | bpf_get_smp_processor_id();
 	s->steps[0].address = s->locked;
 	s->n = 1;
 	for (__u32 i = 0; i < SEARCHED; i++) {
