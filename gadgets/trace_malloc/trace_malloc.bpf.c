@@ -4,24 +4,19 @@
 #include <gadget/uprobe.bpf.h>
 
 GADGET("Trace allocations of memory by the C library's functions\n"
-       "Each call of malloc(), free() and the like is shown when it returns, with the address and "
-       "the bytes that were asked for; with --outstanding, at each interval, what was allocated "
-       "and "
-       "not released yet, by process, and with --ustack by who allocated it. The functions are "
-       "those "
-       "of the containers' own C library, glibc or musl. What the library calls within itself is "
-       "not "
-       "shown. Each call takes the program some 40 microseconds longer: one that allocates much "
-       "becomes slow.",
-       LIMITS("Programs that bring their own allocator (Go, jemalloc and the like) or are linked "
-	      "statically are seen only where --binary names them and they have symbols. Where the "
-	      "library has a function under two names (glibc's memalign() is aligned_alloc()) one "
-	      "of "
-	      "them is shown. --outstanding knows allocations made since it began, 262144 at a "
-	      "time; a "
-	      "forked child's copies and a part that munmap() releases are not followed. Processes "
-	      "of "
-	      "no wanted container that have the same file become slower too.")
+       "Each call of malloc(), free() and the like is shown when it returns, with the address "
+       "and the bytes that were asked for; with --outstanding, at each interval, what was "
+       "allocated and not released yet, by process, and with --ustack by who allocated it. The "
+       "functions are those of the containers' own C library, glibc or musl. What the library "
+       "calls within itself is not shown. Each call takes the program some 40 microseconds "
+       "longer: one that allocates much becomes slow.",
+       LIMITS("Programs that bring their own allocator (Go, jemalloc and the like) or are "
+	      "linked statically are seen only where --binary names them and they have symbols."
+	      " Where the library has a function under two names (glibc's memalign() is "
+	      "aligned_alloc()) one of them is shown. --outstanding knows allocations made "
+	      "since it began, 262144 at a time; a forked child's copies and a part that "
+	      "munmap() releases are not followed. Processes of no wanted container that have "
+	      "the same file become slower too.")
        SELFTEST("sleep 0.5; perl -e 1", "operation==malloc"));
 PARAM(bool, failed, false, "Show only calls that failed");
 PARAM(bool, outstanding, false, "Show what is not released yet, not each call");
@@ -128,7 +123,7 @@ static __always_inline int enter(struct pt_regs *ctx, enum malloc_operation oper
 static __always_inline void tell(struct pt_regs *ctx, const struct call *call, __u64 addr,
 				 __s32 error)
 {
-	struct malloc_event *e = record_begin(malloc, call->container);
+	struct malloc_event *e = record_begin_preemptible(malloc, call->container);
 
 	if (!e)
 		return;

@@ -4,16 +4,13 @@
 
 GADGET("Trace what goes through TLS, before it is encrypted and after\n"
        "Each call of OpenSSL's, GnuTLS's and NSS's functions that read and write, and of those "
-       "that "
-       "do the handshake, is shown when it returns: how long it took, what it returned, and the "
-       "plain "
-       "text, up to 16 KiB of it. The functions are those of the containers' own libraries.",
-       LIMITS("Programs that have TLS in themselves are seen only where --binary names them and "
-	      "they "
-	      "have OpenSSL's, GnuTLS's or NSS's functions as symbols: not Go's crypto/tls, rustls "
-	      "or "
-	      "Java. What the kernel encrypts (kTLS by sendfile()) is not seen. NSPR's functions "
-	      "are "
+       "that do the handshake, is shown when it returns: how long it took, what it returned, "
+       "and the plain text, up to 16 KiB of it. The functions are those of the containers' own "
+       "libraries.",
+       LIMITS("Programs that have TLS in themselves are seen only where --binary names them and"
+	      " they have OpenSSL's, GnuTLS's or NSS's functions as symbols: not Go's "
+	      "crypto/tls, rustls or Java. What the kernel encrypts (kTLS by sendfile()) is not"
+	      " seen; nor is what goes through OpenSSL's own BIO_f_ssl(). NSPR's functions are "
 	      "shown for files and unencrypted sockets too.")
        SELFTEST("openssl req -x509 -newkey rsa:2048 -nodes -keyout /tmp/key -out "
 		"/tmp/cert -subj /CN=x -days 1 2>/dev/null; (sleep 2 | openssl s_server"
@@ -113,7 +110,7 @@ static __always_inline int leave(struct pt_regs *ctx)
 
 	if (!call)
 		return 0;
-	e = record_begin(ssl, call->container);
+	e = record_begin_preemptible(ssl, call->container);
 	if (!e)
 		return 0;
 	process_fill(&e->proc);

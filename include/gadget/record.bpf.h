@@ -62,6 +62,7 @@ static __always_inline void record_lost(g_container c)
 
 #define G_SCRATCH(NAME, TYPE, TAIL)                                    \
 	struct NAME##_scratch {                                        \
+		__u64 busy; /* record_begin_preemptible() */           \
 		__u32 used; /* bytes of the tail */                    \
 		__u32 size; /* stands before a snapshot's row */       \
 		struct TYPE record;                                    \
@@ -130,6 +131,26 @@ static __always_inline void record_lost(g_container c)
 /* The same in programs that run in softirq context, which may interrupt the other kind. */
 #define record_begin_softirq(NAME, c) g_record_begin(NAME, c, G_SOFTIRQ)
 
+/*
+ * The same in programs that another task may interrupt on the same CPU, where the kernel is
+ * preemptible: those in functions of user space. NULL where that has happened, counted as lost. The
+ * record must be submitted.
+ */
+#define record_begin_preemptible(NAME, c)                                                     \
+	({                                                                                    \
+		__u32 zero_ = 0;                                                              \
+		struct NAME##_scratch *of_ = bpf_map_lookup_elem(&NAME##_scratches, &zero_);  \
+		__typeof__(&of_->record) begun_ = 0;                                          \
+                                                                                              \
+		if (of_ && *(volatile __u64 *)&of_->busy) {                                   \
+			record_lost(c);                                                       \
+		} else if (of_) {                                                             \
+			*(volatile __u64 *)&of_->busy = 1;                                    \
+			begun_ = g_record_begin(NAME, c, 0);                                  \
+		}                                                                             \
+		begun_;                                                                       \
+	})
+
 #define g_scratch_of(NAME, e) \
 	((struct NAME##_scratch *)((char *)(e) - __builtin_offsetof(struct NAME##_scratch, record)))
 
@@ -179,6 +200,7 @@ static __always_inline __u64 g_wake_flags(void *ring, __u32 size)
 		barrier_var(all_);                                      \
 		if (all_ <= sizeof(s_->record) + NAME##_tail)           \
 			OUTPUT(NAME, &s_->record, all_, ##__VA_ARGS__); \
+		*(volatile __u64 *)&s_->busy = 0;                       \
 	} while (0)
 
 #define record_submit(NAME, e) g_record_submit(NAME, e, record_output)

@@ -5,6 +5,8 @@
  * Such a program sees whoever has that file, so it asks wanted() as all do. The kernel takes some
  * microseconds for each entry, and as much again for each return.
  *
+ * The kernel may let another task run on the CPU meanwhile: record_begin_preemptible().
+ *
  *   PARAM_BINARY;                               --binary: also in these programs of the container
  *   CALLS(calls, call);                         struct call: what an entry leaves for the return
  *

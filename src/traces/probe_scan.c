@@ -172,27 +172,21 @@ static void attach(struct scan *s, uint64_t file, int fd)
 	}
 }
 
-/* Takes over the descriptor of a file that the place has. name: NULL for a program. */
-static void meet(struct scan *s, int fd, const char *name)
+/* A file that is met first and has the functions. Takes over its descriptor. */
+static void meet_new(struct scan *s, int fd, const char *name)
 {
 	struct probe_scan *in = s->in;
 	struct probe_word word = {.place = s->place->key};
 
-	if (fd < 0 || file_may_hang(fd)) {
-		closep(&fd);
-		return;
-	}
-	for (size_t i = 0; i < in->n_files; i++) {
-		if (!file_is_same(fd, in->files[i].fd))
-			continue;
-		close(fd);
-		word.kind = PROBE_USES;
-		word.file = in->files[i].id;
-		say(s, word, -1, -1);
-		return;
-	}
 	if (!find_places(s, fd, name)) {
 		close(fd);
+		return;
+	}
+	if (in->n_files >= MAX_PROBED_FILES) {
+		close(fd);
+		word.kind = PROBE_REFUSED;
+		word.error = -ENOSPC;
+		say(s, word, -1, -1);
 		return;
 	}
 	word.kind = PROBE_FILE;
@@ -202,6 +196,28 @@ static void meet(struct scan *s, int fd, const char *name)
 	attach(s, word.file, fd);
 	word.kind = PROBE_USES;
 	say(s, word, -1, -1);
+}
+
+/* Takes over the descriptor of a file that the place has. name: NULL for a program. */
+static void meet(struct scan *s, int fd, const char *name)
+{
+	const struct probe_scan *in = s->in;
+
+	if (fd < 0 || file_may_hang(fd)) {
+		closep(&fd);
+		return;
+	}
+	for (size_t i = 0; i < in->n_files; i++) {
+		if (!file_is_same(fd, in->files[i].fd))
+			continue;
+		close(fd);
+		say(s,
+		    (struct probe_word){
+			    .kind = PROBE_USES, .place = s->place->key, .file = in->files[i].id},
+		    -1, -1);
+		return;
+	}
+	meet_new(s, fd, name);
 }
 
 static bool is_wanted(const struct scan *s, const char *name)

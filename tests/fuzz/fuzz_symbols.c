@@ -19,11 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void fuzz_elf(const uint8_t *data, size_t size)
 {
+	static const char *const names[] = {"main", "open", "malloc"};
 	struct elf_input in = {.fd = -1, .bytes = data, .size = size};
+	uint64_t places[array_size(names)];
 	volatile char last;
 	uint64_t distance;
 	struct elf *e;
 
+	if (elf_places(&in, names, array_size(names), places) > array_size(names))
+		abort();
 	if (elf_new(&in, &e))
 		return;
 	for (uint64_t offset = 0; offset < size; offset += 1 + size / 64) {
