@@ -88,6 +88,9 @@
  */
 #define RUNG(group, n) G_TAG("rung:" #group ":" #n)
 
+/* On an iterator: it runs once, when all else is attached, and writes no rows. */
+#define AT_ATTACH G_TAG("at-attach")
+
 /*
  * On an OPTIONAL program or a RUNG: it stands only where the kernel's BTF has this name too, such as
  * a helper's, BPF_FUNC_…: for code that older kernels refuse even where it is never run.
