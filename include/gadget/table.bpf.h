@@ -17,6 +17,7 @@
 		struct KEY key;                                                  \
 		struct VALUE value;                                              \
 	};                                                                       \
+	static const struct VALUE NAME##_none = {};                              \
 	struct NAME##_table {                                                    \
 		__uint(type, BPF_MAP_TYPE_HASH);                                 \
 		__uint(map_flags, BPF_F_NO_PREALLOC);                            \
@@ -45,8 +46,9 @@
 		if (table_) {                                                                     \
 			v_ = bpf_map_lookup_elem(table_, key_);                                   \
 			if (!v_) {                                                                \
-				__typeof__(*v_) none_ = {};                                       \
-				long r_ = bpf_map_update_elem(table_, key_, &none_, BPF_NOEXIST); \
+				/* not on the stack: a value may be larger than that */           \
+				long r_ = bpf_map_update_elem(table_, key_, &NAME##_none,         \
+							      BPF_NOEXIST);                       \
                                                                                                   \
 				v_ = bpf_map_lookup_elem(table_, key_);                           \
 				if (!r_)                                                          \
