@@ -11,15 +11,17 @@ GADGET("Profile round-trip times of TCP connections\n"
        "For each segment that an open connection received, its smoothed round-trip time (srtt) at "
        "that moment, as histograms by container; with --fields +src or +dst also by connection. "
        "-o histogram draws them. IPv4 and IPv6.",
-       ALIAS("tcprtt")
-       LIMITS("Segments are counted, not connections, so busy connections weigh more. What the "
-	      "kernel sends and receives without a process's socket, such as the first segments of "
-	      "a connection that nobody has accepted yet, has no container.")
-       SELFTEST("perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1); "
-		"$c = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => $l->sockport); "
-		"$a = $l->accept; for (1..9) { $c->syswrite(q(x)); $a->sysread($b, 1); "
-		"$a->syswrite(q(y)); $c->sysread($b, 1) } sleep 1'",
-		"dst.addr==127.0.0.1"));
+       ALIAS("tcprtt") LIMITS(
+	       "Segments are counted, not connections, so busy connections weigh more. What the "
+	       "kernel sends and receives without a process's socket, such as the first segments "
+	       "of "
+	       "a connection that nobody has accepted yet, has no container.")
+	       SELFTEST("perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1); "
+			"$c = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => "
+			"$l->sockport); "
+			"$a = $l->accept; for (1..9) { $c->syswrite(q(x)); $a->sysread($b, 1); "
+			"$a->syswrite(q(y)); $c->sysread($b, 1) } sleep 1'",
+			"dst.addr==127.0.0.1"));
 
 PARAM(__u16, sport, 0, "Only connections with this local port; 0: any");
 PARAM(__u16, dport, 0, "Only connections to this remote port; 0: any");
