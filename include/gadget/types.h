@@ -102,6 +102,21 @@ struct g_user_stack {
 };
 enum { G_FRAME_BUILD_ID = 1, G_FRAME_ADDRESS = 2 };
 
+/*
+ * A histogram, as a field of a table's value (histogram.bpf.h): data[i] counts values in
+ * [2^i, 2^(i+1)), the first one 0 as well, the last one all that is larger. The host adds up those
+ * of several rows, and draws them (-o histogram).
+ */
+#define G_LOG2_SLOTS 32
+typedef __u64 g_log2[G_LOG2_SLOTS];
+typedef __u64 g_unit; /* of the values: G_UNIT_… */
+enum { G_UNIT_NONE, G_UNIT_NS, G_UNIT_US, G_UNIT_MS, G_UNIT_BYTES };
+
+struct g_histogram {
+	g_unit unit G_TAG("doc:Unit of the values");
+	g_log2 data G_TAG("doc:How many values lay in each interval");
+};
+
 struct g_endpoint {
 	g_addr addr G_TAG("doc:IP address");
 	g_port port G_TAG("doc:Port");

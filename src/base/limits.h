@@ -37,6 +37,7 @@
 #define MAX_LIBRARY_NAMES 65536		 /* names in a container's folders of libraries */
 #define MAX_PROBED_FILES 1024		 /* files that one attached gadget has probes in */
 #define MAX_STACK_BYTES 12288		 /* a stack as texts */
+#define MAX_HISTOGRAM_BYTES (32u << 20) /* different ones that `-o histogram` adds up */
 #define MAX_FOLDED_BYTES (32u << 20)	 /* different stacks that `-o folded` adds up */
 #define MAX_HELD_BYTES (64u << 20)	 /* records held back to sort a merged stream */
 #define MAX_UNNAMED_BYTES (32u << 20)	 /* records held until their container's name is known */

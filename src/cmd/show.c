@@ -144,7 +144,7 @@ static bool nothing_came(const struct showing *s)
 /* ---- all of it ------------------------------------------------------------------- */
 
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
-static int open_output(struct showing *s, const struct gadget_flags *gadgets,
+static int open_output(struct showing *s, const struct gadget_flags *gadgets, bool each_table,
 		       const struct show_options *o, struct err *err)
 {
 	_cleanup_(freep) char *fields = NULL;
@@ -156,6 +156,7 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets,
 	vo.clock = offer_clock(gadgets->offers[0]);
 	vo.cut = on_cut;
 	vo.cut_ctx = s;
+	vo.each_table = each_table;
 	r = sink_init(&s->sink, &vo, o->record, o->append, err);
 	for (size_t i = 0; !r && i < gadgets->n; i++)
 		for (size_t j = 0; !r && j < offer_n_sources(gadgets->offers[i]); j++)
@@ -214,7 +215,7 @@ int show(struct gadget_flags *gadgets, const struct feed_options *feed,
 
 	s.all_containers = !r && selector_is_all(selector);
 	selector_free(selector);
-	r = r ?: open_output(&s, gadgets, o, err);
+	r = r ?: open_output(&s, gadgets, feed->interval_ns, o, err);
 	r = r ?: open_feed(&s, gadgets, feed, err);
 	r = r ?: follow(&s, o, err);
 	feed_free(s.feed);

@@ -19,8 +19,8 @@ static struct {
 	bool no_headers;
 } opt;
 
-static const char *const outputs[] = {"columns", "json", "jsonpretty", "yaml",
-				      "folded",	 "tree", "none",       NULL};
+static const char *const outputs[] = {"columns",   "json", "jsonpretty", "yaml", "folded",
+				      "histogram", "tree", "none",	 NULL};
 
 static int add_filter(const struct flag *f, const char *value, struct err *err)
 {
@@ -31,8 +31,9 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
 	 "columns (default), json (one object a line), jsonpretty, yaml, tree (processes below "
-	 "their parents), folded (stacks, added up until the end, for flame graphs), none, or a "
-	 "mode of the gadget's report",
+	 "their parents), folded (stacks, added up until the end, for flame graphs), histogram "
+	 "(drawn "
+	 "at the end, or for each --interval), none, or a mode of the gadget's report",
 	 flag_text, &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},

@@ -13,6 +13,7 @@
 #include "columns/digits.h"
 #include "columns/format_internal.h"
 #include "columns/labels.h"
+#include "columns/types.h"
 
 void clock_base_now(struct clock_base *ret)
 {
@@ -443,6 +444,9 @@ static const struct format formats[] = {
 	{"g_tty", NAMED(8, tty)},
 	{"g_addr", 1 << KIND_BYTES, 16, 24, .text = addr_text, .parse_bytes = addr_parse},
 	{"g_endpoint", 1 << KIND_NONE, 20, 24, .text = endpoint_text},
+	{"g_histogram", 1 << KIND_NONE, sizeof(struct g_histogram), 32, .text = histogram_text},
+	{"g_log2", 1 << KIND_BYTES, sizeof(g_log2), 32, .text = log2_text, .json = log2_json},
+	{"g_unit", NAMED(5, unit)},
 	{"g_creds", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text},
 	{"g_parent", 1 << KIND_NONE, .flags = FIELD_HIDDEN, .text = none_text},
 };

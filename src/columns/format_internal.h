@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "columns/format.h"
+#include "columns/types.h"
 
 #define FORMAT_ARGS                                                                   \
 	const struct field *f, const struct row *row, const struct clock_base *clock, \
@@ -36,6 +37,15 @@ int capability_set_parse(const struct field *f, const char *word, int64_t *ret);
 /* format_owners.c: ids of users and groups that have names */
 void user_text(FORMAT_ARGS);
 void group_text(FORMAT_ARGS);
+
+/* histogram_format.c: histograms, their counts and their units */
+/* What such a group holds. False: not there, or out of bounds. */
+bool histogram_read(const struct field *group, const struct row *row, struct g_histogram *ret);
+void histogram_text(FORMAT_ARGS);
+void log2_text(FORMAT_ARGS);
+void log2_json(FORMAT_ARGS);
+void unit_text(FORMAT_ARGS);
+int unit_parse(const struct field *f, const char *word, int64_t *ret);
 
 /* format_dev.c: devices, terminals, addresses */
 void dev_text(FORMAT_ARGS);

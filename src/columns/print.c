@@ -161,7 +161,8 @@ void print_start(struct view *v)
 		streams += v->sources[i].kind == VIEW_STREAM;
 	if (v->output == OUTPUT_COLUMNS) {
 		start_columns(v, streams);
-	} else if (v->output != OUTPUT_NONE && v->output != OUTPUT_REPORT && !v->folded) {
+	} else if (v->output != OUTPUT_NONE && v->output != OUTPUT_REPORT && !v->folded &&
+		   !v->histograms) {
 		for (size_t i = 0; i < v->n_sources; i++)
 			start_json(v, &v->sources[i]);
 	}
@@ -236,6 +237,7 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 	case OUTPUT_TREE: /* is columns by now */
 	case OUTPUT_NONE:
 	case OUTPUT_FOLDED:
+	case OUTPUT_HISTOGRAM:
 		return true;
 	case OUTPUT_REPORT:
 		return view_report_row(v, s, row);
@@ -351,6 +353,29 @@ void print_table(struct view *v, struct view_source *s, size_t n)
 	if (v->redrawing)
 		buf_str(&v->out.buf, "\033[J\033[?7h"); /* lines that the last table had more */
 	v->redrawing = false;
+}
+
+/* ---- histograms ---------------------------------------------------------------------------- */
+
+void print_histograms(struct view *v, const struct view_source *s)
+{
+	struct buf *out = &v->out.buf;
+
+	if (v->each_table) {
+		histograms_draw(v->histograms, v->terminal, out);
+		histograms_clear(v->histograms);
+	} else if (redraws(v, s)) {
+		buf_str(out, "\033[H\033[2J");
+		histograms_draw(v->histograms, v->terminal, out);
+		v->drawn = true;
+	}
+}
+
+void print_last_histograms(struct view *v)
+{
+	if (v->drawn) /* in place of what was drawn last */
+		buf_str(&v->out.buf, "\033[H\033[2J");
+	histograms_draw(v->histograms, v->terminal, &v->out.buf);
 }
 
 void view_note(struct view *v, const char *json, const char *text)

@@ -13,9 +13,14 @@
 #include "columns/view_internal.h"
 
 static const char *const output_names[] = {
-	[OUTPUT_COLUMNS] = "columns", [OUTPUT_JSON] = "json", [OUTPUT_JSONPRETTY] = "jsonpretty",
-	[OUTPUT_YAML] = "yaml",	      [OUTPUT_TREE] = "tree", [OUTPUT_FOLDED] = "folded",
+	[OUTPUT_COLUMNS] = "columns",
+	[OUTPUT_JSON] = "json",
+	[OUTPUT_JSONPRETTY] = "jsonpretty",
+	[OUTPUT_YAML] = "yaml",
+	[OUTPUT_TREE] = "tree",
+	[OUTPUT_FOLDED] = "folded",
 	[OUTPUT_NONE] = "none",
+	[OUTPUT_HISTOGRAM] = "histogram",
 };
 
 static const char *nth_output(const void *ctx, size_t i)
@@ -42,7 +47,7 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 			       suggestion);
 	return err_set(err, -EINVAL,
 		       "no output mode '%s'; there are columns, json, jsonpretty, yaml, tree, "
-		       "folded and none",
+		       "folded, histogram and none",
 		       name);
 }
 
@@ -71,6 +76,9 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 		v->folded = folded_new();
 	else if (!r && v->value)
 		r = err_set(err, -EINVAL, "--value goes with -o folded");
+	if (!r && v->output == OUTPUT_HISTOGRAM)
+		v->histograms = histograms_new();
+	v->each_table = o->each_table;
 	v->output_default = !o->output;
 	if (v->output == OUTPUT_REPORT)
 		v->report_mode = xstrdup(o->output);
@@ -110,6 +118,7 @@ static void source_done(struct view_source *s)
 	json_plan_free(s->plan);
 	layout_free(s->layout);
 	kept_rows_clear(&s->kept);
+	histogram_plan_done(&s->histograms);
 	schema_unref(s->schema);
 }
 
@@ -127,6 +136,7 @@ struct view *view_free(struct view *v)
 	free(v->sort);
 	free(v->value);
 	folded_free(v->folded);
+	histograms_free(v->histograms);
 	view_reports_done(v);
 	buf_done(&v->json);
 	buf_done(&v->rest);
@@ -241,6 +251,21 @@ static int bind_folded(struct view *v, struct err *err)
 	return any ? 0 : r;
 }
 
+/* Likewise sources without a histogram. */
+static int bind_histograms(struct view *v, struct err *err)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; v->histograms && i < v->n_sources; i++) {
+		struct view_source *s = &v->sources[i];
+
+		r = histogram_plan_make(s->schema, &s->selection, &s->histograms, err);
+		any |= !r;
+	}
+	return any ? 0 : r;
+}
+
 /*
  * What a source is called where several are mixed: its gadget, with a number where that runs
  * several times and with the data source where it has several.
@@ -307,6 +332,8 @@ int view_start(struct view *v, struct err *err)
 	if (!r)
 		r = bind_folded(v, err);
 	if (!r)
+		r = bind_histograms(v, err);
+	if (!r)
 		r = view_reports_start(v, err);
 	if (r)
 		return r;
@@ -350,6 +377,9 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 		v->n_printed += s->kind == VIEW_STREAM;
 		return true;
 	}
+	if (v->histograms)
+		return s->histograms.n_histograms &&
+		       histograms_add(v->histograms, &s->histograms, row, &v->clock);
 	if (s->kind != VIEW_STREAM)
 		return v->output == OUTPUT_NONE || kept_rows_add(&s->kept, row);
 	if (!print_row(v, s, row, late))
@@ -381,6 +411,10 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	if (!v->started || source >= v->n_sources || v->sources[source].kind == VIEW_STREAM)
 		return 0;
 	s = &v->sources[source];
+	if (v->histograms) {
+		print_histograms(v, s);
+		return 0;
+	}
 	kept_rows_sort(&s->kept, s->sort, s->n_sort);
 	shown = v->max_entries && v->max_entries < s->kept.n ? (size_t)v->max_entries : s->kept.n;
 	cut = s->kept.n - shown;
@@ -413,8 +447,22 @@ static void end_folded(struct view *v)
 	view_note(v, "", buf_cstr(&text));
 }
 
+static void end_histograms(struct view *v)
+{
+	_cleanup_(buf_done) struct buf text = {.max = 4096};
+	unsigned long long refused = histograms_refused(v->histograms);
+
+	print_last_histograms(v);
+	if (!refused)
+		return;
+	buf_printf(&text, "%llu rows were left out: too many different histograms", refused);
+	view_note(v, "", buf_cstr(&text));
+}
+
 int view_end(struct view *v, struct err *err)
 {
+	if (v->histograms)
+		end_histograms(v);
 	if (v->folded)
 		end_folded(v);
 	return v->output == OUTPUT_REPORT && v->started ? view_reports_end(v, err) : 0;

@@ -28,6 +28,7 @@ enum output {
 	OUTPUT_JSONPRETTY,
 	OUTPUT_YAML,
 	OUTPUT_FOLDED,
+	OUTPUT_HISTOGRAM, /* columns/histogram.h */
 	OUTPUT_NONE,
 	OUTPUT_TREE,  /* columns, with processes below their parents (columns/tree.h) */
 	OUTPUT_REPORT /* columns/report.h */
@@ -35,12 +36,13 @@ enum output {
 
 struct view_options {
 	/*
-	 * "columns", "json", "jsonpretty", "yaml", "tree", "folded", "none", or a report's mode.
-	 * NULL: reports where all sources have one, else columns.
+	 * "columns", "json", "jsonpretty", "yaml", "tree", "folded", "histogram", "none", or a
+	 * report's mode. NULL: reports where all sources have one, else columns.
 	 */
 	const char *output;
 	const struct labels *report_options; /* values by name; NULL: none; copied */
 	const char *value;    /* folded: field to add up; NULL: rows, of tables the first number */
+	bool each_table;      /* histogram: at each table's end; false: once, of all */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */
 	size_t n_filters;

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "columns/filter.h"
 #include "columns/folded.h"
+#include "columns/histogram.h"
 #include "columns/json.h"
 #include "columns/out.h"
 #include "columns/report.h"
@@ -33,6 +34,7 @@ struct view_source {
 	struct kept_rows kept; /* tables */
 	bool folds;	       /* it has stacks, and this is how they are told: */
 	struct folded_plan folded;
+	struct histogram_plan histograms;
 	bool tree; /* of processes */
 };
 
@@ -63,6 +65,8 @@ struct view {
 	size_t n_sources, room_sources;
 	struct folded *folded; /* NULL: another output mode */
 	char *value;
+	struct histograms *histograms; /* likewise */
+	bool each_table;
 	struct buf json, rest; /* scratch */
 };
 
@@ -84,4 +88,9 @@ void print_resized(struct view *v);
 /* False: not printed. */
 bool print_row(struct view *v, struct view_source *s, const struct row *row, bool late);
 /* The first n of its rows. */
+/*
+ * Where a source's table ends: those of its interval, or on a terminal those of the run up to now.
+ */
+void print_histograms(struct view *v, const struct view_source *s);
+void print_last_histograms(struct view *v); /* at the end of the run */
 void print_table(struct view *v, struct view_source *s, size_t n);

@@ -107,11 +107,17 @@ static int int_kind(const struct types *t, uint32_t id, enum kind *ret, const ch
 	return 0;
 }
 
-static int array_kind(const struct types *t, uint32_t id, enum kind *ret, const char *what,
-		      struct err *err)
+/* Bytes, but for the counts of a histogram: those are wider. */
+static int array_kind(const struct types *t, const struct type_end *end, enum kind *ret,
+		      const char *what, struct err *err)
 {
-	uint32_t element = types_strip(t, types_array(t, id)->type, true);
+	uint32_t id = end->id, element = types_strip(t, types_array(t, id)->type, true);
 
+	if (end->meaning && !strcmp(end->meaning, "g_log2") &&
+	    types_kind(t, element) == BTF_KIND_INT) {
+		*ret = KIND_BYTES;
+		return 0;
+	}
 	if (types_kind(t, element) != BTF_KIND_INT || types_size(t, element) != 1)
 		return err_set(err, -EINVAL, "%s is an array, which only char and __u8 may be in",
 			       what);
@@ -134,14 +140,17 @@ static const struct meaning {
 	{"g_ustack_id", KIND_LIST, KIND_UINT, sizeof(g_ustack_id)},
 	{"g_kstack_id", KIND_LIST, KIND_UINT, sizeof(g_kstack_id)},
 	{"g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name)},
+	{"g_log2", KIND_BYTES, KIND_BYTES, sizeof(g_log2)},
 	{"g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool)},
 	{"g_time", KIND_UINT, KIND_UINT, sizeof(g_time)},
 	{"g_container", KIND_UINT, KIND_UINT, sizeof(g_container)},
 };
 
-static int base_kind(const struct types *t, uint32_t id, enum kind *ret, const char *what,
-		     struct err *err)
+static int base_kind(const struct types *t, const struct type_end *end, enum kind *ret,
+		     const char *what, struct err *err)
 {
+	uint32_t id = end->id;
+
 	switch (types_kind(t, id)) {
 	case BTF_KIND_INT:
 		return int_kind(t, id, ret, what, err);
@@ -150,7 +159,7 @@ static int base_kind(const struct types *t, uint32_t id, enum kind *ret, const c
 		*ret = enum_kind(t, id);
 		return 0;
 	case BTF_KIND_ARRAY:
-		return array_kind(t, id, ret, what, err);
+		return array_kind(t, end, ret, what, err);
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
 		*ret = KIND_NONE;
@@ -168,7 +177,7 @@ int describe_kind(const struct types *t, const struct type_end *end, enum kind *
 		  const char *what, struct err *err)
 {
 	enum kind kind = KIND_NONE;
-	int r = base_kind(t, end->id, &kind, what, err);
+	int r = base_kind(t, end, &kind, what, err);
 
 	if (r < 0)
 		return r;
