@@ -147,7 +147,7 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 
 /* stacks.c */
 void stacks_prepare(struct gadget *g); /* before loading */
-/* Before `source`, a table, is swapped: the ids of what comes are of empty maps. */
+/* After `source`, a table, was taken: if it is the last one, ids are of emptied maps from here on. */
 int stacks_turn(struct gadget *g, unsigned int source, struct err *err);
 
 /* params.c: a parameter of type bool, by the name of its constant, is true. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Stacks of tables (stack.bpf.h). There are two maps of each kind, of which the programs fill one.
- * Before a round of takings the emptied one comes into use, and only then the tables are swapped,
- * which waits for all programs that run: so the tables that come into use have no id of the map
- * that is out of use, and the tables that are taken may have ids of either. It is emptied when its
- * turn comes again: then all tables that may have its ids were taken.
+ * When all tables were taken the other one is emptied and comes into use. The tables that are
+ * filled then have no id of it: it was out of use for a whole interval, and swapping tables has
+ * waited for programs that began before. Tables that are taken may have ids of either.
  */
 #include "gadget/run.h"
 
@@ -55,10 +54,10 @@ static int empty(const struct bpf_map *map)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static bool is_first_table(const struct gadget *g, unsigned int source)
+static bool is_last_table(const struct gadget *g, unsigned int source)
 {
-	for (unsigned int i = 0; i < source; i++)
-		if (g->sources[i].pub.kind == SOURCE_TOP)
+	for (unsigned int i = source + 1; i < g->n_sources; i++)
+		if (g->sources[i].pub.kind == SOURCE_TOP && gadget_has_table(g, i))
 			return false;
 	return true;
 }
@@ -69,7 +68,7 @@ int stacks_turn(struct gadget *g, unsigned int source, struct err *err)
 	uint32_t zero = 0, turn = !g->run->stack_turn;
 	int rc = 0;
 
-	if (!which || !is_first_table(g, source))
+	if (!which || !is_last_table(g, source))
 		return 0;
 	for (size_t i = 0; i < array_size(kinds) && !rc; i++) {
 		const struct bpf_map *map = stack_map(g, kinds[i], turn);

@@ -116,9 +116,6 @@ static int take_full(struct taking *t, struct bpf_map *const table[2], struct er
 	int full = bpf_map__fd(table[*turn]), other = bpf_map__fd(table[!*turn]), rc;
 	uint32_t zero = 0;
 
-	rc = stacks_turn(g, t->source, err);
-	if (rc)
-		return rc;
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
 		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
 			       g->sources[t->source].pub.name);
@@ -149,7 +146,9 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 	_cleanup_(freep) unsigned char *row = xcalloc(1, t.row_size);
 	t.row = row;
 	rc = kept ? read_kept(&t, kept) : take_full(&t, table, err);
-	return rc ? err_wrap(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name) : 0;
+	if (rc)
+		return err_wrap(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name);
+	return stacks_turn(g, source, err);
 }
 
 bool gadget_has_table(const struct gadget *g, unsigned int source)
