@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -67,6 +68,13 @@ static void say_if_none(struct showing *s)
 		log_warn("no container %s; new ones are followed as they start, and --host shows "
 			 "the host's own processes",
 			 s->all_containers ? "found" : "matches");
+}
+
+/* Who looks at an empty screen is told why it is. */
+static void say_when(const struct showing *s)
+{
+	if (view_prints_at_end(s->sink.view) && isatty(STDERR_FILENO))
+		fputs("the result comes at the end: Ctrl-C, or --timeout\n", stderr);
 }
 
 static void on_dispatched(void *ctx)
@@ -186,6 +194,7 @@ static int follow(struct showing *s, const struct show_options *o, struct err *e
 	r = r ?: feed_start(s->feed, &s->loop, err);
 	if (r)
 		return r;
+	say_when(s);
 	say_if_none(s);
 	r = loop_add_signal(&s->loop, SIGWINCH, on_resize, s, err);
 	if (!r && sink_flush_fd(&s->sink) >= 0)

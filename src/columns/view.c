@@ -459,6 +459,11 @@ static void end_histograms(struct view *v)
 	view_note(v, "", buf_cstr(&text));
 }
 
+bool view_prints_at_end(const struct view *v)
+{
+	return v->output == OUTPUT_REPORT || v->folded;
+}
+
 int view_end(struct view *v, struct err *err)
 {
 	if (v->histograms)

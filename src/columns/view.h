@@ -120,6 +120,8 @@ void view_lost(struct view *v, unsigned int source, uint64_t count);
  */
 int view_end(struct view *v, struct err *err);
 
+bool view_prints_at_end(const struct view *v); /* and nothing before: after view_start() */
+
 bool view_full(const struct view *v); /* a stream's max_entries is reached */
 
 /*

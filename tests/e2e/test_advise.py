@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import subprocess
 import time
 
 import containers
@@ -165,6 +166,17 @@ def test_difference_from_what_is_in_force(lab):
 def test_nothing_to_report(lab):
     done = ig.once("run", "advise_seccomp", "-c", lab.name(), "--timeout", "300ms")
     assert done.returncode and "no container did anything" in done.err and not done.out, done.err
+
+
+@pytest.mark.parametrize("gadget, told", (("advise_seccomp", True), ("trace_exec", False)))
+def test_who_waits_at_a_terminal_is_told_for_what(lab, gadget, told):
+    master, slave = os.openpty()
+    subprocess.run([ig.IG, "run", gadget, "-c", lab.name(), "--timeout", "200ms"], stdout=subprocess.DEVNULL, stderr=slave,
+                   stdin=subprocess.DEVNULL, timeout=60, env=ig.ENV)
+    os.close(slave)
+    said = os.read(master, 10000).decode()
+    os.close(master)
+    assert ("the result comes at the end" in said) == told, said
 
 
 def test_options_are_for_reports(lab):

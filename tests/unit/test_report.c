@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "columns/report_groups.h"
 #include "columns/types.h"
 #include "columns/view.h"
+#include "containers/container.h"
 #include "gadget/gadget.h"
 
 #include "../../gadgets/advise_readonly/places.h"
@@ -203,7 +205,7 @@ static void show(const char *output, const char *option, const char *number, siz
 		view_row(v, source, &row, false);
 	}
 	if (!ret->code) {
-		ret->report_code = view_report(v, &ret->err);
+		ret->report_code = view_end(v, &ret->err);
 		view_flush(v);
 		assert_true(pread(fileno(file), ret->out, sizeof(ret->out) - 1, 0) >= 0);
 	}
@@ -258,6 +260,62 @@ static void rows_of_something_else(void **state)
 	assert_int_equal(shown.code, 0);
 	assert_int_equal(shown.report_code, -EBADMSG);
 	assert_string_equal(shown.out, "");
+}
+
+static uint32_t next_random(void)
+{
+	static uint32_t seed = 1;
+
+	seed = seed * 1664525 + 1013904223;
+	return seed >> 8;
+}
+
+/* Small numbers, so that some are what a gadget would say, texts that reach out of the row, noise.
+ */
+static void make_noise(unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = next_random() % 3   ? 0
+			   : next_random() % 2 ? next_random() % 5
+					       : next_random();
+}
+
+static void rows_of_noise(const struct report *report, const char *mode)
+{
+	const struct gadget_open_options with_names = {.enrich = container_add_fields};
+	struct container c = {.name = (char *)"web", .bundle = (char *)"/no/such"};
+	struct view_options o = {.output = mode, .fd = open("/dev/null", O_WRONLY), .err_fd = -1};
+	unsigned char record[512];
+	struct gadget *g = NULL;
+	struct view *v = NULL;
+	unsigned int source;
+
+	assert_int_equal(gadget_open_builtin(report->gadget, &with_names, &g, NULL), 0);
+	for (int run = 0; run < 50; run++) {
+		assert_int_equal(view_new(&o, &v, NULL), 0);
+		assert_int_equal(
+			view_add(v, gadget_source(g, 0)->schema, VIEW_STREAM, &source, NULL), 0);
+		assert_int_equal(view_start(v, NULL), 0);
+		for (int i = 0; i < 40; i++) {
+			struct row row = {
+				.part = {record, i % 4 ? &c : NULL},
+				.size = {next_random() % 8 ? sizeof(record) : 40, sizeof(c)}};
+
+			make_noise(record, sizeof(record));
+			view_row(v, source, &row, false);
+		}
+		view_end(v, NULL);
+		view_free(v);
+	}
+	gadget_free(g);
+	close(o.fd);
+}
+
+static void noise(void **state)
+{
+	for_each_registered(ig_reports, r)
+		for (const struct report_mode *m = (*r)->modes; m->name; m++)
+			rows_of_noise(*r, m->name);
 }
 
 /* Names of modes and options are nobody else's, or one would not be reached. */
@@ -401,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_view_writes_the_report),
 		cmocka_unit_test(what_a_view_refuses),
 		cmocka_unit_test(rows_of_something_else),
+		cmocka_unit_test(noise),
 		cmocka_unit_test(names_of_reports),
 		cmocka_unit_test(profiles),
 		cmocka_unit_test(bad_profiles),
