@@ -14,7 +14,7 @@ def sizes(running, name):
 
 
 def test_runs_come_and_go(agent, lab):
-    """Each sees its own container, whoever else comes or goes; and the daemon says where there is no library."""
+    """Each sees its own containers, whoever else comes or goes."""
     one, other = lab.name("one"), lab.name("other")
     args = ("trace_malloc", "--min-size", "10000", "-o", "json", "-c")
     with agent.run(*args, one) as first:
