@@ -2,7 +2,6 @@
 /* ig daemon: the agent of a node. It serves its tracers and containers until it is told to end. */
 #include <malloc.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "api/service.h"
 #include "api/traceloop.h"
@@ -200,17 +199,6 @@ static void on_reactor(void *ctx)
 	reactor_dispatch(d->reactor);
 }
 
-/* Maps, programs and clients are descriptors; the soft limit is for those who use select(2). */
-static void use_all_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 /*
  * What was long goes back to the kernel when it is freed. glibc would take the first long ones as
  * a sign of more, and keep them in the heap, in between small ones that stay.
@@ -228,7 +216,7 @@ static int start(struct daemon_run *d, struct err *err)
 		.state_dir = or_null(opt.state_dir), .pin_dir = or_null(opt.pin_dir), .warn = warn};
 	int r;
 
-	use_all_descriptors();
+	loop_use_all_descriptors();
 	keep_no_memory();
 	container_flags_options(&mo.containers);
 	r = loop_init(&d->loop, err);

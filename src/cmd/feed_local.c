@@ -72,7 +72,10 @@ static void on_traces(void *ctx)
 static int start(struct feed *f, struct loop *loop, struct err *err)
 {
 	struct local *l = local_of(f);
-	int r = containers_start(l->containers, err);
+	int r;
+
+	loop_use_all_descriptors();
+	r = containers_start(l->containers, err);
 
 	r = r ?: traces_start(l->traces, err);
 	return r ?: loop_add_fd(loop, traces_fd(l->traces), on_traces, l, err);

@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -107,4 +108,14 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
 	event_base_loopbreak(l->base);
+}
+
+void loop_use_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }

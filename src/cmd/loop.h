@@ -31,3 +31,9 @@ int loop_add_signal(struct loop *l, int signal, void (*fn)(void *ctx), void *ctx
 int loop_timeout(struct loop *l, uint64_t ns, struct err *err); /* ends the loop */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+
+/*
+ * Maps, programs, probes and clients are descriptors; the soft limit is for those who use
+ * select(2).
+ */
+void loop_use_all_descriptors(void);

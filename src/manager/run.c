@@ -171,6 +171,14 @@ static void end(void *ctx)
 }
 
 /* Snapshots are taken once, when the trace is added: with the names of all that is there. */
+static void on_note(void *ctx, struct trace *t, struct container *c, const char *text)
+{
+	struct run *r = ctx;
+
+	manager_warn(r->manager, "%s: %s: %s", gadget_name(trace_gadget(t)),
+		     c ? c->name : "the host", text);
+}
+
 static bool only_snapshots(struct gadget *g, bool *ret_any)
 {
 	size_t snapshots = 0;
@@ -200,7 +208,11 @@ static int load(struct run *r, struct err *err)
 		.interval_ns = r->plan.interval_ns,
 		.share = true,
 		.named = true,
-		.reader = {.ctx = r, .row = on_row, .table_end = on_table_end, .lost = on_lost},
+		.reader = {.ctx = r,
+			   .row = on_row,
+			   .table_end = on_table_end,
+			   .lost = on_lost,
+			   .note = on_note},
 	};
 	bool any_snapshot, only = only_snapshots(r->gadget, &any_snapshot);
 	struct reactor *reactor = r->manager->reactor;

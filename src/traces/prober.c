@@ -206,28 +206,17 @@ static void note_nothing(struct prober *p, struct place *at)
 
 static void on_file(struct prober *p, const struct probe_word *w, int fd)
 {
-	struct file *f = xnew(struct file);
+	struct file *f;
 
+	p->next_id = w->file + 1;
+	if (fd < 0)
+		return; /* this process has too many descriptors: on_opened() says so */
+	f = xnew(struct file);
 	f->prober = p;
 	f->id = w->file;
 	f->fd = fd;
 	f->idle_since = boot_now();
-	p->next_id = w->file + 1;
 	*grow(&p->files, &p->n_files, &p->room_files) = f;
-}
-
-static void on_opened(struct prober *p, const struct probe_word *w, int fds[2])
-{
-	struct gadget_probe_fds probe = {take_fd(&fds[0]), take_fd(&fds[1])};
-	struct file *f = file_of(p, w->file);
-
-	if (!f) { /* it was given up while the child was at it */
-		closep(&probe.hold);
-		closep(&probe.event);
-		return;
-	}
-	*grow(&f->probes, &f->n_probes, &f->room_probes) = probe;
-	gadget_probe_add(p->attachment->gadget, &probe);
 }
 
 static void on_refused(struct prober *p, const struct probe_word *w)
@@ -238,6 +227,22 @@ static void on_refused(struct prober *p, const struct probe_word *w)
 
 	if (at)
 		note(p, at, text);
+}
+
+static void on_opened(struct prober *p, const struct probe_word *w, int fds[2])
+{
+	struct gadget_probe_fds probe = {take_fd(&fds[0]), take_fd(&fds[1])};
+	struct file *f = file_of(p, w->file);
+
+	if (probe.hold < 0)
+		on_refused(p, &(struct probe_word){.place = w->place, .error = -EMFILE});
+	if (f && probe.hold >= 0) {
+		*grow(&f->probes, &f->n_probes, &f->room_probes) = probe;
+		gadget_probe_add(p->attachment->gadget, &probe);
+		return;
+	}
+	closep(&probe.hold); /* or the file was given up while the child was at it */
+	closep(&probe.event);
 }
 
 static void on_uses(struct prober *p, const struct probe_word *w)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""User-space probes that several runs of a daemon share."""
+
+import time
+
+import containers
+import ig
+
+LOOKED_AT = 1.5
+
+
+def sizes(running, name):
+    return [r["size"] for r in running.records() if ig.container_of(r) == name and r["operation"] == "malloc" and r["size"] < 1 << 30]
+
+
+def test_runs_come_and_go(agent, lab):
+    """Each sees its own containers, whoever else comes or goes."""
+    one, other = lab.name("one"), lab.name("other")
+    args = ("trace_malloc", "--min-size", "10000", "-o", "json", "-c")
+    with agent.run(*args, one) as first:
+        lab.start(f"sleep {LOOKED_AT}; malloc_ways 11001; sleep {LOOKED_AT}; malloc_ways 11002; exec sleep 60", name=one)
+        containers.wait_for(lambda: 11001 in sizes(first, one), 8, "the first one's call")
+        with agent.run(*args, f"{one},{other}") as second:
+            lab.start(f"sleep {LOOKED_AT}; malloc_ways 11003; exec sleep 60", name=other)
+            containers.wait_for(lambda: 11003 in sizes(second, other) and 11002 in sizes(second, one), 8, "the second one's")
+            assert second.stop() == 0
+            n = second.totals()
+            assert n.lost == 0 and n.seen == n.delivered + n.discarded
+        time.sleep(0.3)
+        assert sizes(first, one) == [11001] * 10 + [11002] * 10 and not sizes(first, other)
+        assert first.stop() == 0
+        n = first.totals()
+        assert n.lost == 0 and n.seen == n.delivered == len(first.records())
