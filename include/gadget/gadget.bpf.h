@@ -46,13 +46,6 @@
 
 /* ---- description ---------------------------------------------------------------------------- */
 
-/*
- * On a field of a record or key. COL: hidden, right, fixed, skip-empty, width=N,
- * ellipsis=start|middle|end|none.
- */
-#define DOC(text) G_TAG("doc:" text)
-#define COL(...) G_TAG("col:" #__VA_ARGS__)
-
 /* In GADGET(): another name that people know it by. */
 #define ALIAS(name) G_TAG("alias:" name)
 

@@ -13,6 +13,13 @@
 #define G_TAG(text)
 #endif
 
+/*
+ * On a field of a record or key. COL: hidden, right, fixed, skip-empty, width=N,
+ * ellipsis=start|middle|end|none.
+ */
+#define DOC(text) G_TAG("doc:" text)
+#define COL(...) G_TAG("col:" #__VA_ARGS__)
+
 typedef __u64 g_time;	  /* CLOCK_BOOTTIME, ns; JSON: RFC 3339 */
 typedef __s64 g_walltime; /* ns since 1970, as file systems keep times; 0 = none; JSON: RFC 3339 */
 typedef __u64 g_duration; /* ns */
