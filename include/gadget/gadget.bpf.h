@@ -87,6 +87,9 @@
  */
 #define RUNG(group, n) G_TAG("rung:" #group ":" #n)
 
+/* On an iterator: it runs once, when all else is attached, and writes no rows. */
+#define AT_ATTACH G_TAG("at-attach")
+
 /*
  * On an OPTIONAL program: what the gadget cannot tell without it. On a RUNG: what it cannot tell
  * with that one. For `ig doctor`.

@@ -88,6 +88,7 @@ enum {
 enum {
 	BPF_F_NO_PREALLOC = 1 << 0,
 	BPF_F_RDONLY_PROG = 1 << 7,
+	BPF_F_CLONE = 1 << 9,
 	BPF_F_MMAPABLE = 1 << 10,
 };
 
@@ -106,6 +107,7 @@ enum {
 /* To ask whether the kernel has a helper: bpf_core_enum_value_exists(). */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_sock_from_file = 162,	     /* 5.11 */
 	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 };
 
@@ -120,6 +122,35 @@ enum {
 
 struct bpf_raw_tracepoint_args {
 	__u64 args[0];
+};
+
+struct bpf_spin_lock {
+	__u32 val;
+};
+
+/* Contexts of programs at sockets and packets. */
+struct bpf_sock {
+	__u32 bound_dev_if, family, type, protocol, mark, priority;
+	__u32 src_ip4, src_ip6[4], src_port;
+	__be16 dst_port;
+	__u32 dst_ip4, dst_ip6[4], state;
+	__s32 rx_queue_mapping;
+};
+struct bpf_sock_addr {
+	__u32 user_family, user_ip4, user_ip6[4], user_port, family, type, protocol, msg_src_ip4,
+		msg_src_ip6[4];
+	struct bpf_sock *sk __attribute__((aligned(8)));
+};
+struct __sk_buff {
+	__u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto,
+		priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data,
+		data_end, napi_id, family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4],
+		remote_port, local_port, data_meta;
+	struct bpf_flow_keys *flow_keys __attribute__((aligned(8)));
+	__u64 tstamp;
+	__u32 wire_len, gso_segs;
+	struct bpf_sock *sk __attribute__((aligned(8)));
+	__u32 gso_size;
 };
 
 /* ---- registers of this architecture, as bpf/bpf_tracing.h names them ------------------------ */
@@ -465,6 +496,19 @@ struct sock {
 	struct socket *sk_socket;
 	struct sock_cgroup_data sk_cgrp_data;
 	kuid_t sk_uid;
+	struct bpf_local_storage *sk_bpf_storage;
+};
+/* What SK_STORAGE maps have for a socket (since 5.10): a list with an element for each map. */
+struct bpf_local_storage {
+	struct hlist_head list;
+};
+struct bpf_local_storage_data {
+	struct bpf_local_storage_map *smap;
+	__u8 data[0];
+};
+struct bpf_local_storage_elem {
+	struct hlist_node snode;
+	struct bpf_local_storage_data sdata;
 };
 struct inet_sock {
 	struct sock sk;

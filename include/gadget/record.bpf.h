@@ -60,7 +60,7 @@ static __always_inline void record_lost(g_container c)
 
 /* ---- tracers -------------------------------------------------------------------------------- */
 
-#define G_SCRATCH(NAME, TYPE, TAIL)                                    \
+#define G_SCRATCH_IN(NAME, TYPE, TAIL, MAP, ENTRIES)                   \
 	struct NAME##_scratch {                                        \
 		__u32 used; /* bytes of the tail */                    \
 		__u32 size; /* stands before a snapshot's row */       \
@@ -69,11 +69,15 @@ static __always_inline void record_lost(g_container c)
 	};                                                             \
 	enum { NAME##_tail = (TAIL) };                                 \
 	struct {                                                       \
-		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);               \
-		__uint(max_entries, 2); /* process context, softirq */ \
+		__uint(type, MAP);                                     \
+		__uint(max_entries, ENTRIES);                          \
 		__type(key, __u32);                                    \
 		__type(value, struct NAME##_scratch);                  \
 	} NAME##_scratches SEC(".maps")
+
+/* Each CPU has two: process context, softirq. */
+#define G_SCRATCH(NAME, TYPE, TAIL) \
+	G_SCRATCH_IN(NAME, TYPE, TAIL, BPF_MAP_TYPE_PERCPU_ARRAY, 2)
 
 /*
  * The predicate: the host may overwrite its body in the object before it is loaded, so that a

@@ -206,13 +206,9 @@ static __always_inline __u64 sock_cgroup(const struct sock *sk)
 	return BPF_CORE_READ(cgroup, kn, id);
 }
 
-/*
- * A socket's container: the only right one in softirq context, where `current` is whoever was
- * interrupted.
- */
-static __always_inline bool wanted_sock(const struct sock *sk, g_container *ret)
+/* The container of a socket of this cgroup, if this tracer wants it. */
+static __always_inline bool wanted_sock_of(const struct sock *sk, __u64 cgroup, g_container *ret)
 {
-	__u64 cgroup = sock_cgroup(sk);
 	g_container *c = bpf_map_lookup_elem(&g_wanted, &cgroup);
 
 	if (c && *c != G_BY_NAMESPACE) {
@@ -222,4 +218,13 @@ static __always_inline bool wanted_sock(const struct sock *sk, g_container *ret)
 	if (!c && !g_host)
 		return false;
 	return g_wanted_slow(c, cgroup, BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum), ret);
+}
+
+/*
+ * A socket's container: the only right one in softirq context, where `current` is whoever was
+ * interrupted.
+ */
+static __always_inline bool wanted_sock(const struct sock *sk, g_container *ret)
+{
+	return wanted_sock_of(sk, sock_cgroup(sk), ret);
 }

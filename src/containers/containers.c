@@ -478,6 +478,11 @@ int containers_all_fd(const struct containers *cs)
 	return cs->all_fd;
 }
 
+int containers_cgroup2_fd(const struct containers *cs)
+{
+	return cs->cgroup2_fd;
+}
+
 /* ---- looking --------------------------------------------------------------------- */
 
 unsigned int containers_subscribe(struct containers *cs, container_event_fn *fn, void *ctx)

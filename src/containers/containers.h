@@ -163,6 +163,9 @@ int containers_additions_fd(const struct containers *cs);
  * exists from containers_new() on. */
 int containers_all_fd(const struct containers *cs);
 
+/* The root of the host's cgroup v2, which stays the collection's; -1: not mounted. */
+int containers_cgroup2_fd(const struct containers *cs);
+
 /* How long and how often the detector's programs ran while the kernel counted that. */
 struct gadget_runtime containers_runtime(const struct containers *cs);
 

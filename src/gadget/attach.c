@@ -22,7 +22,7 @@ struct hook {
 	const char *prefix;
 	const char *word; /* for messages */
 	/* NULL: not attached. -ENOENT: this kernel has no such hook. */
-	int (*attach)(struct program *p, int tracefs);
+	int (*attach)(struct program *p, const struct hook_places *at);
 	/* 1, 0 or -errno; NULL: only attaching can tell. */
 	int (*exists)(const char *target, int tracefs);
 	bool cheap; /* exists() costs next to nothing: asked for each program before loading */
@@ -105,14 +105,14 @@ static int perf_open(struct perf_event_attr *attr)
 	return fd < 0 ? -errno : fd;
 }
 
-static int attach_tracepoint(struct program *p, int tracefs)
+static int attach_tracepoint(struct program *p, const struct hook_places *at)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
 					.size = sizeof(attr),
 					.sample_period = 1,
 					.wakeup_events = 1 };
 	uint64_t id;
-	int rc = tracepoint_id(p->target, tracefs, &id);
+	int rc = tracepoint_id(p->target, at->tracefs, &id);
 
 	if (rc)
 		return rc;
@@ -142,7 +142,7 @@ static const struct bpf_insn nothing[] = {
 
 /* ---- raw tracepoints --------------------------------------------------------------------- */
 
-static int attach_raw_tracepoint(struct program *p, int tracefs)
+static int attach_raw_tracepoint(struct program *p, const struct hook_places *at)
 {
 	p->link = bpf_program__attach_raw_tracepoint(p->prog, p->target);
 	return p->link ? 0 : -errno;
@@ -168,7 +168,7 @@ static int raw_tracepoint_exists(const char *target, int tracefs)
 
 /* ---- the others -------------------------------------------------------------------------- */
 
-static int attach_by_libbpf(struct program *p, int tracefs)
+static int attach_by_libbpf(struct program *p, const struct hook_places *at)
 {
 	p->link = bpf_program__attach(p->prog);
 	return p->link ? 0 : -errno;
@@ -257,6 +257,7 @@ static int lsm_exists(const char *target, int tracefs)
 #define RAW_TRACEPOINT .word = "raw tracepoint", .exists = raw_tracepoint_exists
 #define ITERATOR .word = "iterator", .exists = iterator_exists, .iterator = true
 #define PROBE .word = "user-space probe", .exists = probe_hooks_exist, .cheap = true, .shares = true
+#define CGROUP(what) .word = what, .attach = attach_cgroup
 #define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
 
 static const struct hook hooks[] = {
@@ -271,6 +272,8 @@ static const struct hook hooks[] = {
 	{ .prefix = "uretprobe/", PROBE },
 	{ .prefix = "fexit/", .word = "fexit on", .attach = attach_by_libbpf, .exists = fexit_exists },
 	{ .prefix = "lsm/", .word = "LSM hook", .attach = attach_by_libbpf, .exists = lsm_exists },
+	{ .prefix = "cgroup_skb/", CGROUP("cgroup v2's packet hook") },
+	{ .prefix = "cgroup/", CGROUP("cgroup v2's socket hook") },
 	{ .prefix = "iter/", ITERATOR },
 	{ .prefix = "iter.s/", ITERATOR },
 	{ .prefix = "",
@@ -343,19 +346,24 @@ int gadget_attach(struct gadget *g, struct err *err)
 	if (!g->run)
 		return err_set(err, -EINVAL, "%s: not loaded", g->name);
 	_cleanup_(closep) int tracefs = tracefs_open();
+	const struct hook_places at = { .tracefs = tracefs, .cgroup2 = g->run->cgroup2_fd };
+	int rc;
 
 	for (size_t i = 0; i < g->run->n_programs; i++) {
 		struct program *p = &g->run->programs[i];
 
 		if (p->link || !p->hook->attach)
 			continue;
-		int rc = p->hook->attach(p, tracefs);
+		rc = p->hook->attach(p, &at);
 		if (rc) {
 			gadget_detach(g);
 			return attach_failed(g, p, rc, err);
 		}
 	}
-	return 0;
+	rc = iterators_at_attach(g, err);
+	if (rc)
+		gadget_detach(g);
+	return rc;
 }
 
 /*

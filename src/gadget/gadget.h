@@ -122,6 +122,7 @@ struct gadget_process_filter {
 struct gadget_load_options {
 	int wanted_fd;	   /* map of the wanted cgroups and namespaces (types.h); -1: a private map, see gadget_wanted_fd() */
 	int containers_fd; /* map of all containers' cgroups, used with `host`; -1: none */
+	int cgroup2_fd;	   /* root of cgroup v2, where the host's is known; -1: found */
 	bool host;	   /* also what is in no container */
 	uint64_t buffer_bytes; /* ring of each tracer source; power of two, 0: as the gadget says */
 	struct gadget_process_filter process;

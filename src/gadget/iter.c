@@ -162,6 +162,13 @@ static int run_iterator(struct frames *f, const struct program *p, const struct 
 	return fd < 0 ? fd : read_frames(f, fd);
 }
 
+static int iterator_stopped(const struct gadget *g, const struct program *p, int rc,
+			    struct err *err)
+{
+	return err_set(err, rc, "%s: iterator %s stopped: %s", g->name, bpf_program__name(p->prog),
+		       strerror(-rc));
+}
+
 /* Those that are to run last, or the others. */
 static int run_iterators(struct frames *f, bool last, const struct gadget_look *look,
 			 struct err *err)
@@ -175,8 +182,37 @@ static int run_iterators(struct frames *f, bool last, const struct gadget_look *
 			continue;
 		int rc = run_iterator(f, p, look);
 		if (rc)
-			return err_set(err, rc, "%s: iterator %s stopped: %s", f->g->name,
-				       bpf_program__name(p->prog), strerror(-rc));
+			return iterator_stopped(f->g, p, rc, err);
+	}
+	return 0;
+}
+
+/* Whatever it writes is nobody's. */
+static int run_for_itself(const struct program *p)
+{
+	_cleanup_(link_destroyp) struct bpf_link *link = bpf_program__attach_iter(p->prog, NULL);
+	unsigned char bytes[4096];
+	ssize_t n;
+
+	if (!link)
+		return -errno;
+	_cleanup_(closep) int fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return fd;
+	do
+		n = read(fd, bytes, sizeof(bytes));
+	while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+	return n < 0 ? -errno : 0;
+}
+
+int iterators_at_attach(struct gadget *g, struct err *err)
+{
+	for (size_t i = 0; i < g->run->n_programs; i++) {
+		const struct program *p = &g->run->programs[i];
+		int rc = p->at_attach ? run_for_itself(p) : 0;
+
+		if (rc)
+			return iterator_stopped(g, p, rc, err);
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Loads a described gadget: constants, sizes of maps, the callers' maps, and libbpf's answer. */
 #include "gadget/run.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,6 +20,7 @@ void gadget_load_options_init(struct gadget_load_options *o)
 	*o = (struct gadget_load_options){
 		.wanted_fd = -1,
 		.containers_fd = -1,
+		.cgroup2_fd = -1,
 		.process = { .pid = -1, .tid = -1, .uid = -1, .gid = -1 },
 	};
 }
@@ -264,7 +266,9 @@ static void list_programs(struct gadget *g)
 		p->prog = prog;
 		p->event_fd = -1;
 		p->hook = hook_find(bpf_program__section_name(prog), &p->target);
-		p->feeds = hook_is_iterator(p->hook) ? feeds(g, prog) : -1;
+		p->at_attach = hook_is_iterator(p->hook) &&
+			       program_tag(run->object, prog, "at-attach") != NULL;
+		p->feeds = hook_is_iterator(p->hook) && !p->at_attach ? feeds(g, prog) : -1;
 		p->last = program_tag(run->object, prog, "last") != NULL;
 	}
 }
@@ -400,6 +404,7 @@ int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct er
 		return err_set(err, -EBUSY, "%s: loaded already", g->name);
 	g->run = xnew(struct running);
 	g->run->epoll_fd = g->run->stats_fd = g->run->bell.fd = -1;
+	g->run->cgroup2_fd = o->cgroup2_fd < 0 ? -1 : fcntl(o->cgroup2_fd, F_DUPFD_CLOEXEC, 0);
 	g->run->rings = xnew_n(struct ring, g->n_sources);
 	g->run->table_now = xnew_n(uint8_t, g->n_sources);
 	for (size_t i = 0; i < g->n_sources; i++)
@@ -427,6 +432,7 @@ void gadget_unload(struct gadget *g)
 	counters_close(run);
 	closep(&run->epoll_fd);
 	closep(&run->stats_fd);
+	closep(&run->cgroup2_fd);
 	bpf_object__close(run->object);
 	free(run->programs);
 	free(run->rings);

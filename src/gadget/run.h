@@ -30,6 +30,7 @@ struct program {
 	int event_fd; /* tracepoints: the perf event, which outlives the link; -1 none */
 	int feeds;    /* iterators: index of the source, -1 none */
 	bool last;    /* of these iterators: runs after those that are not */
+	bool at_attach; /* an iterator that runs once, when the others are attached */
 };
 
 struct running {
@@ -42,6 +43,7 @@ struct running {
 	void *met_ctx;
 	uint32_t *asleep;	     /* the variable g_asleep, mapped; NULL: the object has none */
 	int epoll_fd;		     /* of all rings */
+	int cgroup2_fd; /* as in gadget_load_options, our copy */
 	int stats_fd; /* has the kernel count run times; -1: not asked for */
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
@@ -51,6 +53,12 @@ struct running {
 };
 
 /* attach.c */
+
+/* What hooks are found in. */
+struct hook_places {
+	int tracefs; /* its root; -1 or -errno: none */
+	int cgroup2; /* a folder that may be cgroup v2's root; -1: none known */
+};
 
 /* The kind of hook that a section's name asks for; *ret_target is what follows the prefix. */
 const struct hook *hook_find(const char *section, const char **ret_target);
@@ -63,6 +71,11 @@ const char *hook_word(const struct hook *h); /* "tracepoint", for messages */
 int tracefs_open(void); /* tracefs's root, without need of a mount in sight; -errno */
 /* Returns when every BPF program that ran at the call has ended. */
 void programs_wait(void);
+
+/* cgroup.c */
+/* A descriptor of cgroup v2's root, `known` itself if it is that; -errno. */
+int cgroup2_root_open(int known);
+int attach_cgroup(struct program *p, const struct hook_places *at); /* struct hook's attach */
 
 /* twins.c: lets programs that are the same but for their hook share one. Before loading. */
 void twins_find(struct gadget *g);
@@ -128,6 +141,7 @@ void programs_look(struct running *run); /* fills it */
 /* iter.c, table.c: gadget_collect() of one kind of source. */
 int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
 		     gadget_record_fn *fn, void *ctx, struct err *err);
+int iterators_at_attach(struct gadget *g, struct err *err);
 int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
 		struct err *err);
 

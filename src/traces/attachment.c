@@ -109,6 +109,7 @@ static int load(struct attachment *a, struct err *err)
 	follow_known(a);
 	o.wanted_fd = a->wanted_fd;
 	o.containers_fd = o.host ? containers_all_fd(a->ts->containers) : -1;
+	o.cgroup2_fd = containers_cgroup2_fd(a->ts->containers);
 	r = gadget_load(a->gadget, &o, err);
 	if (r)
 		return r;
