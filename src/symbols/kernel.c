@@ -18,8 +18,9 @@
 
 enum { MAX_NAME = 255, MAX_LINE = 1024 };
 #define RETRY_NS 10000000000ull /* it is read at most so often */
-#define MAX_DISTANCE (1u << 20) /* no function is that long: what is behind is none that is known \
-				 */
+#define MAX_DISTANCE                                                                 \
+	(1u << 20) /* no function is that long: what is behind is none that is known \
+		    */
 
 struct symbol {
 	uint64_t address;
