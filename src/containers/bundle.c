@@ -14,7 +14,7 @@ void bundle_take_annotations(struct container *c, struct oci_state *s)
 		c->annotations = labels_take(&s->annotations);
 }
 
-static int read_config(const struct runtime_context *ctx, const char *bundle, struct oci_state *ret)
+int bundle_config(const struct runtime_context *ctx, const char *bundle, struct oci_state *ret)
 {
 	_cleanup_(freep) char *path = xasprintf("%s/config.json", bundle);
 	_cleanup_(buf_done) struct buf b = {.max = MAX_CONFIG_BYTES};
@@ -27,7 +27,7 @@ void bundle_read(const struct runtime_context *ctx, struct container *c)
 {
 	struct oci_state config = {0};
 
-	if (c->annotations.n || !c->bundle || read_config(ctx, c->bundle, &config))
+	if (c->annotations.n || !c->bundle || bundle_config(ctx, c->bundle, &config))
 		return;
 	bundle_take_annotations(c, &config);
 	oci_state_done(&config);
@@ -38,7 +38,7 @@ char *bundle_hostname(const struct runtime_context *ctx, const char *bundle)
 	struct oci_state config = {0};
 	char *name;
 
-	if (read_config(ctx, bundle, &config))
+	if (bundle_config(ctx, bundle, &config))
 		return NULL;
 	name = take(config.hostname);
 	oci_state_done(&config);

@@ -9,6 +9,9 @@
 /* Annotations of c->bundle's config.json; nothing where there is none, or c has annotations. */
 void bundle_read(const struct runtime_context *ctx, struct container *c);
 
+/* All of it that is asked for anywhere. -errno: it cannot be read. oci_state_done() after use. */
+int bundle_config(const struct runtime_context *ctx, const char *bundle, struct oci_state *ret);
+
 /* The hostname there, as a new string; NULL: it has none. */
 char *bundle_hostname(const struct runtime_context *ctx, const char *bundle);
 

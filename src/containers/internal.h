@@ -176,6 +176,8 @@ void resolve_forget(struct containers *cs, struct entry *e); /* e goes */
 
 /* Reads names of e's users and groups where they are not as they were. */
 void owners_look(struct containers *cs, struct entry *e, uint64_t now);
+/* Of one that had ended before that: by its bundle, which says where its root is on the host. */
+void owners_look_in_bundle(struct containers *cs, struct entry *e);
 
 /* ---- scan.c ---------------------------------------------------------------------- */
 

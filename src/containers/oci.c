@@ -93,6 +93,9 @@ void oci_state_done(struct oci_state *s)
 	free(s->id);
 	free(s->bundle);
 	free(s->hostname);
+	free(s->rootfs);
+	free(s->uid_map);
+	free(s->gid_map);
 	for (size_t i = 0; i < s->n_cgroups; i++)
 		free(s->cgroups[i]);
 	free(s->cgroups);
@@ -172,6 +175,21 @@ static void read_annotations(struct oci_state *s, const json_t *root)
 			add_annotation(s, key, json_string_value(value));
 }
 
+/* [{"containerID":0,"hostID":1000,"size":1},…] as lines "0 1000 1". */
+static char *id_map(const json_t *linux_, const char *key)
+{
+	const json_t *list = json_object_get(linux_, key), *item;
+	_cleanup_(buf_done) struct buf lines = {.max = MAX_PROC_FILE_BYTES};
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		buf_printf(&lines, "%lld %lld %lld\n",
+			   (long long)json_integer_value(json_object_get(item, "containerID")),
+			   (long long)json_integer_value(json_object_get(item, "hostID")),
+			   (long long)json_integer_value(json_object_get(item, "size")));
+	return lines.len ? xstrdup(buf_cstr(&lines)) : NULL;
+}
+
 int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 {
 	_cleanup_(json_decrefp) json_t *root = load(text, len);
@@ -181,6 +199,9 @@ int oci_parse_config(const char *text, size_t len, struct oci_state *ret)
 		return -EINVAL;
 	read_annotations(&s, root);
 	s.hostname = text_of(root, "hostname");
+	s.rootfs = text_of(json_object_get(root, "root"), "path");
+	s.uid_map = id_map(json_object_get(root, "linux"), "uidMappings");
+	s.gid_map = id_map(json_object_get(root, "linux"), "gidMappings");
 	*ret = s;
 	return 0;
 }

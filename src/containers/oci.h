@@ -15,7 +15,8 @@
 /* Plain data; oci_state_done() releases the texts. NULL or 0: not told. */
 struct oci_state {
 	char *id, *bundle;
-	char *hostname; /* of a bundle's config.json */
+	/* Of a bundle's config.json; the maps as in /proc/PID/uid_map. */
+	char *hostname, *rootfs, *uid_map, *gid_map;
 	uint32_t pid;
 	uint64_t start_ticks; /* of the process, as in /proc/PID/stat */
 	char **cgroups; /* paths of its cgroups; may begin with the place where they are mounted */
@@ -30,7 +31,7 @@ int oci_parse_runc(const char *text, size_t len,
 		   struct oci_state *ret); /* STATE_ROOT/ID/state.json */
 int oci_parse_crun(const char *text, size_t len, struct oci_state *ret); /* STATE_ROOT/ID/status */
 int oci_parse_config(const char *text, size_t len,
-		     struct oci_state *ret); /* a bundle's config.json: annotations, hostname */
+		     struct oci_state *ret); /* a bundle's config.json */
 
 /* What a hook is given: id, bundle, annotations, and the pid where there is a process. */
 int oci_parse_hook(const char *text, size_t len, struct oci_state *ret);

@@ -5,22 +5,27 @@
  * root, only regular files of a modest size are opened, and none where opening could wait for
  * somebody's answer.
  *
- * A container that the kernel told of is read at once, before it can have ended, others at their
+ * A container that the kernel told of is read at once, before it can have ended; of one that has
+ * ended all the same the files are found by its bundle. Others are read at their
  * first record. While records come, the files are looked at again by and by, and read where they
  * are others than before. What was read stays with the container when it has ended.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "containers/bundle.h"
+#include "containers/hostfs.h"
 #include "containers/internal.h"
 #include "containers/proc.h"
 
@@ -131,9 +136,8 @@ static bool map_ids(const struct containers *cs, uint32_t pid, const char *map, 
 	return true;
 }
 
-/* New names where the files are others than `seen`; NULL: they are not, or cannot be told. */
-static struct owner_names *read_files(const struct containers *cs, uint32_t pid, int root,
-				      int resolve, size_t max, struct stat seen[2])
+/* New names where the files are others than `seen`; NULL: they are not. */
+static struct owner_names *read_files(int root, int resolve, size_t max, struct stat seen[2])
 {
 	_cleanup_(closep) int passwd = -1;
 	_cleanup_(closep) int group = -1;
@@ -150,9 +154,6 @@ static struct owner_names *read_files(const struct containers *cs, uint32_t pid,
 		read_names(passwd, max, &names->users);
 	if (group >= 0)
 		read_names(group, max, &names->groups);
-	if (!map_ids(cs, pid, "uid_map", &names->users) ||
-	    !map_ids(cs, pid, "gid_map", &names->groups))
-		return owner_names_unref(names); /* it has ended: whose ids they are is not known */
 	return names;
 }
 
@@ -189,7 +190,11 @@ static bool look(const struct containers *cs, uint32_t pid, size_t max, struct o
 	if (resolve >= 0)
 		root = open_root(cs, pid, &st);
 	if (root >= 0)
-		names = read_files(cs, pid, root, resolve, max, files->seen);
+		names = read_files(root, resolve, max, files->seen);
+	if (names && (!map_ids(cs, pid, "uid_map", &names->users) ||
+		      !map_ids(cs, pid, "gid_map", &names->groups)))
+		names = owner_names_unref(
+			names); /* it has ended: whose ids they are is not known */
 	if (names)
 		files->wait = pid != 1 && has_hosts_root(cs, &st) ? FIRST_WAIT_NS : NEXT_WAIT_NS;
 	else
@@ -212,6 +217,48 @@ void owners_look(struct containers *cs, struct entry *e, uint64_t now)
 		return;
 	owner_names_unref(c->owners);
 	c->owners = owner_names_ref(e->owners.names);
+}
+
+/* ---- of one that is gone --------------------------------------------------------------------- */
+
+static bool may_hang(int fd)
+{
+	static const uint32_t types[] = {FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+					 CIFS_SUPER_MAGIC, V9FS_MAGIC,	    CEPH_SUPER_MAGIC,
+					 AFS_SUPER_MAGIC,  CODA_SUPER_MAGIC};
+	struct statfs st;
+
+	if (fstatfs(fd, &st))
+		return true;
+	for (size_t i = 0; i < array_size(types); i++)
+		if ((uint32_t)st.f_type == types[i])
+			return true;
+	return false;
+}
+
+void owners_look_in_bundle(struct containers *cs, struct entry *e)
+{
+	struct container *c = e->container;
+	struct oci_state config = {0};
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(closep) int root = -1;
+
+	if (c->owners || c->outer || !c->bundle || bundle_config(&cs->context, c->bundle, &config))
+		return;
+	if (config.rootfs)
+		path = *config.rootfs == '/' ? xstrdup(config.rootfs)
+					     : xasprintf("%s/%s", c->bundle, config.rootfs);
+	root = path ? host_open(cs->host_root, path, O_PATH | O_DIRECTORY) : -1;
+	if (root >= 0 && !may_hang(root)) {
+		c->owners = read_files(root, RESOLVE_NO_XDEV, MAX_CONTAINER_OWNERS_BYTES,
+				       e->owners.seen);
+		e->owners.names = owner_names_ref(c->owners);
+	}
+	if (c->owners && config.uid_map)
+		owners_map(&c->owners->users, config.uid_map);
+	if (c->owners && config.gid_map)
+		owners_map(&c->owners->groups, config.gid_map);
+	oci_state_done(&config);
 }
 
 struct owner_names *containers_owners(struct containers *cs, struct container *c, uint64_t now)

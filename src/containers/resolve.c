@@ -333,6 +333,7 @@ bool resolve_now(struct containers *cs, struct entry *e)
 		drop(cs, e, false);
 		return false;
 	}
+	owners_look_in_bundle(cs, e);
 	wait_or_settle(cs, e, false);
 	return true;
 }

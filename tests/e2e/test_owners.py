@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.kernels
 
 UID = 1234
-LIVES = "sleep 0.5; cat /dev/null; true"  # one that is gone after a millisecond may have numbers
+LIVES = "sleep 0.5; cat /dev/null; true"
 
 
 def files(lab, passwd, group=""):
@@ -125,6 +125,29 @@ def test_ids_of_a_user_namespace(lab):
         lab.container(LIVES, name=name, edit=edit).run(check=True)
         assert running.stop() == 0, running.err
     assert names(running.out)[name] == {("inner", "root")}
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_gone_at_once(lab, user_namespace):
+    """It has ended before anybody could look at its root: its bundle says where that was."""
+    rootfs, base = lab.rootfs_with(), 200000 if user_namespace else 0
+    os.chmod(rootfs, 0o755)
+    os.chmod(lab.dir, 0o755)
+    text("inner:x:0:0::/:\n")(rootfs + "/etc/passwd")
+
+    def edit(config):
+        config["root"]["path"] = rootfs
+        if user_namespace:
+            config["linux"]["namespaces"].append({"type": "user"})
+            for ids in ("uidMappings", "gidMappings"):
+                config["linux"][ids] = [{"containerID": 0, "hostID": base, "size": 10}]
+    made = [lab.name("short") for _ in range(10)]
+    with ig.Ig("run", "trace_exec", "-o", "json", "-c", ",".join(made)) as running:
+        running.ready()
+        for name in made:
+            lab.container("/bin/true", name=name, edit=edit).run(check=True)
+        assert running.stop() == 0, running.err
+    assert names(running.out) == {name: {("inner", "root")} for name in made}
 
 
 # ---- files that are not what they should be ---------------------------------------------

@@ -61,12 +61,19 @@ static void test_crun(void **state)
 
 static void test_config(void **state)
 {
-	static const char text[] = "{\"annotations\":{\"k\":\"v\",\"n\":1},\"ociVersion\":\"1.0\"}";
+	static const char text[] =
+		"{\"annotations\":{\"k\":\"v\",\"n\":1},\"ociVersion\":\"1.0\","
+		"\"root\":{\"path\":\"rootfs\"},\"linux\":{\"uidMappings\":["
+		"{\"containerID\":0,\"hostID\":100000,\"size\":65536},"
+		"{\"containerID\":70000,\"hostID\":\"x\"},7]}}";
 	struct oci_state s;
 
 	assert_int_equal(oci_parse_config(text, sizeof(text) - 1, &s), 0);
 	assert_int_equal(s.annotations.n, 1);
 	assert_string_equal(s.annotations.items[0].value, "v");
+	assert_string_equal(s.rootfs, "rootfs");
+	assert_string_equal(s.uid_map, "0 100000 65536\n70000 0 0\n0 0 0\n");
+	assert_null(s.gid_map);
 	oci_state_done(&s);
 	assert_int_equal(oci_parse_config("{}", 2, &s), 0);
 	oci_state_done(&s);
