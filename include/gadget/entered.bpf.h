@@ -35,10 +35,40 @@ static __always_inline const g_mntns *g_entering_from(void)
 	return bpf_map_lookup_elem(&g_entering, &pid);
 }
 
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct mount___ns {
+	struct mnt_namespace *mnt_ns; /* an error where it is the kernel's own: of a memfd */
+};
+#pragma clang attribute pop
+
+/*
+ * Does it run a program that lies outside of its mount namespace, or runc's copy of itself in
+ * memory? A thread of a process that is just being moved may get here before the hook does.
+ */
+static __always_inline bool g_runs_from_outside(void)
+{
+	static const char copy[] = "memfd:runc_cloned";
+	const struct task_struct *task = (const struct task_struct *)bpf_get_current_task();
+	const struct file *file = BPF_CORE_READ(task, mm, exe_file);
+	const void *mnt = BPF_CORE_READ(file, f_path.mnt);
+	const struct mount___ns *mount = mnt - bpf_core_field_offset(struct mount, mnt);
+	struct mnt_namespace *ns = BPF_CORE_READ(mount, mnt_ns);
+	char name[sizeof(copy)] = {};
+
+	if (ns && (__u64)ns < -4095ull)
+		return ns != BPF_CORE_READ(task, nsproxy, mnt_ns);
+	bpf_probe_read_kernel(name, sizeof(name) - 1,
+			      BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	for (__u32 i = 0; i < sizeof(copy); i++)
+		if (name[i] != copy[i])
+			return false;
+	return true;
+}
+
 /* The current process has not come further than into the container's cgroup. */
 static __always_inline bool is_entering(void)
 {
-	return g_entering_from() != NULL;
+	return g_entering_from() || g_runs_from_outside();
 }
 
 static __always_inline void g_enters(const struct task_struct *task, g_mntns from)
