@@ -17,13 +17,13 @@ GADGET("Make a seccomp profile of the system calls that containers make\n"
 	       ALONE LIMITS("A system call that the container did not make in the run is not in "
 			    "the profile, "
 			    "whatever else it may do on another day. One that a profile in force "
-			    "refuses does not "
-			    "happen: see audit_seccomp. Arguments are not looked at. A container "
-			    "without a cgroup "
-			    "of its own is known by its namespaces: what a runtime does there "
-			    "before its exec is "
-			    "counted.")
-       SELFTEST("cat /dev/null; true", "syscall==openat"));
+			    "refuses does "
+			    "not happen: see audit_seccomp. Arguments are not looked at. A "
+			    "container without a "
+			    "cgroup of its own is known by its namespaces: what a runtime does "
+			    "there before its "
+			    "exec is counted; of one that shares the host's mount namespace "
+			    "nothing is told.") SELFTEST("cat /dev/null; true", "syscall==openat"));
 
 struct syscall_event {
 	g_time timestamp;

@@ -23,19 +23,18 @@
 /*
  * What runc and crun do themselves between loading the profile and the container's exec: seen by
  * strace of runc 1.1 and crun 1.8, as root and not, with and without noNewPrivileges, without which
- * they load it earlier. Go's runtime, which runc has, may at any time want memory, a thread, a
- * signal or a sleep.
+ * they load it earlier. Go's runtime and the C library, which runc has, may at any time want
+ * memory, a thread, a signal, a sleep, or the time, which some machines have no quicker way to.
  */
 static const char *const runtimes_calls[] = {
-	"capget",	"capset",	 "chdir",	"clone",	"close",
-	"close_range",	"epoll_create1", "epoll_ctl",	"epoll_pwait",	"eventfd2",
-	"execve",	"exit",		 "exit_group",	"faccessat2",	"fchown",
-	"fcntl",	"fstat",	 "fstatfs",	"futex",	"getcwd",
-	"getdents64",	"getpid",	 "getppid",	"gettid",	"madvise",
-	"mmap",		"mprotect",	 "munmap",	"nanosleep",	"newfstatat",
-	"openat",	"prctl",	 "read",	"rt_sigaction", "rt_sigprocmask",
-	"rt_sigreturn", "sched_yield",	 "setgid",	"setgroups",	"setresgid",
-	"setresuid",	"setuid",	 "sigaltstack", "tgkill",	"write",
+	"brk", "capget", "capset", "chdir", "clock_gettime", "clock_nanosleep", "clone",
+	"clone3", "close", "close_range", "epoll_create1", "epoll_ctl", "epoll_pwait",
+	"eventfd2", "execve", "exit", "exit_group", "faccessat2", "fchown", "fcntl", "fstat",
+	"fstatfs", "futex", "getcwd", "getdents64", "getpid", "getppid", "getrandom", "gettid",
+	"gettimeofday", "madvise", "mmap", "mprotect", "munmap", "nanosleep", "newfstatat",
+	"openat", "prctl", "read", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask",
+	"rt_sigreturn", "sched_getaffinity", "sched_yield", "set_robust_list", "setgid",
+	"setgroups", "setresgid", "setresuid", "setuid", "sigaltstack", "tgkill", "write",
 };
 
 struct profile {

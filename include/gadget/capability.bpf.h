@@ -154,6 +154,7 @@ static __always_inline void g_capability_asked(const struct cred *cred,
                                                                                                \
 	SEC("kretprobe/cap_capable")                                                           \
 	RUNG(capability, 2)                                                                    \
+	CANNOT_TELL("before Linux 5.16 the kernel stack, beyond the probe itself")             \
 	int BPF_KRETPROBE(g_capability_answer, int result)                                     \
 	{                                                                                      \
 		struct g_capability_call *call = pending_end(g_capability_calls);              \
