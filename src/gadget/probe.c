@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -257,6 +258,22 @@ void probes_detach(struct running *run)
 	wait_for_closing(p);
 }
 
+/* Those that are over. */
+static void drop_closed(struct probes *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n_closing; i++) {
+		struct pollfd poll_fd = {.fd = p->closing[i], .events = POLLIN};
+
+		if (poll(&poll_fd, 1, 0) > 0)
+			close(p->closing[i]);
+		else
+			p->closing[kept++] = p->closing[i];
+	}
+	p->n_closing = kept;
+}
+
 bool probes_attached(const struct running *run)
 {
 	return run->probes && (run->probes->n_open || run->probes->n_closing);
@@ -332,26 +349,15 @@ static void close_probes(const struct gadget_probe_fds *probes, size_t n)
 	}
 }
 
-int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
+/* Lets a child take them off; `gate` and `done` are two pipes. */
+static void remove_apart(const struct gadget_probe_fds *probes, size_t n, const int gate[2],
+			 const int done[2])
 {
-	struct probes *p = g->run->probes;
-	_cleanup_(closep) int gate = -1, done = -1;
 	_cleanup_(freep) int *fds = NULL, *holds = xnew_n(int, n);
-	int gates[2], dones[2];
 	size_t n_fds;
 	pid_t child;
 
-	forget(p, probes, n);
-	if (!n || pipe2(gates, O_CLOEXEC))
-		return -1;
-	gate = gates[0];
-	if (pipe2(dones, O_CLOEXEC)) {
-		close(gates[1]);
-		close_probes(probes, n);
-		return -1;
-	}
-	done = dones[1];
-	fds = list_fds(probes, n, gate, done, &n_fds);
+	fds = list_fds(probes, n, gate[0], done[1], &n_fds);
 	for (size_t i = 0; i < n; i++)
 		holds[i] = probes[i].hold;
 	child = child_fork();
@@ -359,11 +365,26 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 		if (child_fork())
 			_exit(0);
 		child_keep_only(fds, n_fds);
-		remove_and_end(holds, n, gate, done);
+		remove_and_end(holds, n, gate[0], done[1]);
 	}
 	child_wait(child);
-	close_probes(probes, n);
-	close(gates[1]);
-	*grow(&p->closing, &p->n_closing, &p->room_closing) = fcntl(dones[0], F_DUPFD_CLOEXEC, 0);
-	return dones[0];
+}
+
+int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
+{
+	struct probes *p = g->run->probes;
+	int gate[2] = {-1, -1}, done[2] = {-1, -1}, copy;
+
+	drop_closed(p);
+	forget(p, probes, n);
+	if (n && !pipe2(gate, O_CLOEXEC) && !pipe2(done, O_CLOEXEC))
+		remove_apart(probes, n, gate, done);
+	close_probes(probes, n); /* without a child this waits itself */
+	closep(&gate[0]);
+	closep(&gate[1]);
+	closep(&done[1]);
+	copy = done[0] < 0 ? -1 : fcntl(done[0], F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		*grow(&p->closing, &p->n_closing, &p->room_closing) = copy;
+	return done[0];
 }
