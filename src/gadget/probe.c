@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,8 +35,6 @@ struct probes {
 	bool by_itself; /* a link is a probe */
 	struct gadget_probe_fds *open;
 	size_t n_open, room_open;
-	int *closing; /* of those that were removed: readable when they do not run any more */
-	size_t n_closing, room_closing;
 };
 
 /* ---- which ones -------------------------------------------------------------------------- */
@@ -226,15 +223,6 @@ void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds)
 
 /* ---- taking off -------------------------------------------------------------------------- */
 
-static void wait_for_closing(struct probes *p)
-{
-	for (size_t i = 0; i < p->n_closing; i++) {
-		child_wait_for_gate(p->closing[i]);
-		close(p->closing[i]);
-	}
-	p->n_closing = 0;
-}
-
 void probes_detach(struct running *run)
 {
 	struct probes *p = run->probes;
@@ -255,28 +243,11 @@ void probes_detach(struct running *run)
 			fds[n_events++] = p->open[i].event;
 	close_in_background(fds, n_events);
 	p->n_open = 0;
-	wait_for_closing(p);
-}
-
-/* Those that are over. */
-static void drop_closed(struct probes *p)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < p->n_closing; i++) {
-		struct pollfd poll_fd = {.fd = p->closing[i], .events = POLLIN};
-
-		if (poll(&poll_fd, 1, 0) > 0)
-			close(p->closing[i]);
-		else
-			p->closing[kept++] = p->closing[i];
-	}
-	p->n_closing = kept;
 }
 
 bool probes_attached(const struct running *run)
 {
-	return run->probes && (run->probes->n_open || run->probes->n_closing);
+	return run->probes && run->probes->n_open;
 }
 
 void probes_free(struct running *run)
@@ -289,7 +260,6 @@ void probes_free(struct running *run)
 		free(p->items[i].text);
 	free(p->items);
 	free(p->open);
-	free(p->closing);
 	free(take(run->probes));
 }
 
@@ -372,19 +342,14 @@ static void remove_apart(const struct gadget_probe_fds *probes, size_t n, const 
 
 int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
 {
-	struct probes *p = g->run->probes;
-	int gate[2] = {-1, -1}, done[2] = {-1, -1}, copy;
+	int gate[2] = {-1, -1}, done[2] = {-1, -1};
 
-	drop_closed(p);
-	forget(p, probes, n);
+	forget(g->run->probes, probes, n);
 	if (n && !pipe2(gate, O_CLOEXEC) && !pipe2(done, O_CLOEXEC))
 		remove_apart(probes, n, gate, done);
 	close_probes(probes, n); /* without a child this waits itself */
 	closep(&gate[0]);
 	closep(&gate[1]);
 	closep(&done[1]);
-	copy = done[0] < 0 ? -1 : fcntl(done[0], F_DUPFD_CLOEXEC, 0);
-	if (copy >= 0)
-		*grow(&p->closing, &p->n_closing, &p->room_closing) = copy;
 	return done[0];
 }
