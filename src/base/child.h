@@ -22,7 +22,7 @@ void child_wait(pid_t pid); /* for one of child_fork(); 0 and -1 are fine */
 void child_keep_only(const int *fds, size_t n);
 void child_sort(int *fds, size_t n);
 
-/* In a child: until the parent's end of a pipe is closed. */
+/* Until the others' ends of a pipe are closed. */
 void child_wait_for_gate(int gate);
 
 /* In a child of fork(2): signals do what they do by default, and none is blocked. */

@@ -35,8 +35,6 @@ struct probes {
 	bool by_itself; /* a link is a probe */
 	struct gadget_probe_fds *open;
 	size_t n_open, room_open;
-	int *closing; /* of those that were removed: readable when they do not run any more */
-	size_t n_closing, room_closing;
 };
 
 /* ---- which ones -------------------------------------------------------------------------- */
@@ -225,15 +223,6 @@ void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds)
 
 /* ---- taking off -------------------------------------------------------------------------- */
 
-static void wait_for_closing(struct probes *p)
-{
-	for (size_t i = 0; i < p->n_closing; i++) {
-		child_wait_for_gate(p->closing[i]);
-		close(p->closing[i]);
-	}
-	p->n_closing = 0;
-}
-
 void probes_detach(struct running *run)
 {
 	struct probes *p = run->probes;
@@ -254,12 +243,11 @@ void probes_detach(struct running *run)
 			fds[n_events++] = p->open[i].event;
 	close_in_background(fds, n_events);
 	p->n_open = 0;
-	wait_for_closing(p);
 }
 
 bool probes_attached(const struct running *run)
 {
-	return run->probes && (run->probes->n_open || run->probes->n_closing);
+	return run->probes && run->probes->n_open;
 }
 
 void probes_free(struct running *run)
@@ -272,7 +260,6 @@ void probes_free(struct running *run)
 		free(p->items[i].text);
 	free(p->items);
 	free(p->open);
-	free(p->closing);
 	free(take(run->probes));
 }
 
@@ -332,26 +319,15 @@ static void close_probes(const struct gadget_probe_fds *probes, size_t n)
 	}
 }
 
-int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
+/* Lets a child take them off; `gate` and `done` are two pipes. */
+static void remove_apart(const struct gadget_probe_fds *probes, size_t n, const int gate[2],
+			 const int done[2])
 {
-	struct probes *p = g->run->probes;
-	_cleanup_(closep) int gate = -1, done = -1;
 	_cleanup_(freep) int *fds = NULL, *holds = xnew_n(int, n);
-	int gates[2], dones[2];
 	size_t n_fds;
 	pid_t child;
 
-	forget(p, probes, n);
-	if (!n || pipe2(gates, O_CLOEXEC))
-		return -1;
-	gate = gates[0];
-	if (pipe2(dones, O_CLOEXEC)) {
-		close(gates[1]);
-		close_probes(probes, n);
-		return -1;
-	}
-	done = dones[1];
-	fds = list_fds(probes, n, gate, done, &n_fds);
+	fds = list_fds(probes, n, gate[0], done[1], &n_fds);
 	for (size_t i = 0; i < n; i++)
 		holds[i] = probes[i].hold;
 	child = child_fork();
@@ -359,11 +335,21 @@ int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes
 		if (child_fork())
 			_exit(0);
 		child_keep_only(fds, n_fds);
-		remove_and_end(holds, n, gate, done);
+		remove_and_end(holds, n, gate[0], done[1]);
 	}
 	child_wait(child);
-	close_probes(probes, n);
-	close(gates[1]);
-	*grow(&p->closing, &p->n_closing, &p->room_closing) = fcntl(dones[0], F_DUPFD_CLOEXEC, 0);
-	return dones[0];
+}
+
+int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *probes, size_t n)
+{
+	int gate[2] = {-1, -1}, done[2] = {-1, -1};
+
+	forget(g->run->probes, probes, n);
+	if (n && !pipe2(gate, O_CLOEXEC) && !pipe2(done, O_CLOEXEC))
+		remove_apart(probes, n, gate, done);
+	close_probes(probes, n); /* without a child this waits itself */
+	closep(&gate[0]);
+	closep(&gate[1]);
+	closep(&done[1]);
+	return done[0];
 }

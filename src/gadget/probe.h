@@ -44,7 +44,7 @@ void gadget_probe_add(struct gadget *g, const struct gadget_probe_fds *fds);
 
 /*
  * Takes off probes that were added, for which the kernel lets its caller wait; this does not wait.
- * Returns a descriptor of the caller's that becomes readable when none of them runs any more; -1:
- * so it is already.
+ * Returns a descriptor of the caller's that becomes readable when none of them runs any more, which
+ * gadget_detach() does not wait for; -1: so it is already.
  */
 int gadget_probes_remove(struct gadget *g, const struct gadget_probe_fds *fds, size_t n);

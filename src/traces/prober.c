@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/child.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "columns/types.h"
@@ -527,6 +528,9 @@ void prober_stop(struct prober *p)
 	p->started = false;
 	timer_stop(&p->timer);
 	end_child(p, true);
+	for (size_t i = 0; i < p->n_files; i++)
+		if (p->files[i]->gone.reactor)
+			child_wait_for_gate(p->files[i]->gone.fd);
 }
 
 struct prober *prober_free(struct prober *p)

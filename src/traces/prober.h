@@ -24,7 +24,7 @@ struct prober *prober_new(struct attachment *a);
 struct prober *prober_free(struct prober *p);
 
 void prober_start(struct prober *p);
-/* When it returns, only the gadget holds its probes. */
+/* When it returns, only the gadget holds probes: those that it takes off by itself. */
 void prober_stop(struct prober *p);
 
 void prober_want(struct prober *p, struct container *c); /* again is fine */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """User-space probes that several runs of a daemon share."""
 
+import os
 import time
 
 import containers
@@ -31,3 +32,22 @@ def test_runs_come_and_go(agent, lab):
         assert first.stop() == 0
         n = first.totals()
         assert n.lost == 0 and n.seen == n.delivered == len(first.records())
+
+
+def test_nothing_piles_up(agent, lab):
+    """Containers with files of their own come and go: the probes' descriptors go with them."""
+    def descriptors():
+        return len(os.listdir(f"/proc/{agent.pid}/fd"))
+
+    with agent.run("trace_malloc", "--min-size", "10000", "-c", f"{lab.prefix}-*") as running:
+        time.sleep(0.5)
+        before = descriptors()
+        for _ in range(3):
+            root = lab.rootfs_with()
+
+            def edit(config, root=root):
+                config["root"]["path"] = root
+            lab.container(f"sleep {LOOKED_AT}", edit=edit).run()
+        assert descriptors() > before
+        containers.wait_for(lambda: descriptors() <= before, 15, "end of the probes")
+        running.stop()
