@@ -11,8 +11,6 @@
 
 enum dns_direction { Q, R };
 
-enum dns_packet { HOST, OUTGOING };
-
 struct dns_event {
 	g_time timestamp COL(hidden);
 	g_container container;
@@ -20,7 +18,7 @@ struct dns_event {
 	struct g_endpoint src DOC("Who sent it") COL(hidden);
 	struct g_endpoint dst DOC("Who receives it") COL(hidden);
 	struct g_endpoint nameserver DOC("The end that has the server's port") COL(width = 18);
-	enum dns_packet pkt_type DOC("HOST: the container received it; OUTGOING: it sent it")
+	enum g_packet_type pkt_type DOC("HOST: the container received it; OUTGOING: it sent it")
 		COL(hidden);
 	enum dns_direction qr DOC("Q: a query; R: a response") COL(width = 2);
 	g_text qtype DOC("Type of what is asked for: A, AAAA, MX …; by number: TYPE65400")

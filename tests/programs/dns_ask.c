@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include "dns_wire.h"
+#include "wire.h"
 
 static unsigned int type_of(const char *name)
 {

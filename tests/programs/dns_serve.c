@@ -6,7 +6,7 @@
  */
 #include <poll.h>
 
-#include "dns_wire.h"
+#include "wire.h"
 
 static void put_address(struct bytes *m, const char *name, unsigned int last)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What dns_ask and dns_serve share: bytes of messages, and where the server is. */
+/* What programs share that write messages by hand: their bytes, and where the server is. */
 #pragma once
 
 #include <netdb.h>
