@@ -78,15 +78,17 @@ static __always_inline __u32 g_packet_ipv4(struct __sk_buff *skb, struct packet 
 	return (ip.version_words & 15) * 4;
 }
 
-static __always_inline __u32 g_packet_ipv6(struct __sk_buff *skb, struct packet *p)
+/*
+ * Past an IPv6 packet's extension headers: where, << 8, and the protocol there. A global function,
+ * which the verifier looks at once, not for each way through the headers.
+ */
+__noinline int g_packet_ipv6_end(struct __sk_buff *skb)
 {
-	struct g_ipv6_header ip;
-	__u32 at = sizeof(ip);
+	__u32 at = sizeof(struct g_ipv6_header);
 	__u8 next, more[2];
 
-	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
+	if (bpf_skb_load_bytes(skb, __builtin_offsetof(struct g_ipv6_header, next), &next, 1))
 		return 0;
-	next = ip.next;
 	for (int i = 0; i < 8; i++) {
 		if (next != G_IPV6_HOP && next != G_IPV6_ROUTING && next != G_IPV6_FRAGMENT &&
 		    next != G_AH && next != G_IPV6_DESTINATION)
@@ -98,10 +100,21 @@ static __always_inline __u32 g_packet_ipv6(struct __sk_buff *skb, struct packet 
 					      : (more[1] + 1) * 8;
 		next = more[0];
 	}
+	return at << 8 | next;
+}
+
+static __always_inline __u32 g_packet_ipv6(struct __sk_buff *skb, struct packet *p)
+{
+	struct g_ipv6_header ip;
+	__u32 end;
+
+	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)))
+		return 0;
+	end = g_packet_ipv6_end(skb);
 	g_endpoint_ipv6(&p->src, &ip.src);
 	g_endpoint_ipv6(&p->dst, &ip.dst);
-	p->src.proto = next;
-	return at;
+	p->src.proto = end & 255;
+	return end >> 8;
 }
 
 /* False: neither TCP nor UDP over IP, or its headers are not whole. */
@@ -179,6 +192,7 @@ enum { G_PLACES = 8 };
 struct g_places {
 	struct bpf_spin_lock lock;
 	__u32 taken; /* bits */
+	__u32 last;
 };
 
 /* Which scratches are in use: of all PACKET_TRACERs together. */
@@ -189,15 +203,18 @@ struct {
 	__type(value, struct g_places);
 } g_places SEC(".maps");
 
-/* G_PLACES: all are taken. */
+/*
+ * G_PLACES: all are taken. The number comes out of the map, so that the verifier does not follow
+ * the rest of the program for each.
+ */
 static __always_inline __u32 g_place_take(void)
 {
 	__u32 zero = 0, i, bit = 1;
-	struct g_places *places = bpf_map_lookup_elem(&g_places, &zero);
+	volatile struct g_places *places = bpf_map_lookup_elem(&g_places, &zero);
 
 	if (!places)
 		return G_PLACES;
-	bpf_spin_lock(&places->lock);
+	bpf_spin_lock((struct bpf_spin_lock *)&places->lock);
 	_Pragma("unroll") for (i = 0; i < G_PLACES; i++)
 	{
 		if (!(places->taken & bit))
@@ -205,7 +222,9 @@ static __always_inline __u32 g_place_take(void)
 		bit <<= 1;
 	}
 	places->taken |= bit & ((1 << G_PLACES) - 1);
-	bpf_spin_unlock(&places->lock);
+	places->last = i;
+	i = places->last;
+	bpf_spin_unlock((struct bpf_spin_lock *)&places->lock);
 	return i;
 }
 

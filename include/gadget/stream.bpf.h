@@ -22,19 +22,24 @@ struct stream {
 	__u32 need;   /* bytes of the message; 0: there is none */
 	__u32 used;   /* of these, bytes that have come */
 	__u32 stored; /* of these, bytes that are in the map: a message may be longer than that */
+	/*
+	 * How stream_take() is getting on: in the map, so that the verifier does not follow their
+	 * values from step to step.
+	 */
+	volatile __u32 take, done;
 };
 
 /* CAP: bytes of a message that are kept. */
-#define STREAM_PARTS(NAME, CAP)                         \
-	struct NAME##_part {                            \
-		struct stream stream;                   \
-		char bytes[(CAP) + STREAM_CHUNK];       \
-	};                                              \
-	struct {                                        \
-		__uint(type, BPF_MAP_TYPE_SK_STORAGE);  \
-		__uint(map_flags, BPF_F_NO_PREALLOC);   \
-		__type(key, int);                       \
-		__type(value, struct NAME##_part);      \
+#define STREAM_PARTS(NAME, CAP)                        \
+	struct NAME##_part {                           \
+		struct stream stream;                  \
+		char bytes[(CAP) + STREAM_CHUNK];      \
+	};                                             \
+	struct {                                       \
+		__uint(type, BPF_MAP_TYPE_SK_STORAGE); \
+		__uint(map_flags, BPF_F_NO_PREALLOC);  \
+		__type(key, int);                      \
+		__type(value, struct NAME##_part);     \
 	} NAME SEC(".maps")
 
 static __always_inline void stream_begin(struct stream *s, __u32 seq, __u32 need)
@@ -49,34 +54,35 @@ static __always_inline bool stream_is_whole(const struct stream *s)
 	return s->need && s->used >= s->need;
 }
 
-/* Up to a chunk to where the stored bytes end; how many. */
-static __always_inline __u32 g_stream_store(struct stream *s, char *bytes, __u32 cap,
-					    struct __sk_buff *skb, __u32 at, __u32 left)
+/* Up to a chunk to where the stored bytes end. False: no more. */
+static __always_inline bool g_stream_step(struct stream *s, char *bytes, __u32 cap,
+					  struct __sk_buff *skb, __u32 at)
 {
-	__u64 to = s->stored, n = left < STREAM_CHUNK ? left : STREAM_CHUNK;
+	__u32 done = s->done, take = s->take;
+	__u64 to = s->stored, n = take - done < STREAM_CHUNK ? take - done : STREAM_CHUNK;
 
 	barrier_var(to);
-	if (to >= cap || g_packet_load(skb, at, bytes + to, n, STREAM_CHUNK) <= 0)
-		return 0;
+	if (done >= take || to != s->used + done || to >= cap ||
+	    g_packet_load(skb, at + done, bytes + to, n, STREAM_CHUNK) <= 0)
+		return false;
 	s->stored = to + n;
-	return n;
+	s->done = done + n;
+	return true;
 }
 
-/* The `left` bytes at `at` follow what has come: takes what the message needs; how many these are. */
+/* The `left` bytes at `at` follow what has come: takes what the message needs; how many these are.
+ */
 static __always_inline __u32 stream_take(struct stream *s, char *bytes, __u32 cap,
 					 struct __sk_buff *skb, __u32 at, __u32 left)
 {
-	__u32 take = s->need - s->used, done = 0, n;
+	__u32 need = s->need - s->used;
 
-	if (take > left)
-		take = left;
-	for (int i = 0; i < 8 && done < take && s->stored == s->used + done; i++) {
-		n = g_stream_store(s, bytes, cap, skb, at + done, take - done);
-		if (!n)
+	s->take = need < left ? need : left;
+	s->done = 0;
+	for (__u32 i = 0; i <= cap / STREAM_CHUNK; i++)
+		if (!g_stream_step(s, bytes, cap, skb, at))
 			break;
-		done += n;
-	}
-	s->used += take;
-	s->next += take;
-	return take;
+	s->used += s->take;
+	s->next += s->take;
+	return s->take;
 }

@@ -131,6 +131,9 @@ struct g_endpoint {
 	__u8 version G_TAG("doc:Version of IP: 4 or 6");
 };
 
+/* How a packet went through its socket. */
+enum g_packet_type { HOST /* received */, OUTGOING };
+
 /* Names take no room: they are the ids, shown otherwise. */
 struct g_creds {
 	union {
