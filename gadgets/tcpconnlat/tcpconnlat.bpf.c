@@ -10,9 +10,9 @@ GADGET("Trace how long the other end takes to answer a TCP connect\n"
        "The time from the first SYN to the answer: that it is accepted or refused, or that there "
        "was none. IPv4 and IPv6.",
        ALIAS("trace_tcpconnlat")
-       LIMITS("A connect that its process gave up has no answer, and is not shown.")
-       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
-		"dst.port==9,error==ECONNREFUSED"));
+	       LIMITS("A connect that its process gave up has no answer, and is not shown.")
+		       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
+				"dst.port==9,error==ECONNREFUSED"));
 
 PARAM(__u32, min_us, 0, "Only what took at least so many microseconds");
 

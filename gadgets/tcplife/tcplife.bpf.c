@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /*
- * A connection ends in a system call, a timer or an interrupt, so the container is the socket's, and
- * the process is its owner.
+ * A connection ends in a system call, a timer or an interrupt, so the container is the socket's,
+ * and the process is its owner.
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/owner.bpf.h>
@@ -9,13 +9,14 @@
 
 GADGET("Trace TCP connections when they end: how long they were open, and their bytes\n"
        "One line for each end of a connection that was made, when it is closed. IPv4 and IPv6.",
-       ALIAS("trace_tcplife")
-       LIMITS("The process is the one that made, connected or last used the socket; of a "
-	      "connection that a listener accepted it is the listener's.")
-       SELFTEST("perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1); "
-		"$c = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => $l->sockport); "
-		"print $c q(x) x 1000; $c->close; sleep 1'",
-		"sent==1000"));
+       ALIAS("trace_tcplife") LIMITS(
+	       "The process is the one that made, connected or last used the socket; of a "
+	       "connection that a listener accepted it is the listener's.")
+	       SELFTEST("perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(Listen => 1); "
+			"$c = IO::Socket::INET->new(PeerAddr => q(127.0.0.1), PeerPort => "
+			"$l->sockport); "
+			"print $c q(x) x 1000; $c->close; sleep 1'",
+			"sent==1000"));
 
 PARAM(__u16, sport, 0, "Only connections with this local port; 0: any");
 PARAM(__u16, dport, 0, "Only connections to this remote port; 0: any");
@@ -86,7 +87,7 @@ int set_state(struct bpf_raw_tracepoint_args *ctx)
 	__u64 key = (__u64)sk, old = ctx->args[1], new = ctx->args[2], now;
 	g_container c;
 
-	if ((new != TCP_ESTABLISHED && new != TCP_CLOSE) ||
+	if ((new != TCP_ESTABLISHED &&new != TCP_CLOSE) ||
 	    BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	if (new == TCP_ESTABLISHED) {

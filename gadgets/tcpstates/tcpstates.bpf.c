@@ -10,11 +10,12 @@
 GADGET("Trace the states of TCP sockets\n"
        "Each change of state, with the time that the socket was in the one before. IPv4 and IPv6.",
        ALIAS("trace_tcpstates")
-       LIMITS("The process is the one that made, connected or last used the socket; of a "
-	      "connection that a listener accepted it is the listener's. What follows FIN_WAIT2 is "
-	      "CLOSE: the kernel keeps TIME_WAIT in something smaller, which is no socket.")
-       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
-		"dst.port==9,oldstate==SYN_SENT,newstate==CLOSE"));
+	       LIMITS("The process is the one that made, connected or last used the socket; of a "
+		      "connection that a listener accepted it is the listener's. What follows "
+		      "FIN_WAIT2 is "
+		      "CLOSE: the kernel keeps TIME_WAIT in something smaller, which is no socket.")
+		       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
+				"dst.port==9,oldstate==SYN_SENT,newstate==CLOSE"));
 
 PARAM(__u16, sport, 0, "Only sockets with this local port; 0: any");
 PARAM(__u16, dport, 0, "Only sockets with this remote port; 0: any");
