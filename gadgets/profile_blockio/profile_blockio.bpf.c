@@ -11,7 +11,8 @@ GADGET("Profile how long block devices take, and how long requests wait for them
 	       "A request that goes to its device without the queue counts there as 0. What the "
 	       "kernel writes back later is its container's only where the container's cgroup has "
 	       "the io controller of cgroup v2; else it is the host's. A request that others were "
-	       "merged into is the first one's.")
+	       "merged into is the first one's. Linux 5.10 before "
+	      "5.10.137 shows nothing.")
 	       SELFTEST("dd if=/bin/dd of=/dev/null bs=4096 count=8 iflag=direct; sleep 1",
 			"rw==read"));
 

@@ -9,7 +9,8 @@ GADGET("Show which processes use block devices\n"
 	       "Writes go through the page cache unless they are direct: then the process is the "
 	       "kernel's worker that writes them back, and the container is told only where its "
 	       "cgroup has the io controller of cgroup v2; else it is the host's. A request that "
-	       "others were merged into is the first one's.")
+	       "others were merged into is the first one's. Linux 5.10 before "
+	      "5.10.137 shows nothing.")
 	       SELFTEST("dd if=/bin/dd of=/dev/null bs=4096 count=8 iflag=direct; sleep 1",
 			"comm==dd,rw==read"));
 

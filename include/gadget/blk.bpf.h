@@ -18,9 +18,6 @@
 #include <gadget/gadget.bpf.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct hd_struct { /* up to 5.10 */
-	int partno;
-};
 struct gendisk {
 	int major, first_minor;
 };
@@ -33,11 +30,15 @@ struct blkcg {
 struct blkcg_gq {
 	struct blkcg *blkcg;
 };
+struct blk_mq_hw_ctx {
+	struct request_queue *queue;
+};
 struct bio {
 	struct blkcg_gq *bi_blkg;
 };
 struct request {
 	struct request_queue *q;
+	struct blk_mq_hw_ctx *mq_hctx;
 	unsigned int cmd_flags, __data_len;
 	struct bio *bio;
 };
@@ -157,18 +158,15 @@ static __noinline int g_request_begins(const struct request *rq, __u64 inserted,
 	return 0;
 }
 
-/* Up to 5.10 the queue stands before the request. The kernel refuses what reads beyond the last. */
+/*
+ * The first argument of the hooks. Linux 5.10 had the queue there, up to 5.10.136; what is none has
+ * no business here.
+ */
 static __always_inline const struct request *g_request_of(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 rq;
+	const struct request *rq = (const void *)ctx->args[0];
 
-	if (bpf_core_type_exists(struct hd_struct)) {
-		rq = ctx->args[1];
-		barrier_var(rq); /* or both would become one load from a place that is computed */
-	} else {
-		rq = ctx->args[0];
-	}
-	return (const void *)rq;
+	return BPF_CORE_READ(rq, q) == BPF_CORE_READ(rq, mq_hctx, queue) ? rq : NULL;
 }
 
 SEC("raw_tp/block_io_start")
@@ -185,7 +183,7 @@ int request_inserted(struct bpf_raw_tracepoint_args *ctx)
 	__u64 key = (__u64)rq, now = bpf_ktime_get_ns();
 	struct g_request *r = bpf_map_lookup_elem(&g_requests, &key);
 
-	if (r && r->issued) /* the device would not have it: it waits again */
+	if (!rq || (r && r->issued)) /* the device would not have it: it waits again */
 		return 0;
 	if (r && !r->inserted)
 		r->inserted = now;
@@ -203,7 +201,7 @@ int request_issued(struct bpf_raw_tracepoint_args *ctx)
 
 	if (r)
 		r->issued = now;
-	else
+	else if (rq)
 		g_request_begins(rq, 0, now);
 	return 0;
 }
