@@ -13,7 +13,8 @@ GADGET("Trace programs as they are executed\n"
        "Shows each execve and execveat, also those that fail, with all arguments up to 16 KiB (of "
        "a failed one, each up to 4 KiB); what is longer is cut and marked.",
        ALIAS("execsnoop")
-       SELFTEST("cat /dev/null; true", "proc.comm==cat"));
+	       LIMITS("A fork without an exec is not shown, nor code that a process loads or "
+		      "makes while it runs.") SELFTEST("cat /dev/null; true", "proc.comm==cat"));
 
 PARAM(bool, ignore_failed, false, "Leave out executions that failed");
 

@@ -12,7 +12,9 @@ GADGET("Trace processes as they end\n"
        "and program are known from Linux 6.16 on: before, the kernel tells of the end when they "
        "are gone already.",
        ALIAS("exitsnoop")
-       SELFTEST("sh -c 'exit 3'; true", "exit_code==3"));
+	       LIMITS("On cgroup v1 alone, where containers share a cgroup, the end of a "
+		      "container's first process is not seen.")
+		       SELFTEST("sh -c 'exit 3'; true", "exit_code==3"));
 
 PARAM(bool, threads, false, "Show each thread that ends, not only whole processes");
 

@@ -12,7 +12,8 @@ GADGET("Trace processes that are killed because memory ran out\n"
        "victim's container. On Linux before 6.9 a victim that was ending by itself already, and "
        "is not the one that wanted memory, is not shown.",
        ALIAS("oomkill")
-       SELFTEST("tail /dev/zero; true", "tcomm==tail"));
+	       LIMITS("What a killer in user space ends, such as systemd-oomd, is a signal: "
+		      "see trace_signal.") SELFTEST("tail /dev/zero; true", "tcomm==tail"));
 
 enum oom_scope { memcg, machine };
 

@@ -14,7 +14,10 @@ GADGET("Trace files as they are opened\n"
        "path of what was opened, --ustack the functions that were about to open it (of programs "
        "compiled without frame pointers only the innermost, and none for io_uring).",
        ALIAS("opensnoop")
-       SELFTEST("cat /etc/passwd", "proc.comm==cat,fname==/etc/passwd"));
+	       LIMITS("A descriptor that came otherwise is not shown: inherited, passed "
+		      "(fdpass), of open_by_handle_at or memfd_create. Opens by io_uring are "
+		      "seen from Linux 6.0 on.")
+		       SELFTEST("cat /etc/passwd", "proc.comm==cat,fname==/etc/passwd"));
 
 PARAM(bool, failed, false, "Show only opens that failed");
 PARAM(bool, paths, false, "Find the resolved path of each opened file (field fpath)");

@@ -13,7 +13,8 @@ GADGET("Trace signals as they are sent\n"
        "sender, or the one for which the kernel sent it. It is empty where there is none, as for "
        "timers. kill(pid, 0), which sends nothing, is not shown.",
        ALIAS("sigsnoop") ALIAS("killsnoop")
-       SELFTEST("sh -c 'kill -USR1 $$'; true", "sig==SIGUSR1"));
+	       LIMITS("A signal that was sent may still be blocked or ignored by its target.")
+		       SELFTEST("sh -c 'kill -USR1 $$'; true", "sig==SIGUSR1"));
 
 PARAM(bool, failed, false, "Show only signals that could not be sent");
 PARAM(bool, kill_only, false, "Show only what the call kill() sent");

@@ -16,8 +16,9 @@ GADGET("Trace TCP connections: connect, accept and close\n"
        "the process gets the connection; a close when the connection is gone, with its bytes and "
        "how long it was open. IPv4 and IPv6.",
        ALIAS("tcpconnect") ALIAS("tcpaccept") ALIAS("tcptracer")
-       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
-		"type==connect,dst.port==9,error==ECONNREFUSED"));
+	       LIMITS("UDP and other protocols are not shown.")
+		       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
+				"type==connect,dst.port==9,error==ECONNREFUSED"));
 
 PARAM(bool, connect_only, false, "Show only connects");
 PARAM(bool, accept_only, false, "Show only accepts");

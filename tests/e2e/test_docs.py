@@ -20,6 +20,13 @@ def test_table_of_gadgets():
     assert table.group(1) == ig.once("docs", check=0).out
 
 
+def test_every_page_says_what_it_cannot_tell():
+    for gadget in ig.records(ig.once("list", "-o", "json", check=0).out):
+        page = ig.once("docs", gadget["name"], check=0).out
+        limits = page.partition("\n## What it cannot tell\n\n")[2]
+        assert limits and not limits.startswith("Kernels differ"), gadget["name"]
+
+
 def test_guide_quotes_the_example():
     assert read("examples/gadget/trace_chdir/trace_chdir.bpf.c") in read("docs/writing-a-gadget.md")
 
