@@ -37,7 +37,8 @@ static __always_inline const g_mntns *g_entering_from(void)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct mount___ns {
-	struct mnt_namespace *mnt_ns; /* an error where it is the kernel's own: of a memfd */
+	/* NULL: mounted no more, as runc's copy; an error: the kernel's own, of a memfd. */
+	struct mnt_namespace *mnt_ns;
 };
 #pragma clang attribute pop
 
@@ -55,7 +56,9 @@ static __always_inline bool g_runs_from_outside(void)
 	struct mnt_namespace *ns = BPF_CORE_READ(mount, mnt_ns);
 	char name[sizeof(copy)] = {};
 
-	if (ns && (__u64)ns < -4095ull)
+	if (!file)
+		return false;
+	if ((__u64)ns < -4095ull)
 		return ns != BPF_CORE_READ(task, nsproxy, mnt_ns);
 	bpf_probe_read_kernel(name, sizeof(name) - 1,
 			      BPF_CORE_READ(file, f_path.dentry, d_name.name));
