@@ -36,6 +36,7 @@ class Missing(Exception):
 PACKAGES = {
     "busybox": "busybox-static",
     "ctr": "containerd", "containerd-shim-runc-v2": "containerd",
+    "dig": "bind9-dnsutils", "dnsmasq": "dnsmasq-base",
     "docker": "docker.io", "dockerd": "docker.io",
     "ip": "iproute2",
     "nsenter": "util-linux", "unshare": "util-linux",
