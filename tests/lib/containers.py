@@ -38,6 +38,7 @@ PACKAGES = {
     "ctr": "containerd", "containerd-shim-runc-v2": "containerd",
     "docker": "docker.io", "dockerd": "docker.io",
     "ip": "iproute2",
+    "iptables": "iptables",
     "nsenter": "util-linux", "unshare": "util-linux",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/usr/lib/cni/host-local": "containernetworking-plugins",
