@@ -38,9 +38,10 @@ struct tcplife_event {
 };
 TRACER(tcplife, tcplife_event, 0);
 
-/* LRU: what was open for longest loses its time, not its record. */
+/* Where it has no room for a connection, that loses its time, not its record. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, __u64); /* struct sock * */
 	__type(value, __u64);

@@ -35,10 +35,11 @@ struct tcpstate_event {
 };
 TRACER(tcpstates, tcpstate_event, 0);
 
-/* LRU: what was in one state for longest loses its time, not its record. */
+/* Where it has no room for a socket, that loses its times, not its records. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
 	__type(key, __u64); /* struct sock * */
 	__type(value, __u64);
 } since SEC(".maps");

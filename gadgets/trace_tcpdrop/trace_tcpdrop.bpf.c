@@ -150,8 +150,9 @@ static __always_inline bool put_out_with_stack(void *ctx, const struct drop *dro
 	struct drop_with_stack *out = bpf_map_lookup_elem(&stacks, &zero);
 	long bytes;
 
-	if (!out || __sync_lock_test_and_set(&out->busy, 1))
+	if (!out || out->busy)
 		return false;
+	*(volatile __u64 *)&out->busy = 1;
 	out->drop = *drop;
 	bytes = bpf_get_stack(ctx, out->stack, sizeof(out->stack), 0);
 	if (bytes < 0)
@@ -162,7 +163,7 @@ static __always_inline bool put_out_with_stack(void *ctx, const struct drop *dro
 	out->drop.e.kernel_stack.offset = sizeof(*drop);
 	out->drop.e.kernel_stack.length = bytes;
 	record_output(tcpdrop, &out->drop.e, sizeof(*drop) + bytes);
-	out->busy = 0;
+	*(volatile __u64 *)&out->busy = 0;
 	return true;
 }
 

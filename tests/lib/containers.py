@@ -39,6 +39,7 @@ PACKAGES = {
     "dig": "bind9-dnsutils", "dnsmasq": "dnsmasq-base",
     "docker": "docker.io", "dockerd": "docker.io",
     "ip": "iproute2",
+    "iptables": "iptables",
     "nsenter": "util-linux", "unshare": "util-linux",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/usr/lib/cni/host-local": "containernetworking-plugins",
