@@ -29,32 +29,9 @@ struct needs {
 	} used_in[CAPABILITIES], refused_in[CAPABILITIES];
 };
 
-struct advice {
-	struct report_groups groups;
-	const char *mode;
-};
-
-static void advice_close(void *state)
-{
-	struct advice *a = state;
-
-	if (a)
-		report_groups_done(&a->groups);
-	free(a);
-}
-
 static int advice_open(const char *mode, const struct labels *options, void **ret, struct err *err)
 {
-	struct advice *a = xnew(struct advice);
-	int r = report_groups_init(&a->groups, sizeof(struct needs), options, err);
-
-	a->mode = mode;
-	if (r) {
-		advice_close(a);
-		return r;
-	}
-	*ret = a;
-	return 0;
+	return report_groups_new(sizeof(struct needs), NULL, mode, options, ret, err);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -82,7 +59,6 @@ static void add_use(struct calls *calls, g_capability_set *set, g_capability_set
 static int advice_row(void *state, const struct schema *s, const struct row *row, struct err *err)
 {
 	int64_t what, caps, call, bounding, own_userns;
-	struct advice *a = state;
 	struct report_group *g;
 	struct needs *needs;
 	int r = report_number(s, row, "what", &what, err);
@@ -91,7 +67,7 @@ static int advice_row(void *state, const struct schema *s, const struct row *row
 	r = r ?: report_number(s, row, "syscall", &call, err);
 	r = r ?: report_number(s, row, "bounding", &bounding, err);
 	r = r ?: report_number(s, row, "own_userns", &own_userns, err);
-	r = r ?: report_group_of(&a->groups, s, row, &g, err);
+	r = r ?: report_group_of(state, s, row, &g, err);
 	if (r)
 		return r;
 	needs = (struct needs *)g;
@@ -128,8 +104,10 @@ static void list_set(const char *what, g_capability_set set, const struct calls 
 }
 
 /* What was refused once and had another time is had. */
-static void write_text(const struct needs *n, struct buf *out)
+static void write_text(const void *ctx, const struct report_group *g, struct buf *out)
 {
+	const struct needs *n = (const struct needs *)g;
+
 	escape_text(out, n->group.name, strlen(n->group.name));
 	buf_char(out, '\n');
 	list_set("granted", n->bounding, NULL, out);
@@ -169,8 +147,9 @@ static void write_oci(const void *ctx, const struct report_group *g, struct buf 
 }
 
 /* Kubernetes leaves out CAP_. */
-static void write_context(const struct needs *n, struct buf *out)
+static void write_context(const void *ctx, const struct report_group *g, struct buf *out)
 {
+	const struct needs *n = (const struct needs *)g;
 	g_capability_set keep = n->used & n->bounding;
 
 	buf_str(out, "# ");
@@ -190,28 +169,19 @@ static void write_context(const struct needs *n, struct buf *out)
 
 static int advice_write(void *state, uint64_t lost, struct buf *out, struct err *err)
 {
-	struct advice *a = state;
-	int r = report_groups_sort(&a->groups, err);
+	static const struct report_writer writers[] = {
+		{"text", REPORT_TEXT, write_text},
+		{"oci", REPORT_JSON, write_oci},
+		{"k8s", REPORT_YAML, write_context},
+		{0},
+	};
+	struct report_groups *groups = state;
+	int r = report_groups_sort(groups, err);
 
 	if (r)
 		return r;
-	if (lost)
-		log_warn("%llu records were lost: the advice may lack capabilities",
-			 (unsigned long long)lost);
-	if (!strcmp(a->mode, "oci")) {
-		report_json(&a->groups, write_oci, a, out);
-		return 0;
-	}
-	for (size_t i = 0; i < a->groups.n; i++) {
-		const struct needs *n = (const struct needs *)a->groups.items[i];
-
-		if (!strcmp(a->mode, "text")) {
-			write_text(n, out);
-			continue;
-		}
-		buf_str(out, i ? "---\n" : "");
-		write_context(n, out);
-	}
+	report_say_lost(lost, "capabilities");
+	report_write(groups, writers, NULL, out);
 	return 0;
 }
 
@@ -232,6 +202,6 @@ static const struct report report = {
 	.open = advice_open,
 	.row = advice_row,
 	.write = advice_write,
-	.close = advice_close,
+	.close = report_groups_free,
 };
 GADGET_REPORT(&report);

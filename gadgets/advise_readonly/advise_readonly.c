@@ -18,38 +18,14 @@ struct writer {
 	struct places places;
 };
 
-struct advice {
-	struct report_groups groups;
-	const char *mode;
-};
-
 static void writer_done(struct report_group *g)
 {
 	places_done(&((struct writer *)g)->places);
 }
 
-static void advice_close(void *state)
-{
-	struct advice *a = state;
-
-	if (a)
-		report_groups_done(&a->groups);
-	free(a);
-}
-
 static int advice_open(const char *mode, const struct labels *options, void **ret, struct err *err)
 {
-	struct advice *a = xnew(struct advice);
-	int r = report_groups_init(&a->groups, sizeof(struct writer), options, err);
-
-	a->groups.done = writer_done;
-	a->mode = mode;
-	if (r) {
-		advice_close(a);
-		return r;
-	}
-	*ret = a;
-	return 0;
+	return report_groups_new(sizeof(struct writer), writer_done, mode, options, ret, err);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -69,7 +45,6 @@ static int advice_row(void *state, const struct schema *s, const struct row *row
 	_cleanup_(freep) char *dir = text_of(s, row, "dir"), *path = text_of(s, row, "path");
 	_cleanup_(freep) char *fs = text_of(s, row, "fs"), *whole = path_join(dir, path);
 	int64_t how, place, error, read_only;
-	struct advice *a = state;
 	struct report_group *g;
 	struct places *places;
 	int r = report_number(s, row, "how", &how, err);
@@ -77,7 +52,7 @@ static int advice_row(void *state, const struct schema *s, const struct row *row
 	r = r ?: report_number(s, row, "place", &place, err);
 	r = r ?: report_number(s, row, "error", &error, err);
 	r = r ?: report_number(s, row, "read_only", &read_only, err);
-	r = r ?: report_group_of(&a->groups, s, row, &g, err);
+	r = r ?: report_group_of(state, s, row, &g, err);
 	if (r)
 		return r;
 	if (how < 0 || how >= WRITE_HOWS || place < BY_PATH || place > ELSEWHERE)
@@ -131,8 +106,9 @@ static void text_folder(const struct folder *f, struct buf *out)
 	buf_char(out, '\n');
 }
 
-static void write_text(const struct writer *w, struct buf *out)
+static void write_text(const void *ctx, const struct report_group *g, struct buf *out)
 {
+	const struct writer *w = (const struct writer *)g;
 	const struct places *p = &w->places;
 	size_t on_root = count_on_root(p);
 	bool any = false;
@@ -205,8 +181,9 @@ static void yaml_volumes(const struct places *p, bool mounts, struct buf *out)
 	}
 }
 
-static void write_pod(const struct writer *w, struct buf *out)
+static void write_pod(const void *ctx, const struct report_group *g, struct buf *out)
 {
+	const struct writer *w = (const struct writer *)g;
 	const struct places *p = &w->places;
 
 	buf_str(out, "# ");
@@ -240,30 +217,21 @@ static void write_oci(const void *ctx, const struct report_group *g, struct buf 
 
 static int advice_write(void *state, uint64_t lost, struct buf *out, struct err *err)
 {
-	struct advice *a = state;
-	int r = report_groups_sort(&a->groups, err);
+	static const struct report_writer writers[] = {
+		{"text", REPORT_TEXT, write_text},
+		{"k8s", REPORT_YAML, write_pod},
+		{"oci", REPORT_JSON, write_oci},
+		{0},
+	};
+	struct report_groups *groups = state;
+	int r = report_groups_sort(groups, err);
 
 	if (r)
 		return r;
-	if (lost)
-		log_warn("%llu records were lost: the advice may lack folders",
-			 (unsigned long long)lost);
-	for (size_t i = 0; i < a->groups.n; i++)
-		places_settle(&((struct writer *)a->groups.items[i])->places);
-	if (!strcmp(a->mode, "oci")) {
-		report_json(&a->groups, write_oci, a, out);
-		return 0;
-	}
-	for (size_t i = 0; i < a->groups.n; i++) {
-		const struct writer *w = (const struct writer *)a->groups.items[i];
-
-		if (!strcmp(a->mode, "text")) {
-			write_text(w, out);
-			continue;
-		}
-		buf_str(out, i ? "---\n" : "");
-		write_pod(w, out);
-	}
+	report_say_lost(lost, "folders");
+	for (size_t i = 0; i < groups->n; i++)
+		places_settle(&((struct writer *)groups->items[i])->places);
+	report_write(groups, writers, NULL, out);
 	return 0;
 }
 
@@ -285,6 +253,6 @@ static const struct report report = {
 	.open = advice_open,
 	.row = advice_row,
 	.write = advice_write,
-	.close = advice_close,
+	.close = report_groups_free,
 };
 GADGET_REPORT(&report);

@@ -45,7 +45,7 @@ struct profile {
 
 struct advice {
 	struct report_groups groups;
-	const char *mode, *diff;
+	const char *diff;
 	bool with_runtime;
 };
 
@@ -67,10 +67,9 @@ static int advice_open(const char *mode, const struct labels *options, void **re
 {
 	const char *runtime = labels_get(options, "runtime-calls");
 	struct advice *a = xnew(struct advice);
-	int r = report_groups_init(&a->groups, sizeof(struct profile), options, err);
+	int r = report_groups_init(&a->groups, sizeof(struct profile), mode, options, err);
 
 	a->groups.done = profile_done;
-	a->mode = mode;
 	a->diff = labels_get(options, "diff");
 	a->with_runtime = !runtime || !strcmp(runtime, "yes");
 	if (!r && runtime && !a->with_runtime && strcmp(runtime, "no"))
@@ -211,9 +210,11 @@ static void yaml_allowed(const struct name_set *names, struct buf *out)
 	yaml_names(names, "    ", out);
 }
 
-static void write_object(const struct advice *a, const struct profile *p, struct buf *out)
+static void write_object(const void *ctx, const struct report_group *g, struct buf *out)
 {
 	_cleanup_(name_set_done) struct name_set own = {0}, runtimes = {0}, arches = {0};
+	const struct profile *p = (const struct profile *)g;
+	const struct advice *a = ctx;
 
 	add_own_calls(p, &own);
 	add_runtimes_calls(a, &own, &runtimes);
@@ -273,26 +274,21 @@ static int write_difference(const struct advice *a, const struct profile *p, str
 
 static int advice_write(void *state, uint64_t lost, struct buf *out, struct err *err)
 {
+	static const struct report_writer writers[] = {
+		{"oci", REPORT_JSON, write_oci},
+		{"spo", REPORT_YAML, write_object},
+		{0},
+	};
 	struct advice *a = state;
 	int r = report_groups_sort(&a->groups, err);
 
-	if (!r && lost)
-		log_warn("%llu records were lost: the profile may lack system calls",
-			 (unsigned long long)lost);
-	if (!r && !a->diff && !strcmp(a->mode, "oci")) {
-		report_json(&a->groups, write_oci, a, out);
-		return 0;
-	}
-	for (size_t i = 0; !r && i < a->groups.n; i++) {
-		const struct profile *p = (const struct profile *)a->groups.items[i];
-
-		if (a->diff) {
-			r = write_difference(a, p, out, err);
-			continue;
-		}
-		buf_str(out, i ? "---\n" : "");
-		write_object(a, p, out);
-	}
+	if (r)
+		return r;
+	report_say_lost(lost, "system calls");
+	if (!a->diff)
+		report_write(&a->groups, writers, a, out);
+	for (size_t i = 0; a->diff && !r && i < a->groups.n; i++)
+		r = write_difference(a, (const struct profile *)a->groups.items[i], out, err);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "columns/format.h"
 #include "columns/restyle.h"
@@ -20,12 +21,12 @@ static const char *const merges[] = {
 	[MERGE_ALL] = "all",
 };
 
-int report_groups_init(struct report_groups *g, size_t size, const struct labels *options,
-		       struct err *err)
+int report_groups_init(struct report_groups *g, size_t size, const char *mode,
+		       const struct labels *options, struct err *err)
 {
 	const char *merge = labels_get(options, "merge");
 
-	*g = (struct report_groups){.size = size};
+	*g = (struct report_groups){.size = size, .mode = mode};
 	for (size_t i = 0; merge && i < array_size(merges); i++)
 		if (!strcmp(merge, merges[i])) {
 			g->merge = (enum report_merge)i;
@@ -50,6 +51,28 @@ void report_groups_done(struct report_groups *g)
 	}
 	free(g->items);
 	*g = (struct report_groups){0};
+}
+
+int report_groups_new(size_t size, void (*done)(struct report_group *g), const char *mode,
+		      const struct labels *options, void **ret, struct err *err)
+{
+	struct report_groups *g = xnew(struct report_groups);
+	int r = report_groups_init(g, size, mode, options, err);
+
+	g->done = done;
+	if (r) {
+		report_groups_free(g);
+		return r;
+	}
+	*ret = g;
+	return 0;
+}
+
+void report_groups_free(void *state)
+{
+	if (state)
+		report_groups_done(state);
+	free(state);
 }
 
 /* ---- whose row it is ----------------------------------------------------------------------- */
@@ -175,9 +198,8 @@ int report_number(const struct schema *s, const struct row *row, const char *fie
 
 /* ---- what is written ----------------------------------------------------------------------- */
 
-void report_json(const struct report_groups *g,
-		 void (*one)(const void *ctx, const struct report_group *g, struct buf *out),
-		 const void *ctx, struct buf *out)
+static void write_json(const struct report_groups *g, const struct report_writer *w,
+		       const void *ctx, struct buf *out)
 {
 	_cleanup_(buf_done) struct buf json = {.max = out->max};
 
@@ -187,13 +209,35 @@ void report_json(const struct report_groups *g,
 			json_quote(&json, g->items[i]->name, strlen(g->items[i]->name));
 			buf_char(&json, ':');
 		}
-		one(ctx, g->items[i], &json);
+		w->one(ctx, g->items[i], &json);
 	}
 	if (g->n > 1)
 		buf_char(&json, '}');
 	out->failed |= json.failed;
 	if (!json.failed)
 		json_indent(json.data, json.len, out);
+}
+
+void report_write(const struct report_groups *g, const struct report_writer *writers,
+		  const void *ctx, struct buf *out)
+{
+	const struct report_writer *w = writers;
+
+	while (w->mode && strcmp(w->mode, g->mode))
+		w++;
+	if (w->mode && w->form == REPORT_JSON)
+		write_json(g, w, ctx, out);
+	for (size_t i = 0; w->mode && w->form != REPORT_JSON && i < g->n; i++) {
+		buf_str(out, i && w->form == REPORT_YAML ? "---\n" : "");
+		w->one(ctx, g->items[i], out);
+	}
+}
+
+void report_say_lost(uint64_t lost, const char *what)
+{
+	if (lost)
+		log_warn("%llu records were lost: the advice may lack %s", (unsigned long long)lost,
+			 what);
 }
 
 void report_object_name(const struct report_group *g, struct buf *out)

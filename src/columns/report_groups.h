@@ -21,6 +21,7 @@ struct report_group {
 };
 
 struct report_groups {
+	const char *mode; /* of the report */
 	enum report_merge merge;
 	size_t size;			      /* bytes of the report's own struct */
 	void (*done)(struct report_group *g); /* releases what it has of its own; NULL: nothing */
@@ -35,10 +36,15 @@ struct report_groups {
 			"one deployment, …), all"                                               \
 	}
 
-/* Reads --merge. */
-int report_groups_init(struct report_groups *g, size_t size, const struct labels *options,
-		       struct err *err);
+/* Reads --merge. mode: borrowed. */
+int report_groups_init(struct report_groups *g, size_t size, const char *mode,
+		       const struct labels *options, struct err *err);
 void report_groups_done(struct report_groups *g);
+
+/* The same as a report's whole state, for its open and close. */
+int report_groups_new(size_t size, void (*done)(struct report_group *g), const char *mode,
+		      const struct labels *options, void **ret, struct err *err);
+void report_groups_free(void *state);
 
 /* The group of the row's container. -E2BIG: more than MAX_REPORT_GROUPS. */
 int report_group_of(struct report_groups *g, const struct schema *s, const struct row *row,
@@ -51,13 +57,24 @@ int report_groups_sort(struct report_groups *g, struct err *err);
 int report_number(const struct schema *s, const struct row *row, const char *field, int64_t *ret,
 		  struct err *err);
 
-/*
- * One group: what `one` writes, a JSON value. Several: an object of them by their names. Indented,
- * with a newline at its end.
- */
-void report_json(const struct report_groups *g,
-		 void (*one)(const void *ctx, const struct report_group *g, struct buf *out),
-		 const void *ctx, struct buf *out);
+/* How a mode writes a group. */
+enum report_form {
+	REPORT_TEXT, /* one behind the other */
+	REPORT_YAML, /* documents, with `---` between them */
+	REPORT_JSON, /* a value; several are an object of them by their names. Indented */
+};
+struct report_writer {
+	const char *mode; /* NULL ends the list */
+	enum report_form form;
+	void (*one)(const void *ctx, const struct report_group *g, struct buf *out);
+};
+
+/* All groups, as the writer of g's mode writes them. ctx: for `one`. */
+void report_write(const struct report_groups *g, const struct report_writer *writers,
+		  const void *ctx, struct buf *out);
+
+/* Warns that `what` may be missing, where records were lost. */
+void report_say_lost(uint64_t lost, const char *what);
 
 /* A group's name as Kubernetes takes it for an object's: a-z, 0-9, '-', at most 63 bytes. */
 void report_object_name(const struct report_group *g, struct buf *out);

@@ -90,7 +90,7 @@ static void expect_group(const char *merge, const struct pod *pod, const char *n
 
 	if (merge)
 		labels_add(&options, "merge", merge);
-	assert_int_equal(report_groups_init(&groups, sizeof(*g), &options, NULL), 0);
+	assert_int_equal(report_groups_init(&groups, sizeof(*g), "text", &options, NULL), 0);
 	assert_int_equal(report_group_of(&groups, s, &row, &g, NULL), 0);
 	assert_string_equal(g->name, name);
 	assert_int_equal(report_group_of(&groups, s, &row, &again, NULL), 0);
@@ -135,7 +135,7 @@ static void too_many_groups(void **state)
 	struct report_group *g;
 	int r = 0;
 
-	assert_int_equal(report_groups_init(&groups, sizeof(*g), &options, NULL), 0);
+	assert_int_equal(report_groups_init(&groups, sizeof(*g), "text", &options, NULL), 0);
 	for (int i = 0; !r && i <= MAX_REPORT_GROUPS; i++) {
 		char name[32];
 		struct pod pod = {.name = name};
