@@ -175,10 +175,12 @@ int dropped(struct bpf_raw_tracepoint_args *ctx)
 	struct drop drop = {.location = ctx->args[1]};
 	struct tcpdrop_event *e = &drop.e;
 
+	if (!whose(e, socket_of(ctx, skb), skb) || !fill_packet(e, skb))
+		return 0;
 	e->reason = SKB_DROP_REASON_NOT_SPECIFIED;
 	if (bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->reason))
 		e->reason = drop_reason_of(ctx->args[2]);
-	if (!e->reason || !whose(e, socket_of(ctx, skb), skb) || !fill_packet(e, skb))
+	if (!e->reason)
 		return 0;
 	e->timestamp = bpf_ktime_get_boot_ns();
 	e->location.offset = sizeof(*e);

@@ -39,6 +39,7 @@ void user_text(FORMAT_ARGS);
 void group_text(FORMAT_ARGS);
 
 /* histogram_format.c: histograms, their counts and their units */
+const char *unit_name(g_unit unit); /* "": none, or unknown */
 /* What such a group holds. False: not there, or out of bounds. */
 bool histogram_read(const struct field *group, const struct row *row, struct g_histogram *ret);
 void histogram_text(FORMAT_ARGS);

@@ -138,20 +138,15 @@ static void make_keys(struct histograms *h, const struct histogram_plan *plan,
 	buf_cstr(&h->keys);
 }
 
-static void make_title(struct histograms *h, const struct field *f, const struct row *row)
+static void make_title(struct histograms *h, const struct field *f, g_unit unit)
 {
-	const struct field *unit = f + 1; /* the first of the group's members */
-	size_t start;
+	const char *name = unit_name(unit);
 
 	buf_clear(&h->title);
 	buf_add(&h->title, h->keys.data, h->keys.len);
-	buf_printf(&h->title, "%s%s (", h->keys.len ? ": " : "", f->name);
-	start = h->title.len;
-	unit->format->text(unit, row, NULL, &h->title);
-	if (h->title.len == start)
-		h->title.len -= strlen(" (");
-	else
-		buf_char(&h->title, ')');
+	buf_printf(&h->title, "%s%s", h->keys.len ? ": " : "", f->name);
+	if (*name)
+		buf_printf(&h->title, " (%s)", name);
 	buf_cstr(&h->title);
 }
 
@@ -167,7 +162,7 @@ bool histograms_add(struct histograms *h, const struct histogram_plan *plan, con
 
 		if (!histogram_read(plan->histograms[i], row, &from))
 			continue;
-		make_title(h, plan->histograms[i], row);
+		make_title(h, plan->histograms[i], from.unit);
 		to = find(h);
 		added &= !!to;
 		for (size_t slot = 0; to && slot < G_LOG2_SLOTS; slot++)

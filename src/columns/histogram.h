@@ -20,11 +20,11 @@ struct clock_base;
 struct err;
 struct histograms;
 
-/* Which fields of a schema's rows; zeroes are an empty one. */
+/* Which fields of a schema's rows; zeroes are an empty one. Valid as long as the schema. */
 struct histogram_plan {
 	const struct field **keys;
 	size_t n_keys;
-	const struct field **histograms; /* groups; their unit and data stand behind them */
+	const struct field **histograms; /* groups */
 	size_t n_histograms;
 };
 

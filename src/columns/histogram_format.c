@@ -20,12 +20,17 @@ static const struct unit units[] = {
 	[G_UNIT_BYTES] = {"bytes", 1024, {"B", "KiB", "MiB", "GiB"}},
 };
 
+const char *unit_name(g_unit unit)
+{
+	return unit < array_size(units) ? units[unit].name : "";
+}
+
 void unit_text(FORMAT_ARGS)
 {
 	int64_t value;
 
-	if (row_number(row, f, &value) && (uint64_t)value < array_size(units))
-		buf_str(out, units[value].name);
+	if (row_number(row, f, &value))
+		buf_str(out, unit_name((g_unit)value));
 }
 
 int unit_parse(const struct field *f, const char *word, int64_t *ret)

@@ -205,6 +205,33 @@ static void shown(void **state)
 	end(&s);
 }
 
+/* As a file may have it: the group is all there is. */
+static void no_members(void **state)
+{
+	static const struct field group = {.name = "all",
+					   .type = "g_histogram",
+					   .kind = KIND_NONE,
+					   .size = sizeof(struct g_histogram)};
+	struct setup s = {.histograms = histograms_new()};
+	const struct row row = {.part = {&s.r.queue}, .size = {sizeof(s.r.queue)}};
+	struct field_choice *choice;
+
+	s.schema = schema_new("gadget", "source", sizeof(s.r.queue));
+	assert_int_equal(schema_add(s.schema, &group, NULL), 0);
+	assert_int_equal(schema_finish(s.schema, NULL), 0);
+	assert_int_equal(field_choice_new(NULL, &choice, NULL), 0);
+	field_choice_apply(choice, s.schema, &s.selection);
+	field_choice_free(choice);
+	plan(&s);
+	s.r.queue.unit = G_UNIT_MS;
+	s.r.queue.data[0] = 1;
+	assert_true(histograms_add(s.histograms, &s.plan, &row, NULL));
+	expect(&s, 46,
+	       "all (ms), 1 value\n"
+	       "                 0..1           1 |**********|\n\n");
+	end(&s);
+}
+
 static void nothing_to_draw(void **state)
 {
 	struct err err = {0};
@@ -219,11 +246,9 @@ static void nothing_to_draw(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sums),
-		cmocka_unit_test(all_in_one),
-		cmocka_unit_test(too_many),
-		cmocka_unit_test(shown),
-		cmocka_unit_test(nothing_to_draw),
+		cmocka_unit_test(sums),	      cmocka_unit_test(all_in_one),
+		cmocka_unit_test(too_many),   cmocka_unit_test(shown),
+		cmocka_unit_test(no_members), cmocka_unit_test(nothing_to_draw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
