@@ -20,7 +20,7 @@ GADGET("Trace DNS queries and their responses\n"
 	       "sockets send. Of what a server accepts over TCP the process is the one that "
 	       "listens; "
 	       "Linux 5.10 cannot tell it where that was there before. Of a message's questions "
-	       "the first is shown, of a message over TCP in several segments the first 8 KiB. Of "
+	       "the first is shown, of a message over TCP in several segments the first 7 KiB. Of "
 	       "one socket's queries without response the last 4 are told.")
 	       SELFTEST("getent hosts ig-selftest.invalid; perl -MIO::Socket::INET -e '$s = "
 			"IO::Socket::INET->new(Proto => \"udp\", PeerAddr => \"127.0.0.1:53\"); "
@@ -71,7 +71,7 @@ struct {
 	__type(value, struct queries);
 } asked SEC(".maps");
 
-/* Up to where a connection's bytes were seen: received, sent. Messages that are not whole yet. */
+/* Up to where a connection's bytes were seen: received, sent. */
 struct positions {
 	__u32 next[2];
 	bool known[2];
@@ -87,9 +87,6 @@ struct {
 			bool known[2];
 		});
 } seen SEC(".maps");
-
-STREAM_PARTS(received, DNS_MESSAGE_MAX);
-STREAM_PARTS(sent, DNS_MESSAGE_MAX);
 
 /* ---- one message ----------------------------------------------------------------------------- */
 
@@ -323,86 +320,67 @@ static __always_inline __u32 whole_messages(struct __sk_buff *skb, struct messag
 	return left;
 }
 
-/* Of each direction, since each has its own map. */
-#define DIRECTION(PARTS, EGRESS)                                                                   \
-	static __always_inline struct PARTS##_part *part_##PARTS(struct __sk_buff *skb, __u64 how) \
-	{                                                                                          \
-		struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;                   \
-                                                                                                   \
-		return sk ? bpf_sk_storage_get(&PARTS, sk, 0, how) : NULL;                         \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int take_##PARTS(struct __sk_buff *skb, __u32 at, __u32 left)                   \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-                                                                                                   \
-		return part ? stream_take(&part->stream, part->bytes, DNS_MESSAGE_MAX, skb, at,    \
-					  left)                                                    \
-			    : 0;                                                                   \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int put_##PARTS(struct __sk_buff *skb)                                          \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct message m;                                                                  \
-                                                                                                   \
-		if (part && look_at(skb, &m, EGRESS))                                              \
-			put_from_part(skb, &m, &part->stream, part->bytes);                        \
-		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	/* The rest of a message whose beginning came before. Bytes that it took. */               \
-	static __always_inline __u32 go_on_##PARTS(struct __sk_buff *skb, const struct message *m, \
-						   __u32 seq, __u32 left)                          \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct stream *s = &part->stream;                                                  \
-		__u32 took;                                                                        \
-                                                                                                   \
-		if (!part || !s->need)                                                             \
-			return 0;                                                                  \
-		if (s->next != seq) { /* something is missing */                                   \
-			s->need = 0;                                                               \
-			record_lost(m->container);                                                 \
-			return 0;                                                                  \
-		}                                                                                  \
-		took = take_##PARTS(skb, m->at, left);                                             \
-		if (s->need == 2 && s->stored == 2) { /* the length came alone */                  \
-			s->need = 2 + ((__u8)part->bytes[0] << 8 | (__u8)part->bytes[1]);          \
-			took += take_##PARTS(skb, m->at + took, left - took);                      \
-		}                                                                                  \
-		if (stream_is_whole(s)) {                                                          \
-			put_##PARTS(skb);                                                          \
-			s->need = 0;                                                               \
-		}                                                                                  \
-		return took;                                                                       \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int segment_##PARTS(struct __sk_buff *skb)                                      \
-	{                                                                                          \
-		struct PARTS##_part *part;                                                         \
-		__u32 seq, left, took, first;                                                      \
-		struct message m;                                                                  \
-                                                                                                   \
-		if (!look_at(skb, &m, EGRESS))                                                     \
-			return 0;                                                                  \
-		left = new_bytes(skb, &m, &seq);                                                   \
-		first = m.at;                                                                      \
-		took = left ? go_on_##PARTS(skb, &m, seq, left) : 0;                               \
-		m.at = first + took;                                                               \
-		left = whole_messages(skb, &m, left - took);                                       \
-		part = left ? part_##PARTS(skb, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;            \
-		if (part) {                                                                        \
-			stream_begin(&part->stream, seq + (m.at - first),                          \
-				     left < 2 ? 2 : m.length + 2);                                 \
-			take_##PARTS(skb, m.at, left);                                             \
-		} else if (left) {                                                                 \
-			record_lost(m.container);                                                  \
-		}                                                                                  \
-		return 0;                                                                          \
+__noinline int put_part(struct __sk_buff *skb, __u32 egress)
+{
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct message m;
+
+	if (part && look_at(skb, &m, egress))
+		put_from_part(skb, &m, &part->stream, part->bytes);
+	return 0;
+}
+
+/* The rest of a message whose beginning came before. Bytes that it took. */
+static __always_inline __u32 go_on(struct __sk_buff *skb, const struct message *m, __u32 seq,
+				   __u32 left)
+{
+	struct stream_part *part = stream_part(skb, m->egress, 0);
+	struct stream *s = &part->stream;
+	__u32 took;
+
+	if (!part || !s->need)
+		return 0;
+	if (s->next != seq) { /* something is missing */
+		s->need = 0;
+		record_lost(m->container);
+		return 0;
 	}
-DIRECTION(received, false)
-DIRECTION(sent, true)
+	took = stream_take(skb, m->egress, m->at, left);
+	if (s->need == 2 && s->stored == 2) { /* the length came alone */
+		s->need = 2 + ((__u8)part->bytes[0] << 8 | (__u8)part->bytes[1]);
+		took += stream_take(skb, m->egress, m->at + took, left - took);
+	}
+	if (stream_is_whole(s)) {
+		put_part(skb, m->egress);
+		s->need = 0;
+	}
+	return took;
+}
+
+__noinline int put_segment(struct __sk_buff *skb, __u32 egress)
+{
+	__u32 seq, left, took, first;
+	struct stream_part *part;
+	struct message m;
+
+	if (!look_at(skb, &m, egress))
+		return 0;
+	left = new_bytes(skb, &m, &seq);
+	first = m.at;
+	took = left ? go_on(skb, &m, seq, left) : 0;
+	m.at = first + took;
+	left = whole_messages(skb, &m, left - took);
+	if (!left)
+		return 0;
+	part = stream_part(skb, egress, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!part) {
+		record_lost(m.container);
+		return 0;
+	}
+	stream_begin(&part->stream, seq + (m.at - first), left < 2 ? 2 : m.length + 2);
+	stream_take(skb, egress, m.at, left);
+	return 0;
+}
 
 __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 {
@@ -417,41 +395,31 @@ __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 }
 
 /* What is not wanted leaves here. */
-static __always_inline __u32 protocol_of(struct __sk_buff *skb)
+static __always_inline int see(struct __sk_buff *skb, __u32 egress)
 {
 	struct bpf_sock *sk = skb->sk;
 	g_container c;
 
 	if (!sk || !packet_wanted(skb, &c))
-		return 0;
+		return 1;
 	sk = bpf_sk_fullsock(sk);
-	return sk ? sk->protocol : 0;
+	if (sk && sk->protocol == IPPROTO_UDP)
+		put_datagram(skb, egress);
+	else if (sk && sk->protocol == IPPROTO_TCP)
+		put_segment(skb, egress);
+	return 1;
 }
 
 SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *skb)
 {
-	switch (protocol_of(skb)) {
-	case IPPROTO_UDP:
-		put_datagram(skb, false);
-		break;
-	case IPPROTO_TCP:
-		segment_received(skb);
-	}
-	return 1;
+	return see(skb, false);
 }
 
 SEC("cgroup_skb/egress")
 int egress(struct __sk_buff *skb)
 {
-	switch (protocol_of(skb)) {
-	case IPPROTO_UDP:
-		put_datagram(skb, true);
-		break;
-	case IPPROTO_TCP:
-		segment_sent(skb);
-	}
-	return 1;
+	return see(skb, true);
 }
 
 static __always_inline void put_timeout(struct bpf_sock *sk, struct query *q, g_container c)
