@@ -10,24 +10,21 @@
 
 GADGET("Trace DNS queries and their responses\n"
        "Over UDP and TCP, IPv4 and IPv6, on ports 53 and 5353 (mDNS): what is asked for and by "
-       "which "
-       "process, which server was asked, how the response ends, the addresses and names in it, and "
-       "how long it took. A query that had no response when its socket was closed is shown again, "
-       "with `timeout`. Where both ends are in wanted containers, each has its own records.",
-       ALIAS("dns") LIMITS(
-	       "What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what raw and "
-	       "packet "
-	       "sockets send. Of what a server accepts over TCP the process is the one that "
-	       "listens; "
-	       "Linux 5.10 cannot tell it where that was there before. Of a message's questions "
-	       "the first is shown, of a message over TCP in several segments the first 7 KiB. Of "
-	       "one socket's queries without response the last 4 are told.")
-	       SELFTEST("getent hosts ig-selftest.invalid; perl -MIO::Socket::INET -e '$s = "
-			"IO::Socket::INET->new(Proto => \"udp\", PeerAddr => \"127.0.0.1:53\"); "
-			"$s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, \"selftest\", "
-			"\"invalid\", "
-			"1, 1))'",
-			"name==selftest.invalid."));
+       "which process, which server was asked, how the response ends, the addresses and names in "
+       "it, and how long it took. A query that had no response when its socket was closed is "
+       "shown again, with `timeout`. Where both ends are in wanted containers, each has its own "
+       "records.",
+       ALIAS("dns")
+       LIMITS("What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what raw and "
+              "packet sockets send. Of what a server accepts over TCP the process is the one "
+              "that listens; Linux 5.10 cannot tell it where that was there before. Of a "
+              "message's questions the first is shown, of a message over TCP in several "
+              "segments the first 7 KiB. Of one socket's queries without response the last 4 "
+              "are told.")
+       SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => \"udp\", PeerAddr "
+		"=> \"127.0.0.1:53\"); $s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, "
+		"\"selftest\", \"invalid\", 1, 1))'",
+		"name==selftest.invalid."));
 PARAM(__u16, port, 0, "Another port that servers have, besides 53 and 5353");
 PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 2 << 20);
 
