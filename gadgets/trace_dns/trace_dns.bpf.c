@@ -15,12 +15,12 @@ GADGET("Trace DNS queries and their responses\n"
        "shown again, with `timeout`. Where both ends are in wanted containers, each has its own "
        "records.",
        ALIAS("dns")
-       LIMITS("What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what raw and "
-              "packet sockets send. Of what a server accepts over TCP the process is the one "
-              "that listens; Linux 5.10 cannot tell it where that was there before. Of a "
-              "message's questions the first is shown, of a message over TCP in several "
-              "segments the first 7 KiB. Of one socket's queries without response the last 4 "
-              "are told.")
+       LIMITS("What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what packet "
+	      "sockets and most raw ones send. Of what a server accepts over TCP the process is the one "
+	      "that listens; Linux 5.10 cannot tell it where that was there before. Of a "
+	      "message's questions the first is shown, of a message over TCP in several "
+	      "segments the first 7 KiB. Of one socket's queries without response the last 4 "
+	      "are told.")
        SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => \"udp\", PeerAddr "
 		"=> \"127.0.0.1:53\"); $s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, "
 		"\"selftest\", \"invalid\", 1, 1))'",
@@ -28,7 +28,7 @@ GADGET("Trace DNS queries and their responses\n"
 PARAM(__u16, port, 0, "Another port that servers have, besides 53 and 5353");
 PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 2 << 20);
 
-enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320 };
+enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320, MESSAGES_MAX = 64 /* in a segment */ };
 enum { FLAG_RESPONSE = 0x80 }; /* in the first byte of the flags */
 
 /* ---- what is open ---------------------------------------------------------------------------- */
@@ -78,11 +78,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(
-		value, struct {
-			__u32 next[2];
-			bool known[2];
-		});
+	__type(value, struct positions);
 } seen SEC(".maps");
 
 /* ---- one message ----------------------------------------------------------------------------- */
@@ -248,10 +244,7 @@ static __always_inline __u32 new_bytes(struct __sk_buff *skb, struct message *m,
 {
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	__u32 left = m->packet.payload_len, way = m->egress, again;
-	struct {
-		__u32 next[2];
-		bool known[2];
-	} * s;
+	struct positions *s;
 
 	*seq = m->packet.seq;
 	m->at = m->packet.payload;
@@ -297,24 +290,28 @@ __noinline int put_whole(struct __sk_buff *skb, __u32 at, __u32 length, __u32 eg
 	return 0;
 }
 
-/* Messages that lie in the segment as a whole. Returns what is left of it. */
+/* Messages that lie in the segment as a whole. Returns what is left of it, a part of one. */
 static __always_inline __u32 whole_messages(struct __sk_buff *skb, struct message *m, __u32 left)
 {
-	for (int i = 0; i < 16 && left > 2; i++) {
+	for (int i = 0; i < MESSAGES_MAX; i++) {
 		__be16 length;
 
+		if (left < 2)
+			return left;
 		if (bpf_skb_load_bytes(skb, m->at, &length, sizeof(length)))
 			return 0;
 		m->length = bpf_ntohs(length);
 		if (m->length < HEADER_BYTES)
 			return 0; /* no DNS */
 		if (m->length + 2 > left)
-			break;
+			return left;
 		put_whole(skb, m->at + 2, m->length, m->egress);
 		m->at += m->length + 2;
 		left -= m->length + 2;
 	}
-	return left;
+	if (left)
+		record_lost(m->container);
+	return 0;
 }
 
 __noinline int put_part(struct __sk_buff *skb, __u32 egress)

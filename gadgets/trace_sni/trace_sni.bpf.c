@@ -15,9 +15,9 @@ GADGET("Trace the server names that TLS clients ask for\n"
        "each has its own record.",
        ALIAS("snisnoop")
        LIMITS("QUIC (HTTP/3) is not seen, nor a name that is encrypted (ECH), which has the "
-              "name of who decrypts it in its place. Of a server the process is the one that "
-              "listens; Linux 5.10 cannot tell it where that was there before. Of a "
-              "ClientHello in several segments the first 7 KiB are read.")
+	      "name of who decrypts it in its place. Of a server the process is the one that "
+	      "listens; Linux 5.10 cannot tell it where that was there before. Of a "
+	      "ClientHello in several segments the first 7 KiB are read.")
        SELFTEST("(sleep 1 | openssl s_client -connect 127.0.0.1:4433 -servername selftest.example) & "
 		"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
 		"\"127.0.0.1\", LocalPort => 4433, Listen => 1); $c = $l->accept; "
