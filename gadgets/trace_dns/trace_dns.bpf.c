@@ -10,28 +10,25 @@
 
 GADGET("Trace DNS queries and their responses\n"
        "Over UDP and TCP, IPv4 and IPv6, on ports 53 and 5353 (mDNS): what is asked for and by "
-       "which "
-       "process, which server was asked, how the response ends, the addresses and names in it, and "
-       "how long it took. A query that had no response when its socket was closed is shown again, "
-       "with `timeout`. Where both ends are in wanted containers, each has its own records.",
-       ALIAS("dns") LIMITS(
-	       "What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what raw and "
-	       "packet "
-	       "sockets send. Of what a server accepts over TCP the process is the one that "
-	       "listens; "
-	       "Linux 5.10 cannot tell it where that was there before. Of a message's questions "
-	       "the first is shown, of a message over TCP in several segments the first 8 KiB. Of "
-	       "one socket's queries without response the last 4 are told.")
-	       SELFTEST("getent hosts ig-selftest.invalid; perl -MIO::Socket::INET -e '$s = "
-			"IO::Socket::INET->new(Proto => \"udp\", PeerAddr => \"127.0.0.1:53\"); "
-			"$s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, \"selftest\", "
-			"\"invalid\", "
-			"1, 1))'",
-			"name==selftest.invalid."));
+       "which process, which server was asked, how the response ends, the addresses and names in "
+       "it, and how long it took. A query that had no response when its socket was closed is "
+       "shown again, with `timeout`. Where both ends are in wanted containers, each has its own "
+       "records.",
+       ALIAS("dns")
+       LIMITS("What is encrypted (DNS over TLS, HTTPS or QUIC) is not seen, nor what packet "
+	      "sockets and most raw ones send. Of what a server accepts over TCP the process is the one "
+	      "that listens; Linux 5.10 cannot tell it where that was there before. Of a "
+	      "message's questions the first is shown, of a message over TCP in several "
+	      "segments the first 7 KiB. Of one socket's queries without response the last 4 "
+	      "are told.")
+       SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => \"udp\", PeerAddr "
+		"=> \"127.0.0.1:53\"); $s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, "
+		"\"selftest\", \"invalid\", 1, 1))'",
+		"name==selftest.invalid."));
 PARAM(__u16, port, 0, "Another port that servers have, besides 53 and 5353");
 PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 2 << 20);
 
-enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320 };
+enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320, MESSAGES_MAX = 64 /* in a segment */ };
 enum { FLAG_RESPONSE = 0x80 }; /* in the first byte of the flags */
 
 /* ---- what is open ---------------------------------------------------------------------------- */
@@ -71,7 +68,7 @@ struct {
 	__type(value, struct queries);
 } asked SEC(".maps");
 
-/* Up to where a connection's bytes were seen: received, sent. Messages that are not whole yet. */
+/* Up to where a connection's bytes were seen: received, sent. */
 struct positions {
 	__u32 next[2];
 	bool known[2];
@@ -81,15 +78,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(
-		value, struct {
-			__u32 next[2];
-			bool known[2];
-		});
+	__type(value, struct positions);
 } seen SEC(".maps");
-
-STREAM_PARTS(received, DNS_MESSAGE_MAX);
-STREAM_PARTS(sent, DNS_MESSAGE_MAX);
 
 /* ---- one message ----------------------------------------------------------------------------- */
 
@@ -254,10 +244,7 @@ static __always_inline __u32 new_bytes(struct __sk_buff *skb, struct message *m,
 {
 	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
 	__u32 left = m->packet.payload_len, way = m->egress, again;
-	struct {
-		__u32 next[2];
-		bool known[2];
-	} * s;
+	struct positions *s;
 
 	*seq = m->packet.seq;
 	m->at = m->packet.payload;
@@ -303,106 +290,91 @@ __noinline int put_whole(struct __sk_buff *skb, __u32 at, __u32 length, __u32 eg
 	return 0;
 }
 
-/* Messages that lie in the segment as a whole. Returns what is left of it. */
+/* Messages that lie in the segment as a whole. Returns what is left of it, a part of one. */
 static __always_inline __u32 whole_messages(struct __sk_buff *skb, struct message *m, __u32 left)
 {
-	for (int i = 0; i < 16 && left > 2; i++) {
+	for (int i = 0; i < MESSAGES_MAX; i++) {
 		__be16 length;
 
+		if (left < 2)
+			return left;
 		if (bpf_skb_load_bytes(skb, m->at, &length, sizeof(length)))
 			return 0;
 		m->length = bpf_ntohs(length);
 		if (m->length < HEADER_BYTES)
 			return 0; /* no DNS */
 		if (m->length + 2 > left)
-			break;
+			return left;
 		put_whole(skb, m->at + 2, m->length, m->egress);
 		m->at += m->length + 2;
 		left -= m->length + 2;
 	}
-	return left;
+	if (left)
+		record_lost(m->container);
+	return 0;
 }
 
-/* Of each direction, since each has its own map. */
-#define DIRECTION(PARTS, EGRESS)                                                                   \
-	static __always_inline struct PARTS##_part *part_##PARTS(struct __sk_buff *skb, __u64 how) \
-	{                                                                                          \
-		struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;                   \
-                                                                                                   \
-		return sk ? bpf_sk_storage_get(&PARTS, sk, 0, how) : NULL;                         \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int take_##PARTS(struct __sk_buff *skb, __u32 at, __u32 left)                   \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-                                                                                                   \
-		return part ? stream_take(&part->stream, part->bytes, DNS_MESSAGE_MAX, skb, at,    \
-					  left)                                                    \
-			    : 0;                                                                   \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int put_##PARTS(struct __sk_buff *skb)                                          \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct message m;                                                                  \
-                                                                                                   \
-		if (part && look_at(skb, &m, EGRESS))                                              \
-			put_from_part(skb, &m, &part->stream, part->bytes);                        \
-		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	/* The rest of a message whose beginning came before. Bytes that it took. */               \
-	static __always_inline __u32 go_on_##PARTS(struct __sk_buff *skb, const struct message *m, \
-						   __u32 seq, __u32 left)                          \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct stream *s = &part->stream;                                                  \
-		__u32 took;                                                                        \
-                                                                                                   \
-		if (!part || !s->need)                                                             \
-			return 0;                                                                  \
-		if (s->next != seq) { /* something is missing */                                   \
-			s->need = 0;                                                               \
-			record_lost(m->container);                                                 \
-			return 0;                                                                  \
-		}                                                                                  \
-		took = take_##PARTS(skb, m->at, left);                                             \
-		if (s->need == 2 && s->stored == 2) { /* the length came alone */                  \
-			s->need = 2 + ((__u8)part->bytes[0] << 8 | (__u8)part->bytes[1]);          \
-			took += take_##PARTS(skb, m->at + took, left - took);                      \
-		}                                                                                  \
-		if (stream_is_whole(s)) {                                                          \
-			put_##PARTS(skb);                                                          \
-			s->need = 0;                                                               \
-		}                                                                                  \
-		return took;                                                                       \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int segment_##PARTS(struct __sk_buff *skb)                                      \
-	{                                                                                          \
-		struct PARTS##_part *part;                                                         \
-		__u32 seq, left, took, first;                                                      \
-		struct message m;                                                                  \
-                                                                                                   \
-		if (!look_at(skb, &m, EGRESS))                                                     \
-			return 0;                                                                  \
-		left = new_bytes(skb, &m, &seq);                                                   \
-		first = m.at;                                                                      \
-		took = left ? go_on_##PARTS(skb, &m, seq, left) : 0;                               \
-		m.at = first + took;                                                               \
-		left = whole_messages(skb, &m, left - took);                                       \
-		part = left ? part_##PARTS(skb, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;            \
-		if (part) {                                                                        \
-			stream_begin(&part->stream, seq + (m.at - first),                          \
-				     left < 2 ? 2 : m.length + 2);                                 \
-			take_##PARTS(skb, m.at, left);                                             \
-		} else if (left) {                                                                 \
-			record_lost(m.container);                                                  \
-		}                                                                                  \
-		return 0;                                                                          \
+__noinline int put_part(struct __sk_buff *skb, __u32 egress)
+{
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct message m;
+
+	if (part && look_at(skb, &m, egress))
+		put_from_part(skb, &m, &part->stream, part->bytes);
+	return 0;
+}
+
+/* The rest of a message whose beginning came before. Bytes that it took. */
+static __always_inline __u32 go_on(struct __sk_buff *skb, const struct message *m, __u32 seq,
+				   __u32 left)
+{
+	struct stream_part *part = stream_part(skb, m->egress, 0);
+	struct stream *s = &part->stream;
+	__u32 took;
+
+	if (!part || !s->need)
+		return 0;
+	if (s->next != seq) { /* something is missing */
+		s->need = 0;
+		record_lost(m->container);
+		return 0;
 	}
-DIRECTION(received, false)
-DIRECTION(sent, true)
+	took = stream_take(skb, m->egress, m->at, left);
+	if (s->need == 2 && s->stored == 2) { /* the length came alone */
+		s->need = 2 + ((__u8)part->bytes[0] << 8 | (__u8)part->bytes[1]);
+		took += stream_take(skb, m->egress, m->at + took, left - took);
+	}
+	if (stream_is_whole(s)) {
+		put_part(skb, m->egress);
+		s->need = 0;
+	}
+	return took;
+}
+
+__noinline int put_segment(struct __sk_buff *skb, __u32 egress)
+{
+	__u32 seq, left, took, first;
+	struct stream_part *part;
+	struct message m;
+
+	if (!look_at(skb, &m, egress))
+		return 0;
+	left = new_bytes(skb, &m, &seq);
+	first = m.at;
+	took = left ? go_on(skb, &m, seq, left) : 0;
+	m.at = first + took;
+	left = whole_messages(skb, &m, left - took);
+	if (!left)
+		return 0;
+	part = stream_part(skb, egress, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!part) {
+		record_lost(m.container);
+		return 0;
+	}
+	stream_begin(&part->stream, seq + (m.at - first), left < 2 ? 2 : m.length + 2);
+	stream_take(skb, egress, m.at, left);
+	return 0;
+}
 
 __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 {
@@ -417,41 +389,31 @@ __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 }
 
 /* What is not wanted leaves here. */
-static __always_inline __u32 protocol_of(struct __sk_buff *skb)
+static __always_inline int see(struct __sk_buff *skb, __u32 egress)
 {
 	struct bpf_sock *sk = skb->sk;
 	g_container c;
 
 	if (!sk || !packet_wanted(skb, &c))
-		return 0;
+		return 1;
 	sk = bpf_sk_fullsock(sk);
-	return sk ? sk->protocol : 0;
+	if (sk && sk->protocol == IPPROTO_UDP)
+		put_datagram(skb, egress);
+	else if (sk && sk->protocol == IPPROTO_TCP)
+		put_segment(skb, egress);
+	return 1;
 }
 
 SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *skb)
 {
-	switch (protocol_of(skb)) {
-	case IPPROTO_UDP:
-		put_datagram(skb, false);
-		break;
-	case IPPROTO_TCP:
-		segment_received(skb);
-	}
-	return 1;
+	return see(skb, false);
 }
 
 SEC("cgroup_skb/egress")
 int egress(struct __sk_buff *skb)
 {
-	switch (protocol_of(skb)) {
-	case IPPROTO_UDP:
-		put_datagram(skb, true);
-		break;
-	case IPPROTO_TCP:
-		segment_sent(skb);
-	}
-	return 1;
+	return see(skb, true);
 }
 
 static __always_inline void put_timeout(struct bpf_sock *sk, struct query *q, g_container c)

@@ -10,23 +10,19 @@
 
 GADGET("Trace the server names that TLS clients ask for\n"
        "The Server Name Indication of each ClientHello over TCP, IPv4 and IPv6, on any port, in "
-       "one "
-       "segment or several, with the versions and the protocols (ALPN) that the client offers, the "
-       "process and the server's address. Where both ends are in wanted containers, each has its "
-       "own record.",
-       ALIAS("snisnoop") LIMITS(
-	       "QUIC (HTTP/3) is not seen, nor a name that is encrypted (ECH), which has the name "
-	       "of "
-	       "who decrypts it in its place. Of a server the process is the one that listens; "
-	       "Linux "
-	       "5.10 cannot tell it where that was there before. Of a ClientHello the first 8 KiB "
-	       "are read.")
-	       SELFTEST("(sleep 1 | openssl s_client -connect 127.0.0.1:4433 -servername "
-			"selftest.example) & "
-			"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
-			"\"127.0.0.1\", "
-			"LocalPort => 4433, Listen => 1); $c = $l->accept; sysread $c, $_, 4096'",
-			"name==selftest.example"));
+       "one segment or several, with the versions and the protocols (ALPN) that the client "
+       "offers, the process and the server's address. Where both ends are in wanted containers, "
+       "each has its own record.",
+       ALIAS("snisnoop")
+       LIMITS("QUIC (HTTP/3) is not seen, nor a name that is encrypted (ECH), which has the "
+	      "name of who decrypts it in its place. Of a server the process is the one that "
+	      "listens; Linux 5.10 cannot tell it where that was there before. Of a "
+	      "ClientHello in several segments the first 7 KiB are read.")
+       SELFTEST("(sleep 1 | openssl s_client -connect 127.0.0.1:4433 -servername selftest.example) & "
+		"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
+		"\"127.0.0.1\", LocalPort => 4433, Listen => 1); $c = $l->accept; "
+		"sysread $c, $_, 4096'",
+		"name==selftest.example"));
 PACKET_TRACER(sni, sni_event, SNI_HELLO_MAX);
 
 enum { START_BYTES = 11, RECORDS_MAX = 16, HANDSHAKE = 22, CLIENT_HELLO = 1 };
@@ -43,9 +39,6 @@ struct {
 	__type(key, int);
 	__type(value, struct shown);
 } shown SEC(".maps");
-
-STREAM_PARTS(received, SNI_HELLO_MAX);
-STREAM_PARTS(sent, SNI_HELLO_MAX);
 
 static __always_inline __u32 number(const __u8 *b)
 {
@@ -66,19 +59,27 @@ static __always_inline __u32 hello_bytes(const __u8 *b)
 	return record < hello ? START_BYTES : 5 + hello;
 }
 
-/* The same by what has come of it: up to its end, or to where the next record's header ends. */
-static __always_inline __u32 hello_needs(const __u8 *b, __u32 stored)
+/*
+ * The same of one of which a part has come: up to its end, or to where the next record's header
+ * ends; 0: it has too many records.
+ */
+__noinline int hello_needs(struct __sk_buff *skb, __u32 egress)
 {
-	__u32 hello = 4 + number(b + 7), got = 0;
+	struct stream_part *part = stream_part(skb, egress, 0);
+	const __u8 *b = part ? (const __u8 *)part->bytes : NULL;
+	__u32 hello, got = 0;
 	__u64 at = 0;
 
+	if (!b)
+		return 0;
+	hello = 4 + number(b + 7);
 	for (int i = 0; i < RECORDS_MAX; i++) {
 		__u32 record;
 
-		if (at + 5 > stored)
+		if (at + 5 > part->stream.stored)
 			return at + 5;
 		barrier_var(at);
-		if (at >= SNI_HELLO_MAX)
+		if (at >= STREAM_CAP)
 			return 0;
 		record = number(b + at + 3);
 		if (got + record >= hello)
@@ -156,122 +157,106 @@ static __always_inline __u32 look_at_start(struct __sk_buff *skb, const struct p
 	return START_BYTES;
 }
 
-/* Of each direction, since each has its own map. */
-#define DIRECTION(PARTS, EGRESS)                                                                   \
-	static __always_inline struct PARTS##_part *part_##PARTS(struct __sk_buff *skb, __u64 how) \
-	{                                                                                          \
-		struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;                   \
-                                                                                                   \
-		return sk ? bpf_sk_storage_get(&PARTS, sk, 0, how) : NULL;                         \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int take_##PARTS(struct __sk_buff *skb, __u32 at, __u32 left)                   \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-                                                                                                   \
-		return part ? stream_take(&part->stream, part->bytes, SNI_HELLO_MAX, skb, at,      \
-					  left)                                                    \
-			    : 0;                                                                   \
-	}                                                                                          \
-                                                                                                   \
-	__noinline int put_##PARTS(struct __sk_buff *skb)                                          \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct sni_event *e;                                                               \
-		struct packet p;                                                                   \
-		g_container c;                                                                     \
-                                                                                                   \
-		if (!part || !packet_wanted(skb, &c) || !packet_parse(skb, &p))                    \
-			return 0;                                                                  \
-		e = begin(skb, &p, c, EGRESS, part->stream.need);                                  \
-		if (!e)                                                                            \
-			return 0;                                                                  \
-		text_kernel_bytes(sni, e, name, part->bytes, part->stream.stored, SNI_HELLO_MAX);  \
-		if (part->stream.stored < part->stream.need)                                       \
-			e->name.length |= G_TRUNCATED;                                             \
-		packet_record_submit(sni, e);                                                      \
-		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	/* The segment's payload from `at` on goes on with what was begun. */                      \
-	__noinline int go_on_##PARTS(struct __sk_buff *skb, __u32 at, __u32 left)                  \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct stream *s = &part->stream;                                                  \
-		__u32 took = 0;                                                                    \
-                                                                                                   \
-		if (!part)                                                                         \
-			return 0;                                                                  \
-		for (int i = 0; i < RECORDS_MAX; i++) {                                            \
-			const __u8 *b = (const __u8 *)part->bytes;                                 \
-                                                                                                   \
-			took += take_##PARTS(skb, at + took, left - took);                         \
-			if (s->used < s->need)                                                     \
-				return 0;                                                          \
-			if (s->need == START_BYTES && !hello_bytes(b))                             \
-				break;                                                             \
-			if (hello_needs(b, s->stored) <= s->need) {                                \
-				put_##PARTS(skb);                                                  \
-				break;                                                             \
-			}                                                                          \
-			s->need = hello_needs(b, s->stored);                                       \
-		}                                                                                  \
-		s->need = 0;                                                                       \
-		return 0;                                                                          \
-	}                                                                                          \
-                                                                                                   \
-	static __always_inline void segment_##PARTS(struct __sk_buff *skb)                         \
-	{                                                                                          \
-		struct PARTS##_part *part = part_##PARTS(skb, 0);                                  \
-		struct packet p;                                                                   \
-		__u32 need;                                                                        \
-                                                                                                   \
-		if (!packet_parse(skb, &p) || !p.payload_len)                                      \
-			return;                                                                    \
-		if (part && part->stream.need) {                                                   \
-			if (part->stream.next == p.seq)                                            \
-				go_on_##PARTS(skb, p.payload, p.payload_len);                      \
-			else if ((__s32)(p.seq - part->stream.next) > 0)                           \
-				part->stream.need = 0; /* something is missing */                  \
-			return;                                                                    \
-		}                                                                                  \
-		need = look_at_start(skb, &p);                                                     \
-		if (need > START_BYTES && need <= p.payload_len) {                                 \
-			put_whole(skb, need, EGRESS);                                              \
-		} else if (need) {                                                                 \
-			part = part_##PARTS(skb, BPF_LOCAL_STORAGE_GET_F_CREATE);                  \
-			if (!part)                                                                 \
-				return;                                                            \
-			stream_begin(&part->stream, p.seq, need);                                  \
-			go_on_##PARTS(skb, p.payload, p.payload_len);                              \
-		}                                                                                  \
-	}
-DIRECTION(received, false)
-DIRECTION(sent, true)
+/* One that came in parts. */
+__noinline int put_part(struct __sk_buff *skb, __u32 egress)
+{
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct sni_event *e;
+	struct packet p;
+	g_container c;
 
-static __always_inline bool is_wanted_tcp(struct __sk_buff *skb)
+	if (!part || !packet_wanted(skb, &c) || !packet_parse(skb, &p))
+		return 0;
+	e = begin(skb, &p, c, egress, part->stream.need);
+	if (!e)
+		return 0;
+	text_kernel_bytes(sni, e, name, part->bytes, part->stream.stored, SNI_HELLO_MAX);
+	if (part->stream.stored < part->stream.need)
+		e->name.length |= G_TRUNCATED;
+	packet_record_submit(sni, e);
+	return 0;
+}
+
+/* The segment's payload goes on with what was begun. */
+__noinline int go_on(struct __sk_buff *skb, __u32 egress, __u32 at, __u32 left)
+{
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct stream *s = &part->stream;
+	__u32 took = 0;
+
+	if (!part)
+		return 0;
+	for (int i = 0; i < RECORDS_MAX; i++) {
+		__u32 need;
+
+		took += stream_take(skb, egress, at + took, left - took);
+		if (!stream_is_whole(s))
+			return 0;
+		if (s->need == START_BYTES && !hello_bytes((const __u8 *)part->bytes))
+			break;
+		need = hello_needs(skb, egress);
+		if (need <= s->need) {
+			put_part(skb, egress);
+			break;
+		}
+		s->need = need;
+	}
+	s->need = 0;
+	return 0;
+}
+
+static __always_inline void look_at(struct __sk_buff *skb, g_container c, __u32 egress)
+{
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct packet p;
+	__u32 need;
+
+	if (!packet_parse(skb, &p) || !p.payload_len)
+		return;
+	if (part && part->stream.need) {
+		if (part->stream.next == p.seq) {
+			go_on(skb, egress, p.payload, p.payload_len);
+		} else if ((__s32)(p.seq - part->stream.next) > 0) { /* something is missing */
+			part->stream.need = 0;
+			record_lost(c);
+		}
+		return;
+	}
+	need = look_at_start(skb, &p);
+	if (need > START_BYTES && need <= p.payload_len) {
+		put_whole(skb, need, egress);
+	} else if (need) {
+		part = stream_part(skb, egress, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!part) {
+			record_lost(c);
+			return;
+		}
+		stream_begin(&part->stream, p.seq, need);
+		go_on(skb, egress, p.payload, p.payload_len);
+	}
+}
+
+static __always_inline int see(struct __sk_buff *skb, __u32 egress)
 {
 	struct bpf_sock *sk = skb->sk;
 	g_container c;
 
 	if (!sk || !packet_wanted(skb, &c))
-		return false;
+		return 1;
 	sk = bpf_sk_fullsock(sk);
-	return sk && sk->protocol == IPPROTO_TCP;
+	if (sk && sk->protocol == IPPROTO_TCP)
+		look_at(skb, c, egress);
+	return 1;
 }
 
 SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *skb)
 {
-	if (is_wanted_tcp(skb))
-		segment_received(skb);
-	return 1;
+	return see(skb, false);
 }
 
 SEC("cgroup_skb/egress")
 int egress(struct __sk_buff *skb)
 {
-	if (is_wanted_tcp(skb))
-		segment_sent(skb);
-	return 1;
+	return see(skb, true);
 }

@@ -57,13 +57,22 @@ int g_owner_made(struct bpf_sock *sk)
 	return 1;
 }
 
-#define G_OWNER_USED(HOOK)                                                        \
-	SEC("cgroup/" #HOOK)                                                      \
-	int g_owner_##HOOK(struct bpf_sock_addr *ctx)                             \
-	{                                                                         \
-		g_owner_note(bpf_sk_storage_get(&g_owners, ctx->sk, 0,            \
-						BPF_LOCAL_STORAGE_GET_F_CREATE)); \
-		return 1;                                                         \
+/* In containers that nobody wants, who made it will do. */
+static __always_inline int g_owner_used(struct bpf_sock_addr *ctx)
+{
+	g_container c;
+
+	if (wanted_container(&c))
+		g_owner_note(
+			bpf_sk_storage_get(&g_owners, ctx->sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE));
+	return 1;
+}
+
+#define G_OWNER_USED(HOOK)                            \
+	SEC("cgroup/" #HOOK)                          \
+	int g_owner_##HOOK(struct bpf_sock_addr *ctx) \
+	{                                             \
+		return g_owner_used(ctx);             \
 	}
 G_OWNER_USED(connect4)
 G_OWNER_USED(connect6)

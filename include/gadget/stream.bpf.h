@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
- * A message of a TCP stream that comes in several segments, put together at the socket: its bytes
- * lie in an SK_STORAGE map and go with the socket. Segments that come again are known by their
- * sequence numbers; after one that is missing, the message is given up.
+ * A message of a TCP stream that comes in several segments, put together at the socket: the first
+ * STREAM_CAP bytes of it lie in an SK_STORAGE map, one for each direction, and go with the socket.
  *
- *   STREAM_PARTS(dns_in, 8192);
- *
- *   part = bpf_sk_storage_get(&dns_in, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+ *   part = stream_part(skb, egress, BPF_LOCAL_STORAGE_GET_F_CREATE);
  *   stream_begin(&part->stream, seq, need);
- *   at += stream_take(&part->stream, part->bytes, 8192, skb, at, left);
+ *   at += stream_take(skb, egress, at, left);
  *   if (stream_is_whole(&part->stream)) …
+ *
+ * Who uses it looks at sequence numbers: part->stream.next is that of what comes next.
  */
 #pragma once
 
 #include <gadget/packet.bpf.h>
 
-enum { STREAM_CHUNK = 2048 };
+/* Together below 8 KiB with what lies around them: more cannot be had at a socket since Linux 7.0. */
+enum { STREAM_CAP = 7168, STREAM_CHUNK = 768 };
 
 struct stream {
 	__u32 next;   /* sequence number of what comes next */
@@ -29,18 +29,29 @@ struct stream {
 	volatile __u32 take, done;
 };
 
-/* CAP: bytes of a message that are kept. */
-#define STREAM_PARTS(NAME, CAP)                        \
-	struct NAME##_part {                           \
-		struct stream stream;                  \
-		char bytes[(CAP) + STREAM_CHUNK];      \
-	};                                             \
-	struct {                                       \
-		__uint(type, BPF_MAP_TYPE_SK_STORAGE); \
-		__uint(map_flags, BPF_F_NO_PREALLOC);  \
-		__type(key, int);                      \
-		__type(value, struct NAME##_part);     \
-	} NAME SEC(".maps")
+struct stream_part {
+	struct stream stream;
+	char bytes[STREAM_CAP + STREAM_CHUNK];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct stream_part);
+} g_received SEC(".maps"), g_sent SEC(".maps");
+
+/* Of the packet's socket; `how` as in bpf_sk_storage_get(). NULL: there is none. */
+static __always_inline struct stream_part *stream_part(struct __sk_buff *skb, __u32 egress,
+						       __u64 how)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+
+	if (!sk)
+		return NULL;
+	return egress ? bpf_sk_storage_get(&g_sent, sk, 0, how)
+		      : bpf_sk_storage_get(&g_received, sk, 0, how);
+}
 
 static __always_inline void stream_begin(struct stream *s, __u32 seq, __u32 need)
 {
@@ -55,32 +66,38 @@ static __always_inline bool stream_is_whole(const struct stream *s)
 }
 
 /* Up to a chunk to where the stored bytes end. False: no more. */
-static __always_inline bool g_stream_step(struct stream *s, char *bytes, __u32 cap,
-					  struct __sk_buff *skb, __u32 at)
+static __always_inline bool g_stream_step(struct stream_part *part, struct __sk_buff *skb, __u32 at)
 {
+	struct stream *s = &part->stream;
 	__u32 done = s->done, take = s->take;
 	__u64 to = s->stored, n = take - done < STREAM_CHUNK ? take - done : STREAM_CHUNK;
 
 	barrier_var(to);
-	if (done >= take || to != s->used + done || to >= cap ||
-	    g_packet_load(skb, at + done, bytes + to, n, STREAM_CHUNK) <= 0)
+	if (done >= take || to != s->used + done || to >= STREAM_CAP ||
+	    g_packet_load(skb, at + done, part->bytes + to, n, STREAM_CHUNK) <= 0)
 		return false;
 	s->stored = to + n;
 	s->done = done + n;
 	return true;
 }
 
-/* The `left` bytes at `at` follow what has come: takes what the message needs; how many these are.
+/*
+ * The `left` bytes at `at` follow what has come: takes what the message needs; how many these are.
+ * A global function, which the verifier looks at once.
  */
-static __always_inline __u32 stream_take(struct stream *s, char *bytes, __u32 cap,
-					 struct __sk_buff *skb, __u32 at, __u32 left)
+__noinline int stream_take(struct __sk_buff *skb, __u32 egress, __u32 at, __u32 left)
 {
-	__u32 need = s->need - s->used;
+	struct stream_part *part = stream_part(skb, egress, 0);
+	struct stream *s = &part->stream;
+	__u32 need;
 
+	if (!part)
+		return 0;
+	need = s->need - s->used;
 	s->take = need < left ? need : left;
 	s->done = 0;
-	for (__u32 i = 0; i <= cap / STREAM_CHUNK; i++)
-		if (!g_stream_step(s, bytes, cap, skb, at))
+	for (__u32 i = 0; i <= STREAM_CAP / STREAM_CHUNK; i++)
+		if (!g_stream_step(part, skb, at))
 			break;
 	s->used += s->take;
 	s->next += s->take;

@@ -327,6 +327,9 @@ static int attach_failed(const struct gadget *g, const struct program *p, int rc
 	case -ENOTSUP:
 		return err_set(err, -ENOTSUP, "%s needs %s %s, which this kernel lacks", g->name,
 			       p->hook->word, p->target);
+	case -EXDEV:
+		return err_set(err, -EPERM,
+			       "%s: cgroup v2's root is outside of this cgroup namespace", g->name);
 	case -EACCES:
 		if (geteuid() == 0)
 			return err_set(err, -EBADMSG,

@@ -41,7 +41,7 @@ int cgroup2_root_open(int known)
 	_cleanup_(closep) int fd = mount_root();
 	if (fd < 0)
 		return fd;
-	return is_root(fd) ? take_fd(&fd) : -ENOTSUP;
+	return is_root(fd) ? take_fd(&fd) : -EXDEV;
 }
 
 int attach_cgroup(struct program *p, const struct hook_places *at)

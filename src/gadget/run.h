@@ -73,7 +73,10 @@ int tracefs_open(void); /* tracefs's root, without need of a mount in sight; -er
 void programs_wait(void);
 
 /* cgroup.c */
-/* A descriptor of cgroup v2's root, `known` itself if it is that; -errno. */
+/*
+ * A descriptor of cgroup v2's root, `known` itself if it is that. -EXDEV: it lies outside of our
+ * cgroup namespace.
+ */
 int cgroup2_root_open(int known);
 int attach_cgroup(struct program *p, const struct hook_places *at); /* struct hook's attach */
 

@@ -27,7 +27,7 @@ def packets(whole_lab):
 
 def test_sockets_that_were_there_before(lab, packets):
     """What a listener accepts belongs to that, which is older than ig."""
-    c = lab.start("nc -l -p 7000 >/dev/null & sleep 1000")
+    c = lab.start("sleep 1000 | nc -l -p 7000 >/dev/null & sleep 1000")  # at the end of its input nc would close
     containers.wait_for(lambda: c.exec("sh", "-c", "netstat -ltn | grep -q :7000", check=False) == 0, what="listener")
     with ig.Ig("run", packets, "-o", "json", "-c", c.name) as running:
         running.ready()
