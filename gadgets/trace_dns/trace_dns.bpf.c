@@ -26,7 +26,7 @@ GADGET("Trace DNS queries and their responses\n"
 		"\"selftest\", \"invalid\", 1, 1))'",
 		"name==selftest.invalid."));
 PARAM(__u16, port, 0, "Another port that servers have, besides 53 and 5353");
-PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 2 << 20);
+PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 4 << 20);
 
 enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320, MESSAGES_MAX = 64 /* in a segment */ };
 enum { FLAG_RESPONSE = 0x80 }; /* in the first byte of the flags */
@@ -42,7 +42,7 @@ struct query_key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 8192);
 	__type(key, struct query_key);
 	__type(value, __u64); /* when */
 } times SEC(".maps");
