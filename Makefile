@@ -167,7 +167,7 @@ check-layers:
 .PHONY: gadget-tests e2e
 gadget-tests: all
 	$(PYTEST) tests/gadgets_test.py $(E2E:%=-k '%')
-e2e: all examples
+e2e: all examples $(TEST_GADGETS:%=$(B)/tests/gadgets/%.bpf.o)
 	EXAMPLES=$(abspath $(B)/examples) $(PYTEST) tests/e2e $(E2E:%=-k '%')
 
 # Built as a user would: from installed files, by what ig.pc says.

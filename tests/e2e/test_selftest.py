@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.kernels
 
-SAMPLES = os.path.join(containers.TOP, "build", "tests", "gadgets")
+SAMPLES = os.environ.get("BUILT") or os.path.join(containers.TOP, "build", "tests", "gadgets")
 
 
 def run(*args, **kwargs):
