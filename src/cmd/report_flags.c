@@ -21,7 +21,10 @@ static int set_option(const struct flag *f, const char *value, struct err *err)
 	return 0;
 }
 
-/* Flags live as long as the command. */
+/* Flags live as long as the command: from here on. */
+static struct flag_table **tables;
+static size_t n_tables, room_tables;
+
 static int add_report(struct flags *f, const struct report *r, struct err *err)
 {
 	struct flag_table *table = xnew(struct flag_table);
@@ -30,6 +33,7 @@ static int add_report(struct flags *f, const struct report *r, struct err *err)
 
 	while (r->options && r->options[n].name)
 		n++;
+	*grow(&tables, &n_tables, &room_tables) = table;
 	flags = xnew_n(struct flag, n + 1);
 	for (size_t i = 0; i < n; i++)
 		flags[i] = (struct flag){.name = r->options[i].name,
