@@ -63,10 +63,11 @@ def whole_lab():
 @pytest.fixture
 def lab(whole_lab, request):
     """The session's lab; containers that a test has started end with the test."""
-    before = len(whole_lab.containers)
+    before, roots = len(whole_lab.containers), len(whole_lab.roots)
     whole_lab.runtime = getattr(request, "param", "runc")
     yield whole_lab
     whole_lab.reap(before)
+    whole_lab.remove_roots(roots)
     whole_lab.runtime = "runc"
 
 

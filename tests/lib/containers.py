@@ -280,6 +280,7 @@ class Lab:
         self.prefix = f"t{os.getpid()}"
         self.numbers = itertools.count(1)
         self.containers = []
+        self.roots = []
         try:
             if not self.rootfs:
                 require("gcc")
@@ -302,8 +303,12 @@ class Lab:
         return path
 
     def rootfs_with(self, *programs):
-        """A copy of the root file system that has these programs of the machine, with their libraries."""
+        """A copy of the root file system that has these programs of the machine, with their libraries.
+
+        It is some 50 MB, and gone with the test.
+        """
         folder = tempfile.mkdtemp(prefix="rootfs-", dir=self.dir)
+        self.roots.append(folder)
         shutil.copytree(self.rootfs, folder, symlinks=True, dirs_exist_ok=True)
         for program in programs:
             require(program)
@@ -336,6 +341,12 @@ class Lab:
         """Ends containers, the newest first, down to the `since` oldest."""
         while len(self.containers) > since:
             self.containers.pop().delete()
+
+    def remove_roots(self, first=0):
+        """Those of containers that are gone."""
+        for folder in self.roots[first:]:
+            shutil.rmtree(folder, ignore_errors=True)
+        del self.roots[first:]
 
     def close(self):
         self.reap()
