@@ -14,7 +14,7 @@ GADGET("Trace programs as they are executed\n"
        "a failed one, each up to 4 KiB); what is longer is cut and marked.",
        ALIAS("execsnoop")
 	       LIMITS("A fork without an exec is not shown, nor code that a process loads or "
-		      "makes while it runs.") SELFTEST("cat /dev/null; true", "proc.comm==cat"));
+		      "makes while it runs.") SELFTEST("cat /dev/null; true", "args~/dev/null"));
 
 PARAM(bool, ignore_failed, false, "Leave out executions that failed");
 

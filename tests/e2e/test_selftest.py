@@ -7,8 +7,6 @@ import containers
 import ig
 import pytest
 
-pytestmark = pytest.mark.kernels
-
 SAMPLES = os.environ.get("BUILT") or os.path.join(containers.TOP, "build", "tests", "gadgets")
 
 
@@ -23,6 +21,7 @@ def leftovers():
 
 
 def test_every_gadget_that_works_here_tells_what_happened():
+    """Not in guests, which have few programs."""
     works = {r["gadget"]: r["works"] for r in ig.records(ig.once("doctor", "-o", "json", check=0).out)}
     done, rows = run(timeout=200)
     assert set(rows) == set(works)
@@ -31,6 +30,7 @@ def test_every_gadget_that_works_here_tells_what_happened():
     assert not leftovers()
 
 
+@pytest.mark.kernels
 def test_a_record_that_does_not_come_fails():
     done, rows = run(os.path.join(SAMPLES, "sample_hooks.bpf.o"))
     assert done.returncode == 1 and "1 gadgets" in done.err
@@ -39,12 +39,14 @@ def test_a_record_that_does_not_come_fails():
     assert not leftovers()
 
 
+@pytest.mark.kernels
 def test_a_command_that_the_machine_lacks_is_no_failure():
     done, rows = run(os.path.join(SAMPLES, "sample_top.bpf.o"))
     assert done.returncode == 0 and rows["sample_top"]["result"] == "untried"
     assert "no-such-program" in rows["sample_top"]["reason"]
 
 
+@pytest.mark.kernels
 def test_it_sees_its_own_container_only(lab):
     """Another container does the same all the time."""
     lab.container("sh", "-c", "while :; do cat /etc/passwd >/dev/null; sleep 0.05; done").start()
