@@ -192,9 +192,11 @@ static bool look(const struct containers *cs, uint32_t pid, size_t max, struct o
 	if (root >= 0)
 		names = read_files(root, resolve, max, files->seen);
 	if (names && (!map_ids(cs, pid, "uid_map", &names->users) ||
-		      !map_ids(cs, pid, "gid_map", &names->groups)))
-		names = owner_names_unref(
-			names); /* it has ended: whose ids they are is not known */
+		      !map_ids(cs, pid, "gid_map", &names->groups))) {
+		/* It has ended: whose ids they are is not known. Nothing was seen, then. */
+		names = owner_names_unref(names);
+		memset(files->seen, 0, sizeof(files->seen));
+	}
 	if (names)
 		files->wait = pid != 1 && has_hosts_root(cs, &st) ? FIRST_WAIT_NS : NEXT_WAIT_NS;
 	else
