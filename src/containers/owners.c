@@ -130,7 +130,7 @@ static bool map_ids(const struct containers *cs, uint32_t pid, const char *map, 
 	char name[32];
 
 	snprintf(name, sizeof(name), "%u/%s", pid, map);
-	if (buf_read_file(&text, cs->proc_fd, name))
+	if (buf_read_file(&text, cs->proc_fd, name) || !text.len)
 		return false;
 	owners_map(o, buf_cstr(&text));
 	return true;
