@@ -380,7 +380,7 @@ static __always_inline void fill_start(struct detector_start *e, struct task_str
 	fill_names(e, named ?: cgroup);
 }
 
-/* The host side learns from it where the runtime keeps its state. */
+/* The host side learns from it where the runtime keeps its state, and its container's bundle. */
 static __noinline int tell_runtime(struct task_struct *task, __u32 mntns)
 {
 	unsigned long from = BPF_CORE_READ(task, mm, arg_start);
@@ -394,6 +394,7 @@ static __noinline int tell_runtime(struct task_struct *task, __u32 mntns)
 	e->event.key = 0;
 	e->event.cgroup = 0;
 	e->event.time = bpf_ktime_get_boot_ns();
+	e->pid = BPF_CORE_READ(task, tgid);
 	e->mntns = mntns;
 	if (size > DETECTOR_ARGS)
 		size = DETECTOR_ARGS;

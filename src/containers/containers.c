@@ -235,14 +235,21 @@ static void on_start(struct containers *cs, const struct detector_start *start)
 	resolve_now(cs, e);
 }
 
-/* A runtime that is given another root than the usual keeps its containers' state there. */
+/*
+ * A runtime that is given another root than the usual keeps its containers' state there. It may be
+ * gone when its container is looked at: then its bundle is known from here.
+ */
 static void on_runtime(struct containers *cs, const struct detector_runtime *e)
 {
 	struct cmdline line;
 
-	if (e->mntns == cs->host_mntns && e->size <= sizeof(e->args) &&
-	    cmdline_parse(e->args, e->size, &line) && line.root)
+	if (e->mntns != cs->host_mntns || e->size > sizeof(e->args) ||
+	    !cmdline_parse(e->args, e->size, &line))
+		return;
+	if (line.root)
 		states_learn(cs->states, line.root);
+	if (line.bundle && *line.bundle == '/')
+		makers_note(&cs->makers, e->pid, line.bundle);
 }
 
 static void on_gone(struct containers *cs, struct entry *e, const struct detector_event *event)
@@ -363,6 +370,7 @@ struct containers *containers_free(struct containers *cs)
 	free_entries(&cs->ended);
 	daemons_free(cs->daemons);
 	states_free(cs->states);
+	makers_done(&cs->makers);
 	trouble_free(cs->trouble);
 	slots_done(&cs->slots);
 	reactor_free(cs->reactor);

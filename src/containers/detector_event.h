@@ -57,6 +57,7 @@ struct detector_start {
 
 struct detector_runtime {
 	struct detector_event event;
+	__u32 pid;
 	__u32 mntns;
 	__u32 size;		  /* of the command line; it may have been longer */
 	char args[DETECTOR_ARGS]; /* strings with their NUL, one after the other */

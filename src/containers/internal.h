@@ -15,6 +15,7 @@
 #include "containers/containers.h"
 #include "containers/daemon.h"
 #include "containers/detector.h"
+#include "containers/makers.h"
 #include "containers/runtime.h"
 
 /* /etc/passwd and /etc/group of a container or of the host: owners.c. */
@@ -78,6 +79,7 @@ struct containers {
 	struct watch detector_watch;
 	struct trouble *trouble;
 	struct states *states;
+	struct makers makers; /* runtimes of the host's mount namespace */
 	struct runtime_context context;
 	struct daemons *daemons;
 	struct entries todo, asked;

@@ -143,8 +143,11 @@ static void look_above(struct containers *cs, const struct entry *e, struct abov
 	struct proc_stat stat;
 	uint32_t pid = e->ppid;
 
-	if (!read_cmdline(cs, pid, &above->args[0], parent))
+	if (!read_cmdline(cs, pid, &above->args[0], parent)) {
+		if (runtime_of_parent(e))
+			parent->bundle = makers_bundle(&cs->makers, pid);
 		return;
+	}
 	if (!parent->id) {
 		parent->bundle = above->bundle = bundle_of(cs, pid, parent->bundle);
 		if (!proc_stat(cs->proc_fd, pid, &stat) &&
