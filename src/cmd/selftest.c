@@ -4,6 +4,7 @@
  * record. What is made and what must come stand in the gadget (SELFTEST()).
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,6 +31,8 @@ static struct {
 	const char **gadgets; /* none: all built-in ones */
 	size_t n_gadgets, room;
 } opt;
+
+static volatile sig_atomic_t interrupted;
 
 static int add_gadget(void *ctx, const char *word, struct err *err)
 {
@@ -160,7 +163,7 @@ static enum verdict watch(struct attempt *a, struct err *why)
 	char said[160];
 	int status = 0;
 
-	while (!a->came && now_ns() < end) {
+	while (!a->came && !interrupted && now_ns() < end) {
 		dispatch(a->bench, 10);
 		if (ended || !throwaway_ended(&a->container, &status, said, sizeof(said)))
 			continue;
@@ -169,6 +172,10 @@ static enum verdict watch(struct attempt *a, struct err *why)
 	}
 	if (a->came)
 		return OK;
+	if (interrupted) {
+		err_set(why, -EINTR, "interrupted");
+		return UNTRIED;
+	}
 	if (!ended) {
 		err_set(why, -ETIMEDOUT, "its command did not end, and no such record came");
 		return FAILED;
@@ -257,11 +264,26 @@ static int all(struct bench *b, struct err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < opt.n_gadgets; i++)
+	for (size_t i = 0; !r && !interrupted && i < opt.n_gadgets; i++)
 		r = one(b, opt.gadgets[i], err);
-	for (size_t i = 0; !r && !opt.n_gadgets && i < gadget_builtin_count(); i++)
+	for (size_t i = 0; !r && !interrupted && !opt.n_gadgets && i < gadget_builtin_count(); i++)
 		r = one(b, gadget_builtin(i)->name, err);
 	return r;
+}
+
+static void on_signal(int signal)
+{
+	interrupted = 1;
+}
+
+/* What was made is removed before we go. */
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+
+	for (size_t i = 0; i < array_size(signals); i++)
+		sigaction(signals[i], &action, NULL);
 }
 
 static int begin(struct bench *b, struct err *err)
@@ -287,9 +309,12 @@ static int test(struct err *err)
 
 	if (geteuid())
 		return err_set(err, -EPERM, "making containers and tracing them needs root");
+	catch_signals();
 	r = begin(&b, err);
 	r = r ?: all(&b, err);
 	r = r ?: own_rows_end(&b.rows, err);
+	if (!r && interrupted)
+		r = err_set(err, -EINTR, "interrupted");
 	if (!r && b.n_failed)
 		r = err_set(err, -EIO, "%zu gadgets did not tell what happened", b.n_failed);
 	own_rows_done(&b.rows);

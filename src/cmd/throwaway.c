@@ -2,6 +2,7 @@
 #include "cmd/throwaway.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,9 +21,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/parse.h"
+#include "containers/hostfs.h"
 #include "containers/proc.h"
 
-#define CANNOT_MAKE 125 /* exit status, as of docker run */
+#define CANNOT_MAKE 125	      /* exit status, as of docker run */
+#define PREFIX "ig-selftest-" /* of its cgroup; its maker's process id follows */
 #define MEMORY_LIMIT "67108864"
 #define CGROUP_V1_MEMORY "/sys/fs/cgroup/memory"
 
@@ -110,6 +115,8 @@ static _Noreturn void be_container(const char *command, int said)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
 
+	/* Its maker may be killed: then it goes, too. */
+	must(!prctl(PR_SET_PDEATHSIG, SIGKILL), "its end with its maker");
 	dup2(said, STDERR_FILENO);
 	must(null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0,
 	     "/dev/null");
@@ -134,13 +141,28 @@ static int write_file(const char *folder, const char *name, const char *text)
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
+/* Folders of those whose maker was killed. */
+static int remove_stale(void *arg, const char *name)
+{
+	const char *folder = arg;
+	uint64_t maker;
+
+	if (!str_starts(name, PREFIX) || parse_u64(name + strlen(PREFIX), &maker) ||
+	    maker > INT_MAX || !kill((pid_t)maker, 0) || errno != ESRCH)
+		return 0;
+	_cleanup_(freep) char *path = xasprintf("%s/%s", folder, name);
+	rmdir(path); /* one that is in use stays */
+	return 0;
+}
+
 /* Without a bound a command that is to run out of memory would take the machine's. */
 static void bound_memory(struct throwaway *t)
 {
-	_cleanup_(freep) char *folder = xasprintf(CGROUP_V1_MEMORY "/ig-selftest-%d", getpid());
+	_cleanup_(freep) char *folder = xasprintf(CGROUP_V1_MEMORY "/" PREFIX "%d", getpid());
 
 	if (!write_file(t->cgroup, "memory.max", MEMORY_LIMIT))
 		return;
+	host_each("", CGROUP_V1_MEMORY, remove_stale, CGROUP_V1_MEMORY);
 	if (mkdir(folder, 0755))
 		return;
 	t->memory = take(folder);
@@ -160,7 +182,8 @@ static int make_cgroup(struct throwaway *t, int *ret_fd, struct err *err)
 		root = proc_parse_cgroup2_mount(buf_cstr(&mounts));
 	if (!root)
 		return err_set(err, -ENOTSUP, "no cgroup v2 is mounted to make a container in");
-	t->cgroup = xasprintf("%s/ig-selftest-%d", root, getpid());
+	host_each("", root, remove_stale, root);
+	t->cgroup = xasprintf("%s/" PREFIX "%d", root, getpid());
 	if (mkdir(t->cgroup, 0755) || stat(t->cgroup, &st)) {
 		r = err_set(err, -errno, "cannot make the cgroup %s: %s", t->cgroup,
 			    strerror(errno));

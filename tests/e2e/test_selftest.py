@@ -2,6 +2,7 @@
 """ig selftest: what a gadget tells of is made, and must be told."""
 
 import os
+import signal
 
 import containers
 import ig
@@ -52,6 +53,24 @@ def test_it_sees_its_own_container_only(lab):
     lab.container("sh", "-c", "while :; do cat /etc/passwd >/dev/null; sleep 0.05; done").start()
     done, rows = run("trace_open", "trace_exec")
     assert done.returncode == 0 and {r["result"] for r in rows.values()} == {"ok"}
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(child) for child in f.read().split()]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGKILL])
+def test_ended_in_the_middle(sig):
+    """Its container goes with it; the folder that one that was killed leaves is removed by the next."""
+    with ig.Ig("selftest", os.path.join(SAMPLES, "sample_hooks.bpf.o")) as running:
+        made = containers.wait_for(lambda: leftovers() and children(running.pid), 10, "its container")
+        os.kill(running.pid, sig)
+        running.wait()
+    containers.wait_for(lambda: not any(os.path.exists(f"/proc/{child}") for child in made), 5, "end of its container")
+    assert bool(leftovers()) == (sig == signal.SIGKILL)
+    run("trace_exec")
+    assert not leftovers()
 
 
 def test_not_root():

@@ -37,7 +37,7 @@ static void write_kallsyms(const struct setup *s, const char *text)
 /* text NULL: there is no such file. */
 static void begin(struct setup *s, const char *text)
 {
-	strcpy(s->path, "/tmp/kallsyms-XXXXXX");
+	snprintf(s->path, sizeof(s->path), "/tmp/kallsyms-XXXXXX"); /* a pattern for mkdtemp() */
 	assert_non_null(mkdtemp(s->path));
 	s->dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (text)
