@@ -35,8 +35,12 @@ struct exit_event {
 };
 TRACER(exit, exit_event, ARGS_MAX + PATH_MAX);
 
-/* What became of a first thread and so of its process, of late. */
-enum { PASSED, TOLD };
+/*
+ * The end of a process is told when two things have come to pass: no thread is left, and the first
+ * thread has passed here, so that the process's exit code stands in it. Threads that end at the
+ * same moment may see either in any order, on several CPUs.
+ */
+enum { EMPTY, MEETING };
 struct step {
 	__u64 leader, start; /* which one: the task, which may be freed and used again */
 	__u64 what;
@@ -48,46 +52,42 @@ struct {
 	__type(value, __u8);
 } steps SEC(".maps");
 
-static __always_inline struct step step_of(const struct task_struct *leader, __u64 what)
-{
-	return (struct step){(__u64)leader, BPF_CORE_READ(leader, start_boottime), what};
-}
-
-/* True: it is the first time. */
+/* True: it is the first time. Entries are made under a lock, so one of two together is it. */
 static __always_inline bool take_step(const struct task_struct *leader, __u64 what)
 {
-	struct step step = step_of(leader, what);
+	struct step step = {(__u64)leader, BPF_CORE_READ(leader, start_boottime), what};
 	__u8 yes = true;
 
 	return !bpf_map_update_elem(&steps, &step, &yes, BPF_NOEXIST);
 }
 
-static __always_inline bool has_passed(const struct task_struct *leader)
+/*
+ * Each of the two comes here once, and the later one tells the end. (One flag each, written and
+ * then the other's read, would not do: both may read before the other's write is seen.)
+ */
+static __always_inline bool comes_second(const struct task_struct *leader)
 {
-	struct step step = step_of(leader, PASSED);
-
-	return BPF_CORE_READ(leader, exit_state) || bpf_map_lookup_elem(&steps, &step);
+	return !take_step(leader, MEETING);
 }
 
 /*
- * Is this the thread to tell the end of its process? No thread may be left, and the first thread's
- * exit code must stand in it, which is so when it passes here. Threads that end at the same moment
- * all see that none is left, before each of them has passed: then the first one to see both tells
- * it. (Since 6.16 the hook says which thread was the last; but the code may not stand there yet.)
+ * Is this the thread to tell the end of its process? (Since 6.16 the hook says which thread was the
+ * last; but the code may not stand in the first one yet.)
  */
 static __always_inline bool tells_end(const struct task_struct *task,
 				      const struct task_struct *leader)
 {
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	bool passed; /* before there was a tracer, or too long ago to be remembered */
 
-	if (task == leader) {
-		if (BPF_CORE_READ(signal, nr_threads) == 1)
-			return true;
-		take_step(leader, PASSED); /* before `live` is looked at */
-		return !BPF_CORE_READ(signal, live.counter) && take_step(leader, TOLD);
-	}
-	return !BPF_CORE_READ(signal, live.counter) && has_passed(leader) &&
-	       take_step(leader, TOLD);
+	if (task == leader && BPF_CORE_READ(signal, nr_threads) == 1)
+		return true;
+	passed = BPF_CORE_READ(leader, exit_state) != 0;
+	if (task == leader && comes_second(leader))
+		return true;
+	if (BPF_CORE_READ(signal, live.counter) || !take_step(leader, EMPTY))
+		return false;
+	return comes_second(leader) || passed;
 }
 
 /* As wait() tells it: what the first thread passed that ended the process as a whole. */
