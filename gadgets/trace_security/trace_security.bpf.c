@@ -4,29 +4,29 @@
  * demand, hooks of the security modules.
  */
 #include <gadget/gadget.bpf.h>
+#include <gadget/audit.bpf.h>
 #include <gadget/capability.bpf.h>
 #include <gadget/path.bpf.h>
 #include <gadget/seccomp.bpf.h>
 #include <gadget/socket.bpf.h>
 
 GADGET("Trace what the kernel's security refuses\n"
-       "One stream of capabilities that a process was found not to have, and of system calls that "
-       "a seccomp filter did not let through. Hooks of the security modules (LSM) are added by "
-       "name, each with its arguments and what all modules together said, whether that was yes or "
-       "no: --hook-file-open shows each open of a file, and so on. They need a kernel that lets "
-       "programs be tied to its functions; those that are not asked for are not even loaded. "
-       "trace_capabilities and audit_seccomp tell more of their one thing each.",
-       ALIAS("trace_lsm") ALIAS("lsm")
-	       SELFTEST("setpriv --inh-caps -all --bounding-set -all chroot / true; true",
-			"hook==capable,cap==CAP_SYS_CHROOT")
-		       LIMITS("A capability that was refused need not be a failure, as the kernel "
-			      "often asks just "
-			      "to choose between two ways; its question for the last of the "
-			      "machine's memory is "
-			      "left out. Why a module said no is not told: its own log has that. "
-			      "The kernel's "
-			      "audit "
-			      "records as such are not read."));
+       "One stream of capabilities that a process was found not to have, of system calls that a "
+       "seccomp filter did not let through, and of the kernel's audit records (a security "
+       "module's denials are among them) where a kernel has kprobes. Hooks of the security "
+       "modules (LSM) are added by name, each with its arguments and what all modules together "
+       "said, whether that was yes or no: --hook-file-open shows each open of a file, and so on. "
+       "They need a kernel that lets programs be tied to its functions; those that are not asked "
+       "for are not even loaded. trace_capabilities and audit_seccomp tell more of their one "
+       "thing each.",
+       ALIAS("trace_lsm") ALIAS("lsm") SELFTEST(
+	       "setpriv --inh-caps -all --bounding-set -all chroot / true; true",
+	       "hook==capable,cap==CAP_SYS_CHROOT")
+	       LIMITS("A capability that was refused need not be a failure, as the kernel "
+		      "often asks just to choose between two ways; its question for the last "
+		      "of the machine's memory is left out. Why a module said no is told only "
+		      "by its audit record, if it writes one. Records of audit rules for "
+		      "packets are left out."));
 
 PARAM(bool, hook_file_open, false, "Also each open of a file that exists");
 PARAM(bool, hook_bprm_check_security, false, "Also each program that is to be executed");
@@ -43,6 +43,7 @@ PARAM(bool, failed, false, "Of the hooks only what was refused");
 enum security_hook {
 	capable,
 	seccomp,
+	audit,
 	file_open,
 	bprm_check_security,
 	inode_unlink,
@@ -55,18 +56,19 @@ enum security_hook {
 
 enum security_verdict { allowed, refused, killed, trapped, logged, handed_on, untold };
 
+enum { AUDIT_MAX = 4096 };
+
 struct security_event {
 	g_time timestamp;
 	g_container container;
 	struct g_process proc;
 	enum security_hook
 		hook DOC("What was asked: a capability, seccomp, or a hook of the security "
-			 "modules") COL(width=16);
-	enum security_verdict verdict
-		DOC("allowed; refused; of seccomp also killed, trapped (a signal), logged, "
-		    "handed_on (to a "
-		    "supervisor or tracer); untold: the modules that were asked before said yes")
-			COL(width=8);
+			 "modules; audit: a record of the kernel's") COL(width=16);
+	enum security_verdict verdict DOC(
+		"allowed; refused; of seccomp also killed, trapped (a signal), logged, "
+		"handed_on (to a supervisor or tracer); untold: the modules that were asked "
+		"before said yes; of an audit record always logged") COL(width=8);
 	g_errno error DOC("Error of the refusal") COL(width=8);
 	g_syscall syscall DOC("System call in which it was asked; empty: in none") COL(width=16);
 	g_capability_set cap DOC("Capability that was asked for") COL(width=20, skip-empty);
@@ -79,6 +81,8 @@ struct security_event {
 	g_signal sig DOC("Signal that is sent") COL(hidden);
 	__u64 flags DOC("Flags of the open or mount; mode of the look into a process")
 		COL(hidden, skip-empty);
+	enum audit_type audit_type DOC("Type of the audit record") COL(hidden, skip-empty);
+	g_text audit DOC("Text of the audit record") COL(width=40, skip-empty);
 };
 TRACER(security, security_event, 4096 + 2048 + 64);
 
@@ -144,8 +148,31 @@ static __always_inline void blocked(void *ctx, g_container c, const struct secco
 CAPABILITY_HOOKS(checked);
 SECCOMP_HOOKS(blocked);
 
-/* ---- hooks of the security modules ------------------------------------------------------------
- */
+/* It may be of a packet's way, which interrupts the other programs. */
+SEC("kprobe/audit_log_end")
+OPTIONAL CANNOT_TELL("the kernel's audit records") int BPF_KPROBE(
+	audited, const struct audit_buffer___of_kernel *buffer)
+{
+	struct audit_record record;
+	struct security_event *e;
+	g_container c;
+
+	if (!wanted(&c) || !audit_record_read(buffer, &record))
+		return 0;
+	e = record_begin_softirq(security, c);
+	if (!e)
+		return 0;
+	process_fill(&e->proc);
+	e->hook = audit;
+	e->verdict = logged;
+	e->syscall = syscall_of_current();
+	e->audit_type = record.type;
+	text_kernel_bytes(security, e, audit, record.text, record.length, AUDIT_MAX);
+	record_submit(security, e);
+	return 0;
+}
+
+/* ---- hooks of the security modules ----------------------------------------------------------- */
 
 /* NULL: nobody wants it. told: the verdict of all modules is known. */
 static __always_inline struct security_event *asked(enum security_hook hook, bool told,

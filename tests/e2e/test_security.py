@@ -55,3 +55,23 @@ def test_only_what_was_refused(lab):
         running.wait_record(lambda r: r["hook"] == "capable")
         assert running.stop() == 0, running.err
     assert not [r for r in running.records() if r["verdict"] == "allowed"], running.out
+
+
+def test_audit_records(lab):
+    """A filter's kill is written into the audit log as well, where programs can look at it."""
+    name = lab.name()
+    probed = "the kernel's audit records" not in ig.once("doctor", "trace_security", check=0).out
+    with ig.Ig("run", "trace_security", "-o", "json", "-c", name) as running:
+        running.ready()
+        lab.container("seccomp_ways kill; :", name=name).run()
+        running.wait_record(lambda r: r["verdict"] == "killed")
+        assert running.stop() == 0, running.err
+    audits = [r for r in running.records() if r["hook"] == "audit"]
+    if not probed:
+        assert not audits
+        return
+    (record,) = [r for r in audits if r["audit_type"] == "SECCOMP"]
+    pid = record["proc"]["pid"]
+    assert record["verdict"] == "logged" and record["syscall"] == "getpriority", record
+    assert record["audit"].startswith("audit(") and f" pid={pid} " in record["audit"], record
+    assert 'comm="seccomp_ways"' in record["audit"] and " sig=31 " in record["audit"], record
