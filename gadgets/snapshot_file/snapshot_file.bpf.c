@@ -11,7 +11,7 @@ GADGET("Show the files that containers have open\n"
 	      "process's table and are not shown. A path is the one by which the file was opened, "
 	      "as "
 	      "its folders are called now.")
-       SELFTEST("sleep 1 </etc/passwd; true", "path==/etc/passwd"));
+	       SELFTEST("sleep 1 </etc/passwd; true", "path==/etc/passwd"));
 
 PARAM(__u32, type_mask, 17,
       "Types to show, a sum of: 1 regular, 2 character device, 4 block device, 8 pipe, 16 "
@@ -192,7 +192,7 @@ int each_process(struct bpf_iter__task *ctx)
 
 SEC("iter/task_vma")
 WHEN(mapped)
-int each_mapping(struct bpf_iter__task_vma *ctx)
+CANNOT_TELL("files that are mapped (--mapped)") int each_mapping(struct bpf_iter__task_vma *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vm_area_struct *vma = ctx->vma;
