@@ -312,3 +312,33 @@ int address_connect(const struct address *a, uint64_t timeout_ns, struct err *er
 	return fd < 0 ? err_set(err, fd, "connecting to %s:%u: %s", a->host, a->port, strerror(-fd))
 		      : fd;
 }
+
+static int connect_tcp_begin(const struct sockaddr_storage *to)
+{
+	_cleanup_(closep) int fd =
+		socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) && errno != EINPROGRESS)
+		return -errno;
+	address_tune(fd);
+	return take_fd(&fd);
+}
+
+int address_connect_begin(const struct address *a, struct err *err)
+{
+	struct sockaddr_storage found[RESOLVE_MAX];
+	unsigned char number[sizeof(struct in6_addr)];
+	int fd;
+
+	if (a->path ||
+	    (!inet_pton(AF_INET, a->host, number) && !inet_pton(AF_INET6, a->host, number)))
+		return err_set(err, -EINVAL, "not an address in numbers: %s", a->path ?: a->host);
+	fd = resolve(a->host, a->port, found, err);
+	if (fd < 0)
+		return fd;
+	fd = connect_tcp_begin(&found[0]);
+	return fd < 0 ? err_set(err, fd, "connecting to %s:%u: %s", a->host, a->port, strerror(-fd))
+		      : fd;
+}

@@ -42,6 +42,12 @@ int address_listen(const struct address *a, const struct listen_options *o, stru
 int address_connect(const struct address *a, uint64_t timeout_ns, struct err *err);
 
 /*
+ * The same without waiting: a TCP socket that is being connected. Its first use waits for that, and
+ * tells what became of it. -EINVAL: the host is a name, which would have to be looked up.
+ */
+int address_connect_begin(const struct address *a, struct err *err);
+
+/*
  * A connected socket of either side: on TCP small messages are sent at once, and a peer that has
  * vanished is noticed by the kernel within a minute. False: it is not TCP, and nothing was to do.
  */
