@@ -35,6 +35,8 @@ static void container_free(struct container *c)
 	free(c->k8s_pod_uid);
 	free(c->k8s_container);
 	free(c->k8s_pod_ip);
+	free(c->k8s_owner_kind);
+	free(c->k8s_owner_name);
 	labels_done(&c->k8s_labels);
 	labels_done(&c->annotations);
 	labels_done(&c->labels);
@@ -136,6 +138,17 @@ static const struct field fields[] = {
 	 TEXT(k8s_pod_ip),
 	 .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY,
 	 .width = 15},
+	GROUP("k8s.owner", "What the pod belongs to"),
+	{.name = "k8s.owner.kind",
+	 .doc = "Kind of what the pod belongs to: Deployment, DaemonSet …",
+	 TEXT(k8s_owner_kind),
+	 .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY,
+	 .width = 12},
+	{.name = "k8s.owner.name",
+	 .doc = "Name of what the pod belongs to",
+	 TEXT(k8s_owner_name),
+	 .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY,
+	 .width = 20},
 	GROUP("runtime", "The container as its runtime knows it"),
 	{.name = "runtime.containerName",
 	 .doc = "Name of the container; its id where it has none",

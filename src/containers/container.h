@@ -34,6 +34,7 @@ struct container {
 
 	char *k8s_namespace, *k8s_pod, *k8s_pod_uid, *k8s_container;
 	char *k8s_pod_ip;
+	char *k8s_owner_kind, *k8s_owner_name; /* of the pod: a Deployment, say */
 	bool k8s_hostnetwork;
 	struct labels k8s_labels; /* the pod's */
 

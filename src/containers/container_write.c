@@ -36,6 +36,8 @@ const struct member container_members[] = {
 	MEMBER("startedReal", MEMBER_U64, started_real_ns),
 	MEMBER("byNamespace", MEMBER_BOOL, by_namespace),
 	MEMBER("k8sPodIp", MEMBER_TEXT, k8s_pod_ip),
+	MEMBER("k8sOwnerKind", MEMBER_TEXT, k8s_owner_kind),
+	MEMBER("k8sOwnerName", MEMBER_TEXT, k8s_owner_name),
 	MEMBER("k8sHostNetwork", MEMBER_BOOL, k8s_hostnetwork),
 	MEMBER("outer", MEMBER_TEXT, outer_name),
 	MEMBER("sandbox", MEMBER_BOOL, sandbox),

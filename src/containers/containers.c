@@ -328,6 +328,7 @@ int containers_new(const struct containers_options *o, struct containers **ret, 
 		cs->maps[i] = -1;
 	TAILQ_INIT(&cs->live);
 	TAILQ_INIT(&cs->ended);
+	pods_init(&cs->pods);
 	TAILQ_INIT(&cs->todo);
 	TAILQ_INIT(&cs->asked);
 	slots_init(&cs->slots);
@@ -371,6 +372,7 @@ struct containers *containers_free(struct containers *cs)
 	daemons_free(cs->daemons);
 	states_free(cs->states);
 	makers_done(&cs->makers);
+	pods_done(&cs->pods);
 	trouble_free(cs->trouble);
 	slots_done(&cs->slots);
 	reactor_free(cs->reactor);

@@ -136,6 +136,23 @@ int containers_announce(struct containers *cs, const struct container_notice *n,
  */
 int containers_retract(struct containers *cs, const char *id, struct err *err);
 
+/* A pod of this node, by whoever knows: NULL where it is not told. All of it is copied. */
+struct pod_facts {
+	const char *uid, *ip;
+	const char *owner_kind, *owner_name; /* "Deployment", "web" */
+	struct labels labels;
+};
+
+/*
+ * Fills in what the pod's containers lack, those that there are and those to come; who has got
+ * something is CHANGED. A list of all pods is told between begin and end: those that it does not
+ * name are gone.
+ */
+void containers_pod(struct containers *cs, const struct pod_facts *facts);
+void containers_pod_gone(struct containers *cs, const char *uid);
+void containers_pods_begin(struct containers *cs);
+void containers_pods_end(struct containers *cs);
+
 size_t containers_count(const struct containers *cs); /* not ended ones */
 typedef void container_fn(void *ctx, struct container *c);
 void containers_each(struct containers *cs, container_fn *fn,

@@ -16,6 +16,7 @@
 #include "containers/daemon.h"
 #include "containers/detector.h"
 #include "containers/makers.h"
+#include "containers/pods.h"
 #include "containers/runtime.h"
 
 /* /etc/passwd and /etc/group of a container or of the host: owners.c. */
@@ -78,6 +79,7 @@ struct containers {
 	struct reactor *reactor;
 	struct watch detector_watch;
 	struct trouble *trouble;
+	struct pods pods;
 	struct states *states;
 	struct makers makers; /* runtimes of the host's mount namespace */
 	struct runtime_context context;

@@ -185,6 +185,7 @@ static void settle(struct containers *cs, struct entry *e)
 	struct container *c = e->container;
 	bool first = c->pending;
 
+	pods_fill(&cs->pods, c);
 	labels_sort(&c->k8s_labels); /* daemons give them in any order */
 	labels_sort(&c->labels);
 	if (cs->has_inner)

@@ -70,6 +70,8 @@ static void test_container_fields(void **state)
 	outer->name = xstrdup("kind");
 	container_set_outer(c, outer);
 	c->k8s_pod_ip = xstrdup("10.1.0.7");
+	c->k8s_owner_kind = xstrdup("Job");
+	c->k8s_owner_name = xstrdup("night");
 	c->k8s_hostnetwork = c->sandbox = true;
 	c->resolved = false;
 	labels_add(&c->k8s_labels, "app.kubernetes.io/name", "shop");
@@ -89,6 +91,8 @@ static void test_container_fields(void **state)
 	assert_string_equal(labels_get(&back->k8s_labels, "app.kubernetes.io/name"), "shop");
 	assert_string_equal(labels_get(&back->labels, "say \"hi\""), "\n");
 	assert_string_equal(back->k8s_pod_ip, "10.1.0.7");
+	assert_string_equal(back->k8s_owner_kind, "Job");
+	assert_string_equal(back->k8s_owner_name, "night");
 	assert_true(back->k8s_hostnetwork);
 	assert_true(back->sandbox);
 	assert_false(back->resolved);
