@@ -14,6 +14,7 @@
 #include "cmd/container_flags.h"
 #include "cmd/daemon_recorder.h"
 #include "cmd/recorder_flags.h"
+#include "cmd/kube_flags.h"
 #include "cmd/loop.h"
 #include "cmd/sd_notify.h"
 #include "cmd/traceloop_flags.h"
@@ -230,6 +231,7 @@ static int start(struct daemon_run *d, struct err *err)
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
 	r = r ?: traceloop_flags_start(d->manager, &d->api.traceloop, err);
 	r = r ?: manager_start(d->manager, err);
+	r = r ?: kube_flags_start(d->reactor, manager_containers(d->manager), err);
 	r = r ?: daemon_recorder_start(d->manager, or_null(opt.record_dir), &d->recording, err);
 	d->api.recording = d->recording;
 	return r ?: loop_add_fd(&d->loop, reactor_fd(d->reactor), on_reactor, d, err);
@@ -288,6 +290,7 @@ static int daemon_main(int argc, char **argv)
 	grpc_server_free(d.server);
 	traceloop_service_free(d.api.traceloop);
 	recording_free(d.recording);
+	kube_flags_stop();
 	manager_free(d.manager);
 	tls_free(d.tls);
 	loop_done(&d.loop);
@@ -295,9 +298,13 @@ static int daemon_main(int argc, char **argv)
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
-static const struct flag_table *const tables[] = {&daemon_flags,    &daemon_recorder_flags,
-						  &recorder_flags,  &traceloop_flags,
-						  &container_flags, NULL};
+static const struct flag_table *const tables[] = {&daemon_flags,
+						  &daemon_recorder_flags,
+						  &recorder_flags,
+						  &traceloop_flags,
+						  &container_flags,
+						  &kube_flags,
+						  NULL};
 static const struct command daemon_command = {
 	.name = "daemon",
 	.summary = "Be the agent of this node, for `ig --remote` and other clients",

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/access.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/parse.h"
+#include "net/http2_get.h"
+#include "net/tls.h"
+
+#define MAX_TOKEN_BYTES 65536
+
+int kube_access_in_cluster(const char *folder, struct kube_access *ret, struct err *err)
+{
+	const char *host = getenv("KUBERNETES_SERVICE_HOST");
+	const char *port = getenv("KUBERNETES_SERVICE_PORT");
+	_cleanup_(freep) char *text = NULL;
+	struct kube_access a = {0};
+	int r;
+
+	if (!host || !port)
+		return err_set(err, -ENOENT,
+			       "this is no pod: KUBERNETES_SERVICE_HOST and _PORT are not set");
+	a.authority = xasprintf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+	text = xasprintf("tcp://%s", a.authority);
+	r = address_parse(text, &a.server, err);
+	if (r) {
+		kube_access_done(&a);
+		return r;
+	}
+	a.ca = xasprintf("%s/ca.crt", folder);
+	a.token = xasprintf("%s/token", folder);
+	*ret = a;
+	return 0;
+}
+
+void kube_access_done(struct kube_access *a)
+{
+	address_done(&a->server);
+	free(a->authority);
+	free(a->ca);
+	free(a->token);
+	*a = (struct kube_access){0};
+}
+
+int kube_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
+		 struct err *err)
+{
+	const struct tls_files files = {.ca = a->ca};
+	struct kube_connection c = {0};
+	int code = tls_client_new(&files, a->server.host, &c.tls, err);
+	int fd = code ? code : address_connect_begin(&a->server, err);
+
+	code = fd < 0 ? fd : http2_client_new(r, fd, c.tls, a->authority, &c.http, err);
+	if (code)
+		kube_disconnect(&c);
+	else
+		*ret = c;
+	return code;
+}
+
+void kube_disconnect(struct kube_connection *c)
+{
+	http2_client_free(c->http);
+	tls_free(c->tls);
+	*c = (struct kube_connection){0};
+}
+
+char *kube_authorization(const struct kube_access *a, struct err *err)
+{
+	_cleanup_(buf_done) struct buf token = {0};
+	int r;
+
+	buf_init(&token, MAX_TOKEN_BYTES);
+	r = buf_read_file(&token, AT_FDCWD, a->token);
+	if (r) {
+		err_set(err, r, "%s: %s", a->token, strerror(-r));
+		return NULL;
+	}
+	return xasprintf("Bearer %.*s", (int)strcspn(buf_cstr(&token), "\r\n"), buf_cstr(&token));
+}
