@@ -28,7 +28,8 @@ int rate_describe(struct source *src, const struct field *f, const char *of, str
 			       "field %s: only a 64-bit number in a table's value "
 			       "can be a rate",
 			       f->name);
-	if (!counted || counted->flags & FIELD_KEY || !is_count(counted))
+	if (!counted || counted->flags & FIELD_KEY || !is_count(counted) ||
+	    counted->offset >= f->offset)
 		return err_set(err, -EINVAL,
 			       "field %s: no 64-bit number '%s' stands before it "
 			       "in the table's value",

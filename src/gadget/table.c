@@ -47,12 +47,13 @@ void tables_end(struct gadget *g)
 	g->run->ended = boot_clock();
 }
 
-/* To be asked when the other table has come in its place. */
-static uint64_t filled_ns(struct gadget *g, unsigned int source)
+/* The other table has come in its place `now`, or when the programs had stopped. */
+static uint64_t filled_ns(struct gadget *g, unsigned int source, uint64_t now)
 {
-	uint64_t now = g->run->ended ? g->run->ended : boot_clock();
 	uint64_t since = g->run->table_since[source];
 
+	if (g->run->ended)
+		now = g->run->ended;
 	g->run->table_since[source] = now;
 	return now > since ? now - since : 0;
 }
@@ -151,13 +152,14 @@ static int take_full(struct taking *t, struct bpf_map *const table[2], struct er
 	const struct bpf_map *now = source_map(g, t->source, "_now");
 	uint8_t *turn = &g->run->table_now[t->source];
 	int full = bpf_map__fd(table[*turn]), other = bpf_map__fd(table[!*turn]), rc;
+	uint64_t at = boot_clock(); /* not after the swap, which waits */
 	uint32_t zero = 0;
 
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
 		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
 			       g->sources[t->source].pub.name);
 	*turn ^= 1;
-	t->ns = filled_ns(g, t->source);
+	t->ns = filled_ns(g, t->source, at);
 	rc = take_batches(t, full);
 	return rc == -ENOTSUP ? take_one_by_one(t, full) : rc;
 }
