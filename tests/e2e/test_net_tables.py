@@ -68,7 +68,7 @@ def both(peers):
 
 
 def udp_counters(c):
-    """InDatagrams and OutDatagrams of a network namespace, IPv4 and IPv6."""
+    """InDatagrams, OutDatagrams … of a network namespace, IPv4 and IPv6 together."""
     with open(f"/proc/{c.pid}/net/snmp") as f:
         names, values = (line.split()[1:] for line in f if line.startswith("Udp:"))
     counts = Counter(dict(zip(names, map(int, values))))
@@ -96,14 +96,18 @@ def test_datagrams_are_those_of_iperf3(peers):
         assert sorted(r["sent"] for r in of_client) == sorted(s["bytes"] + 4 for s in streams)
         assert summed(of_client, "sent", "sentDatagrams") == (sent["bytes"] + 8, sent["packets"] + 2)
         assert summed(of_client, "received", "receivedDatagrams") == (8, 2)
-        assert sent["packets"] == received["packets"] and received["lost_packets"] == 0
-        assert summed(of_server, "received", "receivedDatagrams") == (sent["bytes"] + 8, sent["packets"] + 2)
+        arrived, bytes_of_one = summed(of_server, "receivedDatagrams")[0] - 2, said["start"]["test_start"]["blksize"]
+        assert received["packets"] - received["lost_packets"] <= arrived <= sent["packets"]
+        assert summed(of_server, "received") == (arrived * bytes_of_one + 8,)
         assert {r["dst"]["addr"] for r in of_client} == {wires.address(1, version)}
         assert {r["src"]["port"] for r in of_server} == {PORT}
-    for c in peers:
-        counted = udp_counters(c) - before[c]
-        mine = [r for r in rows if ig.container_of(r) == c.name]
-        assert summed(mine, "sentDatagrams", "receivedDatagrams") == (counted["OutDatagrams"], counted["InDatagrams"])
+    counted = {c: udp_counters(c) - before[c] for c in peers}
+    for c, other in ((server, client), (client, server)):
+        sent, received = summed([r for r in rows if ig.container_of(r) == c.name], "sentDatagrams", "receivedDatagrams")
+        assert sent == counted[c]["OutDatagrams"]
+        # The kernel counts them when they are read, or find the buffer full; iperf3 may close before it has read all.
+        read = counted[c]["InDatagrams"] + counted[c]["RcvbufErrors"]
+        assert read <= received <= counted[other]["OutDatagrams"] and received - read < 0.01 * received + 10
     assert running.totals().lost == 0
 
 
