@@ -95,6 +95,13 @@
 		v_;                                                                  \
 	})
 
+/*
+ * On a field of a TOP()'s value: how much of another field of it, which stands before, there was in
+ * a second. Both are 64-bit numbers. The program leaves it alone: the host fills it when it takes
+ * the table.
+ */
+#define PER_SECOND(field) G_TAG("per-second:" #field)
+
 /* In TOP() and TOP_KEPT(): there is such a table only where the parameter, a bool, is true. */
 #define ONLY_IF(param) G_TAG("only:" #param)
 

@@ -363,6 +363,7 @@ int gadget_attach(struct gadget *g, struct err *err)
 			return attach_failed(g, p, rc, err);
 		}
 	}
+	tables_begin(g);
 	rc = iterators_at_attach(g, err);
 	if (rc)
 		gadget_detach(g);
@@ -396,5 +397,6 @@ void gadget_detach(struct gadget *g)
 		return;
 	links_close(g->run->programs, g->run->n_programs);
 	probes_detach(g->run);
+	tables_end(g);
 	programs_wait();
 }

@@ -34,5 +34,8 @@ const char *describe_tag(const struct types *t, uint32_t id, int member, const c
 /* fields.c: fills the schema of src, whose kind is set, and its sizes from struct `record`. */
 int describe_fields(const struct types *t, uint32_t record, struct source *src, struct err *err);
 
+/* rates.c: f, just added to the schema of src, says how much of field `of` there was in a second. */
+int rate_describe(struct source *src, const struct field *f, const char *of, struct err *err);
+
 /* params.c: adds the parameter that variable `var` of .rodata is. */
 int describe_param(const struct object *o, uint32_t var, struct gadget *g, struct err *err);

@@ -167,6 +167,7 @@ static int add_field(struct walk *w, uint32_t id, uint32_t member, const struct 
 {
 	struct type_end end = describe_type(w->types, types_members(w->types, id)[member].type);
 	_cleanup_(freep) struct enum_value *values = NULL;
+	const char *of;
 	char array[32];
 	struct field f = {
 		.name = buf_cstr(&w->path),
@@ -196,6 +197,8 @@ static int add_field(struct walk *w, uint32_t id, uint32_t member, const struct 
 			f.doc = "When it happened";
 	}
 	r = schema_add(w->src->pub.schema, &f, w->err);
+	if (r == 0 && (of = describe_tag(w->types, id, (int)member, "per-second:")))
+		r = rate_describe(w->src, &f, of, w->err);
 	if (r < 0 || f.kind != KIND_NONE)
 		return r;
 	return add_members(

@@ -13,12 +13,19 @@
 struct bpf_object;
 struct bpf_link;
 
+/* Of a table's row: bytes from its start, of a count and of what that is in a second. */
+struct rate {
+	uint32_t of, to;
+};
+
 struct source {
 	struct gadget_source pub; /* pub.schema already has the container's fields' place: record only; see traces/ */
 	char *sort;		  /* owns pub.sort */
 	char *prefix;		  /* "open": maps are open_ring, open_scratches, open_now … */
 	uint32_t key_size;	  /* top: bytes of the key, at offset 0 of a row */
 	uint32_t value_offset, value_size; /* top */
+	struct rate *rates;		   /* top */
+	size_t n_rates, room_rates;
 };
 
 /* A constant in the object's .rodata: a parameter or one of gadget.bpf.h's own (g_host …). */

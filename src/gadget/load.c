@@ -422,6 +422,7 @@ int gadget_load(struct gadget *g, const struct gadget_load_options *o, struct er
 	g->run->cgroup2_fd = o->cgroup2_fd < 0 ? -1 : fcntl(o->cgroup2_fd, F_DUPFD_CLOEXEC, 0);
 	g->run->rings = xnew_n(struct ring, g->n_sources);
 	g->run->table_now = xnew_n(uint8_t, g->n_sources);
+	g->run->table_since = xnew_n(uint64_t, g->n_sources);
 	for (size_t i = 0; i < g->n_sources; i++)
 		g->run->rings[i].fd = -1;
 	libbpf_log_begin(&log);
@@ -452,6 +453,7 @@ void gadget_unload(struct gadget *g)
 	free(run->programs);
 	free(run->rings);
 	free(run->table_now);
+	free(run->table_since);
 	free(run);
 	g->run = NULL;
 }

@@ -243,6 +243,7 @@ struct gadget *gadget_free(struct gadget *g)
 		schema_unref(g->sources[i].pub.schema);
 		free(g->sources[i].prefix);
 		free(g->sources[i].sort);
+		free(g->sources[i].rates);
 	}
 	for (size_t i = 0; i < g->n_params; i++)
 		free_param(&g->params[i]);

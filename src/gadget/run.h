@@ -48,6 +48,8 @@ struct running {
 	struct g_counters *counters; /* the map g_counters, mapped */
 	uint32_t n_counters;
 	uint8_t *table_now; /* for each source: which of a top's two tables the programs fill */
+	uint64_t *table_since; /* and since when, boot clock; 0: not attached yet */
+	uint64_t ended;	       /* boot clock: no program has run since; 0: they still do */
 	uint32_t stack_turn; /* which of the two maps of stacks they fill */
 	struct probes *probes; /* probe.c; NULL: no program of this kind */
 };
@@ -147,6 +149,12 @@ int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_
 int iterators_at_attach(struct gadget *g, struct err *err);
 int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, void *ctx,
 		struct err *err);
+
+void tables_begin(struct gadget *g); /* programs fill them from now on */
+void tables_end(struct gadget *g);   /* and no more */
+
+/* rates.c: in a table's row, what was filled for so long. */
+void rates_fill(const struct source *s, unsigned char *row, uint64_t ns);
 
 /* stacks.c */
 void stacks_prepare(struct gadget *g); /* before loading */

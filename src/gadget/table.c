@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/limits.h"
 #include "base/mem.h"
@@ -21,7 +22,43 @@ struct taking {
 	uint32_t key_size, value_size; /* bytes, as the map has them */
 	unsigned char *row;
 	uint32_t row_size;
+	uint64_t ns; /* how long it was filled; 0: it is kept */
 };
+
+/* ---- how long it was filled ----------------------------------------------------------- */
+
+static uint64_t boot_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+void tables_begin(struct gadget *g)
+{
+	g->run->ended = 0;
+	for (size_t i = 0; i < g->n_sources; i++)
+		g->run->table_since[i] = boot_clock();
+}
+
+void tables_end(struct gadget *g)
+{
+	g->run->ended = boot_clock();
+}
+
+/* The other table has come in its place `now`, or when the programs had stopped. */
+static uint64_t filled_ns(struct gadget *g, unsigned int source, uint64_t now)
+{
+	uint64_t since = g->run->table_since[source];
+
+	if (g->run->ended)
+		now = g->run->ended;
+	g->run->table_since[source] = now;
+	return now > since ? now - since : 0;
+}
+
+/* ---- rows ------------------------------------------------------------------------------ */
 
 static void give_row(struct taking *t, const unsigned char *key, const unsigned char *value)
 {
@@ -29,6 +66,7 @@ static void give_row(struct taking *t, const unsigned char *key, const unsigned 
 
 	memcpy(t->row, key, t->key_size);
 	memcpy(t->row + s->value_offset, value, t->value_size);
+	rates_fill(s, t->row, t->ns);
 	t->fn(t->ctx, t->source, t->row, t->row_size);
 }
 
@@ -114,12 +152,14 @@ static int take_full(struct taking *t, struct bpf_map *const table[2], struct er
 	const struct bpf_map *now = source_map(g, t->source, "_now");
 	uint8_t *turn = &g->run->table_now[t->source];
 	int full = bpf_map__fd(table[*turn]), other = bpf_map__fd(table[!*turn]), rc;
+	uint64_t at = boot_clock(); /* not after the swap, which waits */
 	uint32_t zero = 0;
 
 	if (bpf_map_update_elem(bpf_map__fd(now), &zero, &other, BPF_ANY))
 		return err_set(err, -errno, "%s: cannot swap the tables of %s", g->name,
 			       g->sources[t->source].pub.name);
 	*turn ^= 1;
+	t->ns = filled_ns(g, t->source, at);
 	rc = take_batches(t, full);
 	return rc == -ENOTSUP ? take_one_by_one(t, full) : rc;
 }

@@ -58,25 +58,38 @@ class Crowd:
         self.names = []
 
 
-def attach(links):
-    """From the start of ig to its last link; then, when names are known, its memory."""
-    process = subprocess.Popen([ig.IG, "run", "trace_exec", "-o", "none"], stdin=subprocess.DEVNULL,
+@contextlib.contextmanager
+def attaching(gadget, links):
+    """ig from its start to its last link: (its process id, seconds that took). It follows all containers, and is ended."""
+    process = subprocess.Popen([ig.IG, "run", gadget, "-o", "none"], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ig.ENV)
     begin = time.monotonic()
     try:
         while measure.attached(process.pid) < links:
             if process.poll() is not None or time.monotonic() > begin + 30:
-                raise RuntimeError("ig does not attach")
+                raise RuntimeError(f"ig run {gadget} does not attach")
             time.sleep(0.001)
-        wall, cpu = time.monotonic() - begin, measure.tasks_cpu(process.pid)
-        last = 0
-        while measure.tasks_cpu(process.pid) - last > 0.003:
-            last = measure.tasks_cpu(process.pid)
-            time.sleep(0.3)
-        return {"wall": wall * 1000, "cpu": cpu * 1000, **measure.memory(process.pid), "maps": measure.map_bytes(process.pid)}
+        yield process.pid, time.monotonic() - begin
     finally:
         process.terminate()
         process.wait()
+
+
+def links_of(gadget):
+    """How many links it has when it is attached."""
+    with ig.Ig("run", gadget, "-o", "none") as first:
+        return measure.attached(first.ready().pid)
+
+
+def attach(links):
+    """How long trace_exec takes; then, when names are known, its memory."""
+    with attaching("trace_exec", links) as (pid, wall):
+        cpu = measure.tasks_cpu(pid)
+        last = 0
+        while measure.tasks_cpu(pid) - last > 0.003:
+            last = measure.tasks_cpu(pid)
+            time.sleep(0.3)
+        return {"wall": wall * 1000, "cpu": cpu * 1000, **measure.memory(pid), "maps": measure.map_bytes(pid)}
 
 
 def list_containers(prefix):
@@ -106,8 +119,7 @@ def summary(runs):
 
 def run(lab):
     prefix = f"{lab.prefix}-crowd"
-    with ig.Ig("run", "trace_exec", "-o", "none") as first:
-        links = measure.attached(first.ready().pid)
+    links = links_of("trace_exec")
     none = turns(prefix, links, "with none")
     crowd = Crowd(lab, COUNT)
     measure.progress(f"scale: making {COUNT} containers")

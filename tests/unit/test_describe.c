@@ -162,10 +162,13 @@ static void test_table(void **state)
 	assert_string_equal(gadget_source(g, 0)->sort, "-calls");
 	assert_int_equal(g->sources[0].key_size, 32);
 	assert_int_equal(g->sources[0].value_offset, 32);
-	assert_int_equal(g->sources[0].value_size, 16);
+	assert_int_equal(g->sources[0].value_size, 24);
 	assert_true(schema_field(s, "pid")->flags & FIELD_KEY);
 	assert_int_equal(schema_field(s, "calls")->offset, 32);
 	assert_false(schema_field(s, "calls")->flags & FIELD_KEY);
+	assert_int_equal(g->sources[0].n_rates, 1);
+	assert_int_equal(g->sources[0].rates[0].of, schema_field(s, "calls")->offset);
+	assert_int_equal(g->sources[0].rates[0].to, schema_field(s, "rate")->offset);
 }
 
 static void test_snapshot(void **state)
@@ -307,6 +310,11 @@ static void field_with_blank(struct buf *b)
 	object_string(b, "counter")[3] = ' ';
 }
 
+static void rate_of_an_event(struct buf *b)
+{
+	memcpy(object_string(b, "col:width = 7, fixed"), "per-second:counter", 19);
+}
+
 static void source_misnamed(struct buf *b)
 {
 	object_string(b, "sample_source")[7] = 'S';
@@ -338,6 +346,7 @@ static const struct fault {
 	{ escape_in_param, "parameter min_latency has a malformed name or text" },
 	{ alias_with_slash, "malformed or too many aliases" },
 	{ field_with_blank, "without a proper name" },
+	{ rate_of_an_event, "field color: only a 64-bit number in a table's value" },
 	{ source_misnamed, "not called NAME_source" },
 	{ no_source, "not a gadget: it has no data source" },
 	{ no_gadget, "not a gadget: it has no GADGET" },
@@ -357,6 +366,25 @@ static void test_faults(void **state)
 		if (!strstr(err.text, faults[i].said) || strchr(err.text, '\n') ||
 		    strchr(err.text, '\033'))
 			fail_msg("'%s' does not say '%s'", err.text, faults[i].said);
+		assert_null(g);
+	}
+}
+
+/* What is counted must be a number that stands before it in the value. */
+static void test_rate_of_nothing(void **state)
+{
+	static const char *const others[] = { "callz", "pid", "rate", "" };
+
+	for (size_t i = 0; i < array_size(others); i++) {
+		_cleanup_(buf_done) struct buf b;
+		struct gadget *g = NULL;
+		struct err err = {};
+
+		object_read("sample_top", &b);
+		memcpy(object_string(&b, "per-second:calls") + strlen("per-second:"), others[i],
+		       strlen(others[i]) + 1);
+		assert_int_not_equal(gadget_open_bytes("top", b.data, b.len, NULL, &g, &err), 0);
+		assert_non_null(strstr(err.text, "field rate: no 64-bit number"));
 		assert_null(g);
 	}
 }
@@ -406,7 +434,7 @@ int main(void)
 		cmocka_unit_test(test_enums),	 cmocka_unit_test(test_table),
 		cmocka_unit_test(test_snapshot), cmocka_unit_test(test_sample), cmocka_unit_test(test_enrich),
 		cmocka_unit_test(test_faults),	 cmocka_unit_test(test_builtin),
-		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_unknown),	 cmocka_unit_test(test_rate_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

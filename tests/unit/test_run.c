@@ -66,6 +66,14 @@ static struct gadget_load_options own_events(void)
 	return o;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 static struct gadget *start(const char *name, const struct gadget_load_options *o)
 {
 	struct gadget *g = open_sample(name);
@@ -484,6 +492,31 @@ static void test_top_many_rows(void **state)
 	gadget_free(reader.g);
 }
 
+/* What is in a second: by how long the table was filled, the last one until the programs stopped. */
+static void test_top_rates(void **state)
+{
+	struct gadget_load_options o = own_events();
+	enum { CALLS = 1000, AT_LEAST_NS = 50000000 };
+	uint64_t begin = now_ns();
+	struct reader reader = { .g = start("sample_top", &o) };
+
+	reader.r = reading(reader.g, "rate");
+	for (int last = 0; last < 2; last++) {
+		make_events(CALLS);
+		usleep(AT_LEAST_NS / 1000);
+		if (last)
+			gadget_detach(reader.g);
+		uint64_t most = now_ns() - begin;
+		if (last)
+			usleep(AT_LEAST_NS / 1000);
+		collect_into(&reader);
+		assert_in_range(reader.r.last, CALLS * 1000000000ull / (most + 1000000),
+				CALLS * 1000000000ull / AT_LEAST_NS);
+		begin = now_ns();
+	}
+	gadget_free(reader.g);
+}
+
 /* ---- snapshot ---------------------------------------------------------------------------- */
 
 static void test_snapshot(void **state)
@@ -753,7 +786,7 @@ int main(void)
 		cmocka_unit_test(test_loss_is_exact),
 		cmocka_unit_test(test_detach_under_fire),
 		cmocka_unit_test(test_top_is_exact),
-		cmocka_unit_test(test_top_many_rows),
+		cmocka_unit_test(test_top_many_rows), cmocka_unit_test(test_top_rates),
 		cmocka_unit_test(test_snapshot),
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_ladder_optional_twins),

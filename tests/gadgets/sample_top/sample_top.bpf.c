@@ -14,6 +14,7 @@ struct calls_key {
 struct calls_value {
 	__u64 calls DOC("Calls since the last table");
 	g_time last;
+	__u64 rate PER_SECOND(calls) DOC("Calls in a second");
 };
 TOP(calls, calls_key, calls_value, 1024, SORT("-calls"));
 
