@@ -25,6 +25,7 @@
 #define MAX_STATE_ROOTS 64		 /* runtimes' state roots learned from command lines */
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
+#define MAX_ADDRESSES 1024		 /* of one network namespace */
 #define MAX_OWNERS_BYTES (4u << 20)	 /* /etc/passwd, /etc/group */
 #define MAX_OWNERS 65536		 /* users, or groups, of one of them */
 #define MAX_CONTAINER_OWNERS_BYTES (64u << 10) /* the same files of a container */
