@@ -30,7 +30,6 @@ struct addresses {
 	struct containers *cs;
 	struct place *places; /* by netns */
 	size_t n, room;
-	uint64_t host_netns; /* 0: not known */
 };
 
 struct addresses *addresses_new(struct containers *cs)
@@ -167,7 +166,7 @@ static void add_container(void *ctx, struct container *c)
 {
 	struct addresses *as = ctx;
 
-	if (c->netns && c->netns != as->host_netns && c->pid)
+	if (c->netns && c->netns != containers_host_netns(as->cs) && c->pid)
 		add_place(as, c->netns, c->key, c->pid);
 }
 
@@ -267,9 +266,8 @@ static enum address_kind found(const struct addresses *as, const struct place *p
 static void look_again(struct addresses *as, uint64_t now)
 {
 	drop_forgotten(as);
-	if (!as->host_netns &&
-	    !proc_namespace(containers_proc_fd(as->cs), 1, "net", &as->host_netns))
-		add_place(as, as->host_netns, 0, 1);
+	if (containers_host_netns(as->cs))
+		add_place(as, containers_host_netns(as->cs), 0, 1);
 	containers_each(as->cs, add_container, as);
 	for (size_t i = 0; i < as->n; i++)
 		if (as->places[i].due <= now)
