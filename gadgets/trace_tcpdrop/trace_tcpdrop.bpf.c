@@ -7,25 +7,8 @@
 #include <gadget/drop_reason.bpf.h>
 #include <gadget/netns_container.bpf.h>
 #include <gadget/owner.bpf.h>
-#include <gadget/socket.bpf.h>
+#include <gadget/skb.bpf.h>
 #include <gadget/tcp_flags.h>
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct trace_event_raw_kfree_skb {
-	enum skb_drop_reason reason; /* since 5.17 */
-	void *rx_sk;		     /* since 6.11 */
-};
-struct net_device {
-	possible_net_t nd_net;
-};
-struct sk_buff {
-	struct net_device *dev;
-	struct sock *sk;
-	__be16 protocol;
-	__u16 transport_header, network_header;
-	unsigned char *head;
-};
-#pragma clang attribute pop
 
 GADGET("Trace TCP packets that the kernel drops, and why\n"
        "Each one with its ends, flags, the kernel's reason and the function that dropped it; "
@@ -74,37 +57,13 @@ struct {
 	__type(value, struct drop_with_stack);
 } stacks SEC(".maps");
 
-enum { ETH_P_IP = 0x0800, ETH_P_IPV6 = 0x86dd };
-
 /* The packet's ends and flags; false: it is not TCP. */
-static __noinline bool fill_packet(struct tcpdrop_event *e, const struct sk_buff *skb)
+static __always_inline bool fill_packet(struct tcpdrop_event *e, const struct sk_buff *skb)
 {
-	__u16 network = BPF_CORE_READ(skb, network_header);
-	__u16 transport = BPF_CORE_READ(skb, transport_header);
-	__u16 protocol = bpf_ntohs(BPF_CORE_READ(skb, protocol));
-	const unsigned char *head = BPF_CORE_READ(skb, head);
 	struct g_tcp_header tcp = {};
-	union {
-		struct g_ipv4_header v4;
-		struct g_ipv6_header v6;
-	} ip = {};
 
-	if (transport <= network || transport == 0xffff)
+	if (!skb_ends(skb, &e->src, &e->dst, &tcp) || e->src.proto != IPPROTO_TCP)
 		return false;
-	bpf_probe_read_kernel(&ip, sizeof(ip), head + network);
-	if (protocol == ETH_P_IP && ip.v4.protocol == IPPROTO_TCP) {
-		g_endpoint_ipv4(&e->src, ip.v4.src);
-		g_endpoint_ipv4(&e->dst, ip.v4.dst);
-	} else if (protocol == ETH_P_IPV6 && ip.v6.next == IPPROTO_TCP) {
-		g_endpoint_ipv6(&e->src, &ip.v6.src);
-		g_endpoint_ipv6(&e->dst, &ip.v6.dst);
-	} else {
-		return false;
-	}
-	bpf_probe_read_kernel(&tcp, sizeof(tcp), head + transport);
-	e->src.port = bpf_ntohs(tcp.src);
-	e->dst.port = bpf_ntohs(tcp.dst);
-	e->src.proto = e->dst.proto = IPPROTO_TCP;
 	e->tcpflags = tcp.flags;
 	return true;
 }
@@ -136,7 +95,7 @@ static __always_inline bool whose(struct tcpdrop_event *e, const struct sock *sk
 			return false;
 		known = owner_of_sock(sk, &e->proc);
 	} else {
-		e->netns_id = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+		e->netns_id = skb_netns(skb);
 		if (!wanted_netns_of(e->netns_id, &e->container))
 			return false;
 	}
@@ -167,7 +126,6 @@ static __always_inline bool put_out_with_stack(void *ctx, const struct drop *dro
 	return true;
 }
 
-/* args: struct sk_buff, where, since 5.17 why, since 6.11 struct sock that was to receive it */
 SEC("raw_tp/kfree_skb")
 int dropped(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -178,7 +136,7 @@ int dropped(struct bpf_raw_tracepoint_args *ctx)
 	if (!whose(e, socket_of(ctx, skb), skb) || !fill_packet(e, skb))
 		return 0;
 	e->reason = SKB_DROP_REASON_NOT_SPECIFIED;
-	if (bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->reason))
+	if (drops_have_reasons())
 		e->reason = drop_reason_of(ctx->args[2]);
 	if (!e->reason)
 		return 0;

@@ -44,6 +44,17 @@ enum skb_drop_reason {
 #undef G_DROP_REASON
 };
 
+/* args of raw_tp/kfree_skb: struct sk_buff, where, and these */
+struct trace_event_raw_kfree_skb {
+	enum skb_drop_reason reason; /* since 5.17 */
+	void *rx_sk;		     /* since 6.11: struct sock that was to receive it */
+} __attribute__((preserve_access_index));
+
+static __always_inline bool drops_have_reasons(void)
+{
+	return bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->reason);
+}
+
 /* What the kernel has and we have no name for: its number and this. */
 #define G_DROP_REASON_OTHER 1000
 

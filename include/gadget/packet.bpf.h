@@ -117,15 +117,26 @@ static __always_inline __u32 g_packet_ipv6(struct __sk_buff *skb, struct packet 
 	return end >> 8;
 }
 
-/* False: neither TCP nor UDP over IP, or its headers are not whole. */
-static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p)
+/*
+ * Fills addresses, version of IP and protocol. Where the header of the protocol begins; 0: not IP,
+ * or not the first fragment.
+ */
+static __always_inline __u32 packet_addresses(struct __sk_buff *skb, struct packet *p)
 {
-	struct g_tcp_header tcp;
-	__u32 at, length = skb->len;
+	__u32 at;
 
 	__builtin_memset(p, 0, sizeof(*p));
 	at = g_packet_ipv4(skb, p) ?: g_packet_ipv6(skb, p);
 	p->dst.proto = p->src.proto;
+	return at;
+}
+
+/* False: neither TCP nor UDP over IP, or its headers are not whole. */
+static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p)
+{
+	__u32 at = packet_addresses(skb, p), length = skb->len;
+	struct g_tcp_header tcp;
+
 	if (!at)
 		return false;
 	if (p->src.proto == IPPROTO_UDP) {

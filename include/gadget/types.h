@@ -131,6 +131,24 @@ struct g_endpoint {
 	__u8 version G_TAG("doc:Version of IP: 4 or 6");
 };
 
+/*
+ * Whose an address is, as far as this machine can tell. Each begins as the place of a g_addr in the
+ * record (peer_of() of network.bpf.h); the host makes texts of them.
+ */
+typedef struct g_text_place g_peer_kind; /* pod, container, host, loopback; raw: none of these */
+typedef struct g_text_place g_peer_name;
+typedef struct g_text_place g_peer_namespace;
+typedef struct g_text_place g_peer_labels; /* g_args: key=value */
+
+struct g_peer {
+	g_addr addr G_TAG("doc:IP address of the other end");
+	g_peer_kind kind G_TAG("doc:pod or container on this machine, host: the machine itself, "
+			       "loopback, raw: none of these") G_TAG("col:width=9");
+	g_peer_name name G_TAG("doc:Name of the pod or container") G_TAG("col:width=20");
+	g_peer_namespace namespace G_TAG("doc:The pod's namespace") G_TAG("col:hidden");
+	g_peer_labels labels G_TAG("doc:Labels of the pod or container") G_TAG("col:hidden");
+};
+
 /* How a packet went through its socket. */
 enum g_packet_type { HOST /* received */, OUTGOING };
 

@@ -25,6 +25,7 @@
 #define MAX_STATE_ROOTS 64		 /* runtimes' state roots learned from command lines */
 #define MAX_JSON_DEPTH 64		 /* nesting of a JSON document from outside */
 #define MAX_PROC_FILE_BYTES (1u << 20)	 /* /proc/PID/cgroup, mountinfo, stat, status */
+#define MAX_ADDRESSES 1024		 /* of one network namespace */
 #define MAX_OWNERS_BYTES (4u << 20)	 /* /etc/passwd, /etc/group */
 #define MAX_OWNERS 65536		 /* users, or groups, of one of them */
 #define MAX_CONTAINER_OWNERS_BYTES (64u << 10) /* the same files of a container */
@@ -45,6 +46,9 @@
 #define MAX_TABLE_ROWS 65536		 /* rows of a top table or a snapshot kept for sorting */
 #define MAX_REPORT_BYTES (16u << 20)	 /* a report's document */
 #define MAX_REPORT_GROUPS 4096		 /* containers, or what they are put together by, in one */
+#define MAX_POLICY_EDGES 65536		 /* of all, in one report of network policies */
+#define MAX_POLICY_BYTES (16u << 20)	 /* a file of network policies */
+#define MAX_POLICY_PARTS 65536		 /* rules, peers, ports, labels in such files */
 #define MAX_HTTP_HEADER_BYTES 65536	 /* all header lines of an answer, HTTP/1.1 and HTTP/2 */
 #define MAX_HTTP_HEADERS 128		 /* header lines of an answer */
 #define MAX_GRPC_MESSAGE_BYTES (16u << 20) /* one message of a peer */

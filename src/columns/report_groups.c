@@ -77,8 +77,7 @@ void report_groups_free(void *state)
 
 /* ---- whose row it is ----------------------------------------------------------------------- */
 
-/* A new string; NULL where it is absent or empty. */
-static char *text_of(const struct schema *s, const struct row *row, const char *name)
+char *report_text(const struct schema *s, const struct row *row, const char *name)
 {
 	const struct field *f = schema_field(s, name);
 	const char *text;
@@ -122,16 +121,24 @@ static void cut_to_owner(const struct schema *s, const struct row *row, char *po
 		cut_last_part(pod);
 }
 
+char *report_pod_owner(const struct schema *s, const struct row *row)
+{
+	char *pod = report_text(s, row, "k8s.podName");
+
+	if (pod)
+		cut_to_owner(s, row, pod);
+	return pod;
+}
+
 static char *pods_name(const struct report_groups *g, const struct schema *s, const struct row *row)
 {
-	_cleanup_(freep) char *pod = text_of(s, row, "k8s.podName");
-	_cleanup_(freep) char *namespace = text_of(s, row, "k8s.namespace");
-	_cleanup_(freep) char *container = text_of(s, row, "k8s.containerName");
+	_cleanup_(freep) char *pod = g->merge == MERGE_OWNER ? report_pod_owner(s, row)
+							     : report_text(s, row, "k8s.podName");
+	_cleanup_(freep) char *namespace = report_text(s, row, "k8s.namespace");
+	_cleanup_(freep) char *container = report_text(s, row, "k8s.containerName");
 
 	if (!pod)
 		return NULL;
-	if (g->merge == MERGE_OWNER)
-		cut_to_owner(s, row, pod);
 	return xasprintf("%s/%s/%s", namespace ?: "", pod, container ?: "");
 }
 
@@ -142,9 +149,9 @@ static char *name_of(const struct report_groups *g, const struct schema *s, cons
 	if (g->merge == MERGE_ALL)
 		return xstrdup("all");
 	if (g->merge == MERGE_IMAGE)
-		name = text_of(s, row, "runtime.containerImageName");
+		name = report_text(s, row, "runtime.containerImageName");
 	name = name ?: pods_name(g, s, row);
-	name = name ?: text_of(s, row, "runtime.containerName");
+	name = name ?: report_text(s, row, "runtime.containerName");
 	return name ?: xstrdup("host");
 }
 
@@ -164,8 +171,8 @@ int report_group_of(struct report_groups *g, const struct schema *s, const struc
 			       MAX_REPORT_GROUPS);
 	group = xcalloc(1, g->size);
 	group->name = take(name);
-	group->namespace = text_of(s, row, "k8s.namespace");
-	group->bundle = text_of(s, row, "runtime.bundle");
+	group->namespace = report_text(s, row, "k8s.namespace");
+	group->bundle = report_text(s, row, "runtime.bundle");
 	*grow(&g->items, &g->n, &g->room) = group;
 	*ret = group;
 	return 0;

@@ -57,6 +57,12 @@ int report_groups_sort(struct report_groups *g, struct err *err);
 int report_number(const struct schema *s, const struct row *row, const char *field, int64_t *ret,
 		  struct err *err);
 
+/* A new string; NULL where it is absent or empty. */
+char *report_text(const struct schema *s, const struct row *row, const char *field);
+
+/* Name of what made the row's pod (a deployment, …), as a new string; NULL: it is in none. */
+char *report_pod_owner(const struct schema *s, const struct row *row);
+
 /* How a mode writes a group. */
 enum report_form {
 	REPORT_TEXT, /* one behind the other */

@@ -473,6 +473,11 @@ uint64_t containers_host_mntns(const struct containers *cs)
 	return cs->host_mntns;
 }
 
+uint64_t containers_host_netns(const struct containers *cs)
+{
+	return cs->host_netns;
+}
+
 int containers_proc_fd(const struct containers *cs)
 {
 	return cs->proc_fd;

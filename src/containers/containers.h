@@ -189,8 +189,9 @@ struct gadget_runtime containers_runtime(const struct containers *cs);
 /* The id of a cgroup v2 by its path below the root, "/a/b"; 0: there is none. */
 uint64_t containers_cgroup_id(const struct containers *cs, const char *path);
 
-/* Inode number of the host's mount namespace; 0 before containers_start(). */
+/* Inode numbers of the host's mount and network namespaces; 0 before containers_start(). */
 uint64_t containers_host_mntns(const struct containers *cs);
+uint64_t containers_host_netns(const struct containers *cs);
 
 /* A descriptor of the host's /proc, which stays the collection's. */
 int containers_proc_fd(const struct containers *cs);

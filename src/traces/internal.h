@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/reactor.h"
 #include "columns/decoder.h"
+#include "containers/addresses.h"
 #include "containers/containers.h"
 #include "symbols/kernel.h"
 #include "symbols/symbols.h"
@@ -134,6 +135,7 @@ struct traces {
 	uint64_t newest;	   /* boot clock when a record newer than that was met */
 	struct symbols *symbols;   /* NULL: no user stack was met yet */
 	struct kernel_symbols *kernel; /* NULL: no kernel stack was met yet */
+	struct addresses *addresses;   /* NULL: no address was met whose owner is told */
 	bool kernel_hidden;	       /* it was said that there are no names */
 	struct buf made, text;	       /* a record with all its texts; one text */
 	struct buf tail;	       /* texts that a decoder makes */

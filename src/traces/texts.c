@@ -54,6 +54,72 @@ static bool container_text(struct traces *ts, const char *numbers, size_t len, s
 	return false;
 }
 
+/* Whose address it is; *ret NULL: nobody's here. ADDRESS_RAW where it is none. */
+static enum address_kind find_peer(struct traces *ts, const char *numbers, size_t len,
+				   const struct container **ret)
+{
+	g_addr address;
+
+	*ret = NULL;
+	if (len != sizeof(address))
+		return ADDRESS_RAW;
+	memcpy(address, numbers, sizeof(address));
+	if (!ts->addresses)
+		ts->addresses = addresses_new(ts->containers);
+	return addresses_find(ts->addresses, address, ts->now, ret);
+}
+
+static bool peer_kind_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	static const char *const names[] = {[ADDRESS_RAW] = "raw",
+					    [ADDRESS_CONTAINER] = "container",
+					    [ADDRESS_HOST] = "host",
+					    [ADDRESS_LOOPBACK] = "loopback"};
+	const struct container *c;
+	enum address_kind kind = find_peer(ts, numbers, len, &c);
+
+	buf_str(out, c && c->k8s_pod ? "pod" : names[kind]);
+	return false;
+}
+
+static bool peer_name_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	const struct container *c;
+
+	find_peer(ts, numbers, len, &c);
+	buf_str(out, c ? c->k8s_pod ?: c->name : NULL);
+	return false;
+}
+
+static bool peer_namespace_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	const struct container *c;
+
+	find_peer(ts, numbers, len, &c);
+	buf_str(out, c && c->k8s_pod ? c->k8s_namespace : NULL);
+	return false;
+}
+
+static bool peer_labels_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	const struct container *c;
+	const struct labels *labels;
+
+	find_peer(ts, numbers, len, &c);
+	labels = c ? container_labels(c) : NULL;
+	for (size_t i = 0; labels && i < labels->n; i++) {
+		size_t before = out->len;
+
+		buf_printf(out, "%s=%s", labels->items[i].key, labels->items[i].value);
+		buf_add(out, "", 1);
+		if (out->failed) { /* what has no room is left out as a whole */
+			out->len = before;
+			return true;
+		}
+	}
+	return false;
+}
+
 static const struct late_text_kind {
 	const char *type;
 	enum kind kind;
@@ -65,6 +131,10 @@ static const struct late_text_kind {
 	{"g_ustack_id", KIND_LIST, stack_text, USER_ID},
 	{"g_kstack_id", KIND_LIST, kernel_stack_text, KERNEL_ID},
 	{"g_container_name", KIND_TEXT, container_text, IN_RECORD},
+	{"g_peer_kind", KIND_TEXT, peer_kind_text, IN_RECORD},
+	{"g_peer_name", KIND_TEXT, peer_name_text, IN_RECORD},
+	{"g_peer_namespace", KIND_TEXT, peer_namespace_text, IN_RECORD},
+	{"g_peer_labels", KIND_LIST, peer_labels_text, IN_RECORD},
 };
 
 void texts_find(struct trace_source *to, const struct schema *s)

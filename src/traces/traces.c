@@ -73,6 +73,7 @@ struct traces *traces_free(struct traces *ts)
 	merge_free(ts->merge);
 	symbols_free(ts->symbols);
 	kernel_symbols_free(ts->kernel);
+	addresses_free(ts->addresses);
 	buf_done(&ts->made);
 	buf_done(&ts->text);
 	buf_done(&ts->tail);

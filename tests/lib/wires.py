@@ -12,7 +12,7 @@ def address(n, version=4):
 
 
 def inside(c, *command):
-    containers.run("nsenter", "-t", str(c.pid), "-n", *command)
+    return containers.run("nsenter", "-t", str(c.pid), "-n", *command)
 
 
 def join(one, other):
