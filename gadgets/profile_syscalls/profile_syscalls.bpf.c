@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
 /* How often each system call is made, how often it fails and how long it takes. */
+#include <gadget/duration.bpf.h>
 #include <gadget/gadget.bpf.h>
 #include <gadget/histogram.bpf.h>
 #include <gadget/syscall_kinds.bpf.h>
@@ -61,17 +62,6 @@ static __always_inline struct syscalls_value *entry(g_container c, g_syscall cal
 	return top_entry(syscalls, &key);
 }
 
-/* Another CPU may be at the same row: then avg lacks a call, until the next one. */
-static __always_inline void add_latency(struct syscalls_value *v, __u64 latency)
-{
-	__sync_fetch_and_add(&v->timed, 1);
-	__sync_fetch_and_add(&v->total, latency);
-	v->avg = v->total / (v->timed ?: 1);
-	if (v->max < latency)
-		v->max = latency;
-	histogram_add(&v->latency, ns ? G_UNIT_NS : G_UNIT_US, ns ? latency : latency / 1000);
-}
-
 /* args: registers, number */
 SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args *ctx)
@@ -113,8 +103,10 @@ static __always_inline void ended(g_container c, g_syscall syscall, __u64 began,
 	__sync_fetch_and_add(&v->count, 1);
 	if (failed_by)
 		__sync_fetch_and_add(&v->errors, 1);
-	if (began)
-		add_latency(v, now - began);
+	if (!began)
+		return;
+	duration_add(v, timed, now - began);
+	histogram_add(&v->latency, ns ? G_UNIT_NS : G_UNIT_US, (now - began) / (ns ? 1 : 1000));
 }
 
 /* args: registers, result */
