@@ -109,6 +109,7 @@ enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
 	BPF_FUNC_sock_from_file = 162,	     /* 5.11 */
 	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
+	BPF_FUNC_ima_file_hash = 193,	     /* 5.18 */
 };
 
 enum {

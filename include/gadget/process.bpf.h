@@ -72,6 +72,16 @@ static __always_inline void process_fill(struct g_process *p)
 	p->mntns_id = task->nsproxy->mnt_ns->ns.inum;
 }
 
+/* A task's process by the name of its first thread, for keys of tables that count by process. */
+static __always_inline void process_of(const struct task_struct *task, char comm[16], g_pid *pid)
+{
+	const struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	__builtin_memset(comm, 0, 16);
+	bpf_core_read_str(comm, 16, &leader->comm);
+	*pid = BPF_CORE_READ(task, tgid);
+}
+
 /* The current process's file behind descriptor `fd`; NULL: none. */
 static __always_inline struct file *file_of_fd(int fd)
 {

@@ -14,9 +14,5 @@ static __always_inline long raw_syscall_number(const struct pt_regs *regs)
 {
 	if (g_is_compat((const struct task_struct *)bpf_get_current_task()))
 		return -1;
-#if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(regs, orig_ax);
-#else
-	return BPF_CORE_READ(regs, syscallno);
-#endif
+	return syscall_number(regs);
 }

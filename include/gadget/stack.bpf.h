@@ -16,6 +16,7 @@
  *
  * The maps have room only where the parameter is true, and take memory for what they hold: 2 KiB
  * for each different user stack, of at most 8192, 1 KiB for each kernel stack, of at most 16384.
+ * (With G_PREALLOCATED, table.bpf.h, for all of that, so that one says less by G_USER_STACKS.)
  * They are emptied when the tables are taken: an id that is kept elsewhere, from one interval to
  * another, needs USER_STACKS(ustack, KEPT), and then a full map stays full.
  *
@@ -24,6 +25,7 @@
  */
 #pragma once
 
+#include <gadget/table.bpf.h>
 #include <gadget/text.bpf.h>
 
 #ifndef G_USER_STACKS
@@ -57,7 +59,7 @@ struct {
 #define G_STACKS(NAME, TYPE, MAX, PARAM_, ...)                                        \
 	struct NAME##_map {                                                           \
 		__uint(type, BPF_MAP_TYPE_HASH);                                      \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                 \
+		__uint(map_flags, G_TABLE_FLAGS);                                     \
 		__uint(max_entries, MAX);                                             \
 		__type(key, __u64);                                                   \
 		__type(value, struct TYPE);                                           \

@@ -39,6 +39,16 @@ static __always_inline g_syscall syscall_current(__u32 nr)
 	return (__u64)(__u32)(g_is_compat(task) ? G_ARCH_COMPAT : G_ARCH) << 32 | nr;
 }
 
+/* By its registers, whatever their numbers mean: syscall_current() tells that. */
+static __always_inline __s32 syscall_number(const struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, orig_ax);
+#else
+	return BPF_CORE_READ(regs, syscallno);
+#endif
+}
+
 /* The current task's registers at its entry into the kernel; to be read, not followed. */
 static __always_inline const struct pt_regs *registers_at_entry(void)
 {
@@ -60,10 +70,6 @@ static __always_inline g_syscall syscall_of_current(void)
 
 	if (BPF_CORE_READ(task, flags) & (G_PF_IO_WORKER | G_PF_KTHREAD))
 		return G_NO_SYSCALL;
-#if defined(__TARGET_ARCH_x86)
-	nr = BPF_CORE_READ(regs, orig_ax);
-#else
-	nr = BPF_CORE_READ(regs, syscallno);
-#endif
+	nr = syscall_number(regs);
 	return nr < 0 ? G_NO_SYSCALL : syscall_current(nr);
 }

@@ -9,6 +9,17 @@
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /*
+ * A gadget whose programs run where no memory can be had, such as in the scheduler, says
+ * `#define G_PREALLOCATED` before it includes anything: its TOP() tables and maps of stacks have
+ * memory for all entries from the start. (Since 6.1 the kernel has a way to get some even there.)
+ */
+#ifdef G_PREALLOCATED
+#define G_TABLE_FLAGS 0
+#else
+#define G_TABLE_FLAGS BPF_F_NO_PREALLOC
+#endif
+
+/*
  * A table of `struct VALUE` by `struct KEY` (which has a field `g_container container`). The host
  * swaps two tables at each interval, so that no update is lost between two readings.
  */
@@ -19,7 +30,7 @@
 	};                                                                           \
 	struct NAME##_table {                                                        \
 		__uint(type, BPF_MAP_TYPE_HASH);                                     \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                \
+		__uint(map_flags, G_TABLE_FLAGS);                                    \
 		__uint(max_entries, MAX);                                            \
 		__type(key, struct KEY);                                             \
 		__type(value, struct VALUE);                                         \

@@ -37,6 +37,7 @@ enum process_state {
 	dead,
 	parked,
 	idle,
+	waking, /* just being woken, so that it cannot be told what it was in */
 };
 
 /* include/linux/sched.h */
@@ -48,30 +49,44 @@ enum {
 	EXIT_DEAD = 0x10,
 	EXIT_ZOMBIE = 0x20,
 	TASK_PARKED = 0x40,
+	TASK_DEAD = 0x80,
+	TASK_WAKING = 0x200,
 	TASK_NOLOAD = 0x400,
 };
 
-static __always_inline enum process_state task_state(const struct task_struct *task)
+/* TASK_… of a task that is not at its end. */
+static __always_inline __u32 task_state_bits(const struct task_struct *task)
 {
 	const struct task_struct___list *now = (const void *)task;
 	const struct task_struct___5_13 *old = (const void *)task;
-	__u32 state, exit = BPF_CORE_READ(task, exit_state);
+
+	if (bpf_core_field_exists(now->__state))
+		return BPF_CORE_READ(now, __state);
+	return (__u32)BPF_CORE_READ(old, state);
+}
+
+static __always_inline enum process_state state_of_bits(__u32 bits)
+{
+	if (bits & TASK_INTERRUPTIBLE)
+		return sleeping;
+	if (bits & TASK_UNINTERRUPTIBLE)
+		return bits & TASK_NOLOAD ? idle : waiting;
+	if (bits & TASK_STOPPED)
+		return stopped;
+	if (bits & TASK_TRACED)
+		return traced;
+	if (bits & TASK_WAKING)
+		return waking;
+	return bits & TASK_PARKED ? parked : running;
+}
+
+static __always_inline enum process_state task_state(const struct task_struct *task)
+{
+	__u32 exit = BPF_CORE_READ(task, exit_state);
 
 	if (exit)
 		return exit & EXIT_ZOMBIE ? zombie : dead;
-	if (bpf_core_field_exists(now->__state))
-		state = BPF_CORE_READ(now, __state);
-	else
-		state = (__u32)BPF_CORE_READ(old, state);
-	if (state & TASK_INTERRUPTIBLE)
-		return sleeping;
-	if (state & TASK_UNINTERRUPTIBLE)
-		return state & TASK_NOLOAD ? idle : waiting;
-	if (state & TASK_STOPPED)
-		return stopped;
-	if (state & TASK_TRACED)
-		return traced;
-	return state & TASK_PARKED ? parked : running;
+	return state_of_bits(task_state_bits(task));
 }
 
 static __always_inline bool task_is_leader(const struct task_struct *task)

@@ -184,6 +184,18 @@ static void add_frame(struct kernel_symbols *k, uint64_t address, bool innermost
 		buf_printf(out, " %.*s", MAX_NAME, module + 1);
 }
 
+/* What takes the stack: the program, and how its hook came to it. */
+static bool is_own_frame(const char *text)
+{
+	static const char *const names[] = {"bpf_prog_", "bpf_trace_run", "__bpf_trace_",
+					    "__traceiter_"};
+
+	for (size_t i = 0; i < array_size(names); i++)
+		if (!strncmp(text, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
 size_t kernel_symbols_stack(struct kernel_symbols *k, const void *addresses, size_t len,
 			    struct buf *out)
 {
@@ -198,6 +210,8 @@ size_t kernel_symbols_stack(struct kernel_symbols *k, const void *addresses, siz
 			continue; /* the kernel fills the rest of a map's value with zeroes */
 		buf_clear(&text);
 		add_frame(k, address, !i, &text);
+		if (!there && is_own_frame(buf_cstr(&text)))
+			continue;
 		there++;
 		if (shown == there - 1 && buf_reserve(out, text.len + 1)) {
 			buf_add(out, buf_cstr(&text), text.len + 1);

@@ -25,7 +25,7 @@ struct kernel_symbols *kernel_symbols_free(struct kernel_symbols *k); /* NULL is
 
 /*
  * Appends the frames of a stack (any bytes, taken for __u64 addresses) as strings with a NUL behind
- * each. Returns how many more of them there are than fit into out.
+ * each. Innermost ones of the BPF program that took it, and of its hook, are left out. Returns how many more of them there are than fit into out.
  */
 size_t kernel_symbols_stack(struct kernel_symbols *k, const void *addresses, size_t len,
 			    struct buf *out);

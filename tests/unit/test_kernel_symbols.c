@@ -105,6 +105,26 @@ static void names(void **state)
 	end(&s);
 }
 
+/* Frames of the program that took the stack are none of the stack's, but of one further out. */
+static void own_frames(void **state)
+{
+	static const uint64_t stack[] = {
+		0xffffffffc0000110, 0xffffffffc0000210, 0xffffffff81000210,
+		0xffffffff81000310, 0xffffffff81000110, 0xffffffffc0000110,
+	};
+	struct setup s;
+
+	begin(&s, "ffffffff81000100 t __schedule\n"
+		  "ffffffff81000200 T bpf_trace_run4\n"
+		  "ffffffff81000300 t __traceiter_sched_switch\n"
+		  "ffffffffc0000100 t bpf_prog_50f55daa224f5685_stack\t[bpf]\n"
+		  "ffffffffc0000200 t bpf_prog_756190960153f4d0_switched\t[bpf]\n");
+	expect(&s, stack, array_size(stack),
+	       "__schedule+0x10|bpf_prog_50f55daa224f5685_stack+0x10 [bpf]|");
+	expect(&s, stack, 3, "");
+	end(&s);
+}
+
 static void hidden(void **state)
 {
 	static const uint64_t address = 0xffffffff81000186;
@@ -187,9 +207,9 @@ static void this_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),       cmocka_unit_test(hidden),
-		cmocka_unit_test(odd_lines),   cmocka_unit_test(bounds),
-		cmocka_unit_test(this_kernel),
+		cmocka_unit_test(names),  cmocka_unit_test(own_frames),
+		cmocka_unit_test(hidden), cmocka_unit_test(odd_lines),
+		cmocka_unit_test(bounds), cmocka_unit_test(this_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
