@@ -129,6 +129,12 @@ static int open_event(const struct program *p, int cpu)
 	return take_fd(&fd);
 }
 
+static void close_event(int *fd)
+{
+	closep(fd);
+	*fd = -1;
+}
+
 /* The events of CPUs that went are dead, also when the CPU comes back. */
 static int follow_cpus(struct program *p)
 {
@@ -137,7 +143,7 @@ static int follow_cpus(struct program *p)
 
 	for (size_t cpu = 0; !rc && cpu < p->n_cpus; cpu++) {
 		if (!online[cpu]) {
-			closep(&p->cpus[cpu]);
+			close_event(&p->cpus[cpu]);
 			continue;
 		}
 		if (p->cpus[cpu] >= 0)
@@ -186,7 +192,7 @@ bool sampling_detach(struct running *run)
 
 		any |= p->cpus != NULL;
 		for (size_t cpu = 0; cpu < p->n_cpus; cpu++)
-			closep(&p->cpus[cpu]);
+			close_event(&p->cpus[cpu]);
 		free(p->cpus);
 		p->cpus = NULL;
 		p->n_cpus = 0;

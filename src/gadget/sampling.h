@@ -14,7 +14,7 @@ struct gadget;
 bool gadget_samples(const struct gadget *g);
 
 /*
- * Flags for hash maps that such a program looks into. Before Linux 6.1 the kernel wants the room for
- * all their entries made beforehand; from then on it is made as they come.
+ * Flags for hash maps that such a program looks into. Before Linux 6.1 the kernel wants the room
+ * for all their entries made beforehand; from then on it is made as they come.
  */
 uint32_t sampling_map_flags(void);
