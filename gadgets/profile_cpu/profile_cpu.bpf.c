@@ -33,6 +33,9 @@ struct cpu_key {
 
 struct cpu_value {
 	__u64 samples DOC("How often it was met") COL(width=7);
+	g_duration cpu DOC("CPU time that these stand for") COL(width=8);
+	g_ustack_files files DOC("Files of the user stack, with their build ids")
+		COL(hidden, skip-empty);
 };
 TOP(cpu, cpu_key, cpu_value, 16384, SORT("-samples"));
 
@@ -50,7 +53,10 @@ int sample(struct bpf_perf_event_data *ctx)
 	if (!sample_is_user(ctx))
 		key.kstack = kernel_stack(ctx);
 	v = top_entry(cpu, &key);
-	if (v)
-		__sync_fetch_and_add(&v->samples, 1);
+	if (!v)
+		return 0;
+	__sync_fetch_and_add(&v->samples, 1);
+	__sync_fetch_and_add(&v->cpu, 1000000000ull / frequency);
+	v->files = key.ustack;
 	return 0;
 }

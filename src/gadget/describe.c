@@ -139,6 +139,7 @@ static const struct meaning {
 	{"g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack)},
 	{"g_ustack_id", KIND_LIST, KIND_UINT, sizeof(g_ustack_id)},
 	{"g_kstack_id", KIND_LIST, KIND_UINT, sizeof(g_kstack_id)},
+	{"g_ustack_files", KIND_LIST, KIND_UINT, sizeof(g_ustack_files)},
 	{"g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name)},
 	{"g_log2", KIND_BYTES, KIND_BYTES, sizeof(g_log2)},
 	{"g_bool", KIND_BOOL, KIND_UINT, sizeof(g_bool)},
