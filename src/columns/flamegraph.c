@@ -12,10 +12,9 @@
 enum {
 	WIDTH = 1200, /* of the whole picture, px */
 	MARGIN = 10,
-	ROW = 17,    /* px from one row to the next */
-	TOP = 60,    /* title, search */
-	BOTTOM = 30, /* what the mouse is over */
-	SHADES = 5,  /* of each colour */
+	ROW = 17,   /* px from one row to the next */
+	TOP = 60,   /* title, search, what the mouse is over */
+	SHADES = 5, /* of each colour */
 	MAX_DEPTH = 256,
 	INNER = WIDTH - 2 * MARGIN,
 	NARROWEST = 10 * INNER, /* tenths of a pixel that there are */
@@ -130,11 +129,11 @@ static unsigned int shade_of(const struct open_frame *f)
 	return hash % SHADES;
 }
 
-/* row 0 is the lowest, that of all. */
+/* row 0 is the first, that of all. */
 static void add_frame(const struct drawing *d, char kind, unsigned int shade, size_t row,
 		      const struct open_frame *f, uint64_t sum)
 {
-	size_t y = TOP + (d->deepest - row) * ROW;
+	size_t y = TOP + row * ROW;
 	size_t len = is_kernel(f) ? f->len - strlen(FOLDED_KERNEL) : f->len;
 
 	buf_printf(d->out, "<g class=\"f %c%u\"><rect y=\"%zu\" height=\"%d\" x=\"", kind, shade, y,
@@ -207,9 +206,9 @@ static const char style[] =
 	"text{font:12px monospace;fill:#000}"
 	"#title{font-size:16px;text-anchor:middle}"
 	".f{cursor:pointer}.f text{pointer-events:none}.f:hover rect{stroke:#000;stroke-width:.5}"
-	".p{opacity:.5}.h{display:none}.m rect{fill:#e0f}"
+	".p{opacity:.5}.h{display:none}.f.m rect{fill:#e0f}"
 	"#reset,#bad{display:none}#reset{cursor:pointer;text-decoration:underline}"
-	"#bad{fill:#c00}#share{text-anchor:end}"
+	"#bad{fill:#c00}#share,#bad{text-anchor:end}"
 	"input{font:12px monospace;width:240px;box-sizing:border-box}";
 
 /* Hue and saturation of each kind; light differs by shade. */
@@ -248,15 +247,15 @@ static void begin_page(const struct drawing *d, const char *title, size_t height
 			"<text id=\"title\" x=\"600\" y=\"22\">");
 	add_xml(d->out, title, strlen(title));
 	buf_printf(d->out,
-		   "</text>\n<text id=\"reset\" x=\"10\" y=\"45\">reset zoom</text>\n"
-		   "<text id=\"share\" x=\"930\" y=\"45\"></text>"
-		   "<text id=\"bad\" x=\"700\" y=\"45\">not a regular expression</text>\n"
-		   "<foreignObject x=\"940\" y=\"30\" width=\"250\" height=\"26\">"
+		   "</text>\n<text id=\"reset\" x=\"10\" y=\"22\">reset zoom</text>\n"
+		   "<text id=\"share\" x=\"930\" y=\"22\"></text>"
+		   "<text id=\"bad\" x=\"930\" y=\"22\">not a regular expression</text>\n"
+		   "<foreignObject x=\"940\" y=\"6\" width=\"250\" height=\"26\">"
 		   "<input xmlns=\"http://www.w3.org/1999/xhtml\" id=\"search\" "
 		   "placeholder=\"search: regular expression\"/></foreignObject>\n"
-		   "<text id=\"over\" x=\"10\" y=\"%zu\"> </text>\n"
+		   "<text id=\"over\" x=\"10\" y=\"50\"> </text>\n"
 		   "<g id=\"frames\" transform=\"translate(%d,0)\">\n",
-		   height - 10, MARGIN);
+		   MARGIN);
 }
 
 static void end_page(const struct drawing *d)
@@ -278,7 +277,7 @@ void flamegraph_print(const struct folded *f, const char *title, const char *uni
 	folded_each(f, draw_line, d);
 	end_frames(d, 0);
 
-	begin_page(d, title, TOP + (d->deepest + 1) * ROW + BOTTOM);
+	begin_page(d, title, TOP + (d->deepest + 1) * ROW + MARGIN);
 	d->measuring = false;
 	d->at = 0;
 	if (d->total) {

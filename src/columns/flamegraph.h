@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Added up stacks as a flame graph: one SVG file for browsers, without references to anything
- * outside of it. A frame is as wide as its share; its callers stand below it, the container at the
- * bottom. In a browser a click shows one frame and what is above it at full width, and a regular
+ * outside of it. A frame is as wide as its share; its callers stand above it, the container at the
+ * top. In a browser a click shows one frame and what is below it at full width, and a regular
  * expression marks functions and tells their share (flamegraph.js).
  *
  * The same stacks give the same bytes. Names of functions are anybody's: they come out as text.

@@ -37,11 +37,11 @@
 		const from = to ? to.x : 0, width = to ? to.w : WIDTH, scale = WIDTH / width;
 		shown = to;
 		for (const f of frames) {
-			const below = to && f.y > to.y;
+			const above = to && f.y < to.y;
 			const beside = f.x + f.w <= from + TINY || f.x >= from + width - TINY;
 			f.g.classList.toggle("h", Boolean(to) && beside && f !== to);
-			f.g.classList.toggle("p", Boolean(below && !beside));
-			if (below && !beside)
+			f.g.classList.toggle("p", Boolean(above && !beside));
+			if (above && !beside)
 				place(f, 0, WIDTH);
 			else if (!beside || !to || f === to)
 				place(f, Math.max(0, (f.x - from) * scale), f.w * scale);
