@@ -62,6 +62,8 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(IG_CFLAGS) -I$(B)/skeletons -I$(B)/src -MMD -MP -c $< -o $@
 
+$(B)/src/columns/flamegraph.o: src/columns/flamegraph.js
+
 # Messages: src/X/Y.proto is read as "X/Y.pb-c.h".
 $(B)/src/%.pb-c.c: src/%.proto
 	@mkdir -p $(@D)

@@ -103,6 +103,12 @@
 #define G_WHEN(parameter) G_TAG("when:" #parameter)
 #define WHEN(parameter) G_WHEN(parameter)
 
+/*
+ * On a program of SEC("perf_event"): it runs on every CPU, so many times a second as the parameter,
+ * a __u32, says. Its context is struct bpf_perf_event_data: samples.bpf.h.
+ */
+#define EVERY_CPU_AT(parameter) G_TAG("frequency:" #parameter)
+
 #define GADGET(text, ...) char LICENSE[] SEC("license") DOC(text) __VA_ARGS__ = "GPL"
 
 #define PARAM(type, name, value, text) const volatile type name G_TAG("param") DOC(text) = value

@@ -89,6 +89,7 @@ typedef struct g_text_place g_container_name; /* a g_cgroup; the host makes its 
  */
 typedef __u64 g_ustack_id;
 typedef __u64 g_kstack_id;
+typedef __u64 g_ustack_files; /* a user stack's id: its files, with their build ids */
 #define G_STACK_IDS 4096
 
 /*

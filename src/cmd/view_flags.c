@@ -19,8 +19,9 @@ static struct {
 	bool no_headers;
 } opt;
 
-static const char *const outputs[] = {"columns",   "json", "jsonpretty", "yaml", "folded",
-				      "histogram", "tree", "none",	 NULL};
+static const char *const outputs[] = {"columns", "json",       "jsonpretty", "yaml",
+				      "folded",	 "flamegraph", "pprof",	     "histogram",
+				      "tree",	 "none",       NULL};
 
 static int add_filter(const struct flag *f, const char *value, struct err *err)
 {
@@ -31,9 +32,9 @@ static int add_filter(const struct flag *f, const char *value, struct err *err)
 static const struct flag flags[] = {
 	{"output", 'o', "MODE",
 	 "columns (default), json (one object a line), jsonpretty, yaml, tree (processes below "
-	 "their parents), folded (stacks, added up until the end, for flame graphs), histogram "
-	 "(drawn "
-	 "at the end, or for each --interval), none, or a mode of the gadget's report",
+	 "their parents), none, or a mode of the gadget's report; of stacks, added up until the "
+	 "end: folded (lines), flamegraph (an SVG for browsers), pprof (a file for pprof); "
+	 "histogram (drawn at the end, or for each --interval)",
 	 flag_text, &opt.output, outputs},
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
@@ -46,7 +47,8 @@ static const struct flag flags[] = {
 	{"max-entries", 0, "N", "Rows of a table, or of the whole run of a stream", flag_number,
 	 &opt.max_entries, NULL},
 	{"value", 0, "FIELD",
-	 "With -o folded: add up this number (default: count a stream's rows, add up the first "
+	 "With -o folded, flamegraph and pprof: add up this number (default: count a stream's "
+	 "rows, add up the first "
 	 "number of a table's)",
 	 flag_text, &opt.value, NULL},
 	{"no-headers", 0, NULL, "Leave out the columns' titles", flag_on, &opt.no_headers, NULL},

@@ -52,29 +52,13 @@ struct folded *folded_free(struct folded *f)
 
 /* ---- which fields --------------------------------------------------------------------------- */
 
-static bool is_number(const struct field *f)
-{
-	return f->part == PART_RECORD && (f->kind == KIND_UINT || f->kind == KIND_INT);
-}
-
-static const struct field *first_of(const struct schema *s, const char *type, const char *id_type)
-{
-	for (size_t i = 0; i < s->n_fields; i++) {
-		const struct field *f = &s->fields[i];
-
-		if (f->part == PART_RECORD && f->type &&
-		    (!strcmp(f->type, type) || (id_type && !strcmp(f->type, id_type))))
-			return f;
-	}
-	return NULL;
-}
-
 static const struct field *first_number(const struct schema *s)
 {
 	for (size_t i = 0; i < s->n_fields; i++) {
 		const struct field *f = &s->fields[i];
 
-		if (is_number(f) && !(f->flags & (FIELD_KEY | FIELD_INTERNAL)) && !f->format->date)
+		if (stack_is_number(f) && !(f->flags & (FIELD_KEY | FIELD_INTERNAL)) &&
+		    !f->format->date)
 			return f;
 	}
 	return NULL;
@@ -83,20 +67,15 @@ static const struct field *first_number(const struct schema *s)
 int folded_plan(const struct schema *s, bool table, const char *value, struct folded_plan *ret,
 		struct err *err)
 {
-	struct folded_plan plan = {
-		.comm = first_of(s, "g_comm", NULL),
-		.user = first_of(s, "g_ustack", "g_ustack_id"),
-		.kernel = first_of(s, "g_kstack", "g_kstack_id"),
-		.value = table ? first_number(s) : NULL,
-	};
+	struct folded_plan plan = {.value = table ? first_number(s) : NULL};
 
-	if (!plan.user && !plan.kernel)
-		return err_set(err, -ENOENT, "-o folded: %s tells no stacks", s->gadget ?: s->name);
+	if (!stack_fields_find(s, &plan.fields))
+		return err_set(err, -ENOENT, "%s tells no stacks", s->gadget ?: s->name);
 	if (value) {
 		plan.value = schema_require(s, value, err);
 		if (!plan.value)
 			return -ENOENT;
-		if (!is_number(plan.value))
+		if (!stack_is_number(plan.value))
 			return err_set(err, -EINVAL, "--value: %s is no number", plan.value->name);
 	}
 	*ret = plan;
@@ -106,76 +85,54 @@ int folded_plan(const struct schema *s, bool table, const char *value, struct fo
 /* ---- lines ---------------------------------------------------------------------------------- */
 
 /* As a frame's name: what steers is escaped, and ; stands between frames only. */
-static void add_name(struct buf *key, const char *text, size_t len)
+static void add_name(struct buf *key, struct stack_text name)
 {
 	size_t start = key->len;
 
-	escape_text(key, text, len);
+	escape_text(key, name.s, name.len);
 	for (size_t i = start; i < key->len; i++)
 		if (key->data[i] == ';')
 			key->data[i] = ':';
 }
 
-/* The place of "+0x12…" behind the name, or the end: there is none. */
-static const char *find_distance(const char *text, size_t len)
+static void add_frame(void *ctx, const struct stack_frame *f)
 {
-	const char *end = text + len, *at = text;
-
-	while ((at = memchr(at, '+', (size_t)(end - at)))) {
-		const char *digits = at + 3;
-
-		if (end - at > 3 && !memcmp(at, "+0x", 3) && strchr("0123456789abcdef", *digits) &&
-		    *digits) {
-			while (digits < end && *digits && strchr("0123456789abcdef", *digits))
-				digits++;
-			if (digits == end || *digits == ' ')
-				return at;
-		}
-		at++;
-	}
-	return end;
-}
-
-/* What src/symbols makes of an address: "name+0x12 (/file)", "/file+0x12", "0x1234". */
-static void add_frame(struct buf *key, const char *text, size_t len, const char *mark)
-{
-	const char *end = text + len, *distance = find_distance(text, len);
-	bool named = distance < end && *text != '/' && strncmp(text, "build-id:", 9) != 0;
+	struct buf *key = ctx;
 
 	buf_char(key, ';');
-	if (len > 2 && !strncmp(text, "0x", 2)) {
-		buf_str(key, "[unknown]");
-	} else if (named || distance == end) {
-		add_name(key, text, (size_t)(distance - text));
-	} else {
+	if (f->cut) {
+		buf_str(key, "[…]");
+	} else if (f->function.len) {
+		add_name(key, f->function);
+	} else if (f->file.len) {
 		buf_char(key, '[');
-		add_name(key, text, (size_t)(distance - text));
+		add_name(key, f->file);
 		buf_char(key, ']');
+	} else {
+		buf_str(key, "[unknown]");
 	}
-	buf_str(key, mark);
+	if (f->kernel)
+		buf_str(key, FOLDED_KERNEL);
 }
 
-/* Outermost first; the record has it last. */
-static void add_stack(struct buf *key, const struct row *row, const struct field *f,
-		      const char *mark)
+/* The container of a row, as one frame. */
+static void add_container(struct buf *key, const struct stack_fields *fields, const struct row *row)
 {
-	const char *bytes;
-	bool truncated;
-	size_t end;
+	struct stack_text pod = stack_field_text(row, fields->pod);
+	struct stack_text name = stack_field_text(row, fields->container);
 
-	if (!f || !row_text(row, f, &bytes, &end, &truncated))
-		return;
-	if (truncated)
-		buf_printf(key, ";[…]%s", mark);
-	while (end) {
-		size_t len = end - !bytes[end - 1], start = len;
-
-		while (start && bytes[start - 1])
-			start--;
-		if (len > start)
-			add_frame(key, bytes + start, len - start, mark);
-		end = start;
+	if (pod.len) {
+		add_name(key, stack_field_text(row, fields->namespace));
+		buf_char(key, '/');
+		add_name(key, pod);
+		buf_char(key, '/');
+		name = stack_field_text(row, fields->k8s_container);
 	}
+	if (pod.len || name.len)
+		add_name(key, name);
+	else
+		buf_str(key, "[no container]");
+	buf_char(key, ';');
 }
 
 static int by_stack(const void *a, const void *b)
@@ -201,16 +158,13 @@ static struct line *line_of(struct folded *f)
 bool folded_add(struct folded *f, const struct folded_plan *plan, const struct row *row)
 {
 	int64_t value = 1;
-	const char *comm;
 	struct line *line;
-	bool truncated;
-	size_t len;
 
 	buf_clear(&f->key);
-	if (plan->comm && row_text(row, plan->comm, &comm, &len, &truncated))
-		add_name(&f->key, comm, len);
-	add_stack(&f->key, row, plan->user, "");
-	add_stack(&f->key, row, plan->kernel, "_[k]");
+	if (plan->containers)
+		add_container(&f->key, &plan->fields, row);
+	add_name(&f->key, stack_field_text(row, plan->fields.comm));
+	stack_each_frame(&plan->fields, row, add_frame, &f->key);
 	line = f->key.failed ? NULL : line_of(f);
 	if (!line) {
 		f->refused++;
@@ -228,20 +182,38 @@ uint64_t folded_refused(const struct folded *f)
 	return f->refused;
 }
 
-static void print_line(const void *node, VISIT visit, void *ctx)
+struct visit {
+	folded_line_fn *fn;
+	void *ctx;
+};
+
+static void visit_line(const void *node, VISIT order, void *ctx)
 {
 	const struct line *line = *(const struct line *const *)node;
+	const struct visit *v = ctx;
+
+	if ((order == postorder || order == leaf) && line->sum > 0)
+		v->fn(v->ctx, line->stack, (uint64_t)line->sum);
+}
+
+void folded_each(const struct folded *f, folded_line_fn *fn, void *ctx)
+{
+	struct visit v = {fn, ctx};
+
+	twalk_r(f->tree, visit_line, &v);
+}
+
+static void print_line(void *ctx, const char *stack, uint64_t sum)
+{
 	struct buf *out = ctx;
 
-	if ((visit != postorder && visit != leaf) || line->sum <= 0)
-		return;
-	buf_str(out, line->stack);
+	buf_str(out, stack);
 	buf_char(out, ' ');
-	buf_i64(out, line->sum);
+	buf_u64(out, sum);
 	buf_char(out, '\n');
 }
 
 void folded_print(const struct folded *f, struct buf *out)
 {
-	twalk_r(f->tree, print_line, out);
+	folded_each(f, print_line, out);
 }

@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "columns/schema.h"
+#include "columns/stack_rows.h"
+
+#define FOLDED_KERNEL "_[k]" /* behind the kernel's functions */
 
 struct buf;
 struct err;
@@ -25,8 +27,9 @@ struct folded *folded_free(struct folded *f); /* NULL is fine */
 
 /* What of a schema's rows goes into the lines. */
 struct folded_plan {
-	const struct field *comm, *user, *kernel; /* NULL: it has none */
-	const struct field *value;		  /* NULL: each row counts 1 */
+	struct stack_fields fields;
+	const struct field *value; /* NULL: each row counts 1 */
+	bool containers;	   /* the outermost frame is the container, before the comm */
 };
 
 /*
@@ -40,5 +43,8 @@ int folded_plan(const struct schema *s, bool table, const char *value, struct fo
 bool folded_add(struct folded *f, const struct folded_plan *plan, const struct row *row);
 uint64_t folded_refused(const struct folded *f);
 
-/* Appends the lines, in order, whose sum is above 0. */
+/* The lines whose sum is above 0, in order: what begins alike stands together. */
+typedef void folded_line_fn(void *ctx, const char *stack, uint64_t sum);
+void folded_each(const struct folded *f, folded_line_fn *fn, void *ctx);
+
 void folded_print(const struct folded *f, struct buf *out);

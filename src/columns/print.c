@@ -161,7 +161,7 @@ void print_start(struct view *v)
 		streams += v->sources[i].kind == VIEW_STREAM;
 	if (v->output == OUTPUT_COLUMNS) {
 		start_columns(v, streams);
-	} else if (v->output != OUTPUT_NONE && v->output != OUTPUT_REPORT && !v->folded &&
+	} else if (v->output != OUTPUT_NONE && v->output != OUTPUT_REPORT && !v->stacks &&
 		   !v->histograms) {
 		for (size_t i = 0; i < v->n_sources; i++)
 			start_json(v, &v->sources[i]);
@@ -237,6 +237,8 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 	case OUTPUT_TREE: /* is columns by now */
 	case OUTPUT_NONE:
 	case OUTPUT_FOLDED:
+	case OUTPUT_FLAMEGRAPH:
+	case OUTPUT_PPROF:
 	case OUTPUT_HISTOGRAM:
 		return true;
 	case OUTPUT_REPORT:

@@ -19,6 +19,8 @@ static const char *const output_names[] = {
 	[OUTPUT_YAML] = "yaml",
 	[OUTPUT_TREE] = "tree",
 	[OUTPUT_FOLDED] = "folded",
+	[OUTPUT_FLAMEGRAPH] = "flamegraph",
+	[OUTPUT_PPROF] = "pprof",
 	[OUTPUT_NONE] = "none",
 	[OUTPUT_HISTOGRAM] = "histogram",
 };
@@ -47,7 +49,7 @@ static int parse_output(const char *name, enum output *ret, struct err *err)
 			       suggestion);
 	return err_set(err, -EINVAL,
 		       "no output mode '%s'; there are columns, json, jsonpretty, yaml, tree, "
-		       "folded, histogram and none",
+		       "folded, flamegraph, pprof, histogram and none",
 		       name);
 }
 
@@ -70,12 +72,11 @@ int view_new(const struct view_options *o, struct view **ret, struct err *err)
 	v->terminal = o->columns;
 	v->terminal_rows = o->rows;
 	v->sort = xstrdup(o->sort && *o->sort ? o->sort : NULL);
-	v->value = xstrdup(o->value);
 	r = parse_output(o->output, &v->output, err);
-	if (!r && v->output == OUTPUT_FOLDED)
-		v->folded = folded_new();
-	else if (!r && v->value)
-		r = err_set(err, -EINVAL, "--value goes with -o folded");
+	if (!r && view_stacks_wanted(v->output))
+		r = view_stacks_new(v->output, o->value, o->fd, &v->stacks, err);
+	else if (!r && o->value)
+		r = err_set(err, -EINVAL, "--value goes with -o folded, flamegraph and pprof");
 	if (!r && v->output == OUTPUT_HISTOGRAM)
 		v->histograms = histograms_new();
 	v->each_table = o->each_table;
@@ -134,8 +135,7 @@ struct view *view_free(struct view *v)
 	free(v->filters);
 	field_choice_free(v->choice);
 	free(v->sort);
-	free(v->value);
-	folded_free(v->folded);
+	view_stacks_free(v->stacks);
 	histograms_free(v->histograms);
 	view_reports_done(v);
 	buf_done(&v->json);
@@ -235,23 +235,7 @@ static int bind_sort(struct view *v, struct err *err)
 	return -ENOENT;
 }
 
-/* Sources without stacks, and without the field that is to be added up, show nothing. */
-static int bind_folded(struct view *v, struct err *err)
-{
-	bool any = false;
-	int r = 0;
-
-	for (size_t i = 0; v->folded && i < v->n_sources; i++) {
-		struct view_source *s = &v->sources[i];
-
-		r = folded_plan(s->schema, s->kind != VIEW_STREAM, v->value, &s->folded, err);
-		s->folds = !r;
-		any |= s->folds;
-	}
-	return any ? 0 : r;
-}
-
-/* Likewise sources without a histogram. */
+/* Sources without a histogram show nothing. */
 static int bind_histograms(struct view *v, struct err *err)
 {
 	bool any = false;
@@ -330,7 +314,7 @@ int view_start(struct view *v, struct err *err)
 	if (!r)
 		r = bind_sort(v, err);
 	if (!r)
-		r = bind_folded(v, err);
+		r = view_stacks_bind(v, err);
 	if (!r)
 		r = bind_histograms(v, err);
 	if (!r)
@@ -371,8 +355,8 @@ bool view_row(struct view *v, unsigned int source, const struct row *row, bool l
 	for (size_t i = 0; i < s->n_filters; i++)
 		if (!filter_match(s->filters[i], row))
 			return false;
-	if (v->folded) {
-		if (!s->folds || !folded_add(v->folded, &s->folded, row))
+	if (v->stacks) {
+		if (!view_stacks_row(v, s, row))
 			return false;
 		v->n_printed += s->kind == VIEW_STREAM;
 		return true;
@@ -420,7 +404,7 @@ uint64_t view_table_end(struct view *v, unsigned int source)
 	cut = s->kept.n - shown;
 	for (size_t i = shown; v->cut && i < s->kept.n; i++)
 		v->cut(v->cut_ctx, source, &s->kept.rows[i].row);
-	if (v->output != OUTPUT_NONE && !v->folded && !v->out.error)
+	if (v->output != OUTPUT_NONE && !v->stacks && !v->out.error)
 		print_table(v, s, shown);
 	if (s->kept.refused)
 		report_refused(v, s);
@@ -432,19 +416,6 @@ void view_table_drop(struct view *v, unsigned int source)
 {
 	if (source < v->n_sources)
 		kept_rows_clear(&v->sources[source].kept);
-}
-
-static void end_folded(struct view *v)
-{
-	_cleanup_(buf_done) struct buf text = {.max = 4096};
-	unsigned long long refused = folded_refused(v->folded);
-
-	folded_print(v->folded, &v->out.buf);
-	if (!refused)
-		return;
-	buf_printf(&text, "%llu rows were left out: their stacks are too many different ones",
-		   refused);
-	view_note(v, "", buf_cstr(&text));
 }
 
 static void end_histograms(struct view *v)
@@ -461,15 +432,15 @@ static void end_histograms(struct view *v)
 
 bool view_prints_at_end(const struct view *v)
 {
-	return v->output == OUTPUT_REPORT || v->folded;
+	return v->output == OUTPUT_REPORT || v->stacks;
 }
 
 int view_end(struct view *v, struct err *err)
 {
 	if (v->histograms)
 		end_histograms(v);
-	if (v->folded)
-		end_folded(v);
+	if (v->stacks && v->started)
+		return view_stacks_end(v, err);
 	return v->output == OUTPUT_REPORT && v->started ? view_reports_end(v, err) : 0;
 }
 

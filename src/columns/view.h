@@ -10,8 +10,8 @@
  *
  * Kinds of source. A stream (trace) prints each row as it comes; view_row()'s answer is final. A
  * table (top, snapshot) collects rows until view_table_end(), then sorts, cuts to max_entries and
- * prints, redrawing in place on a terminal for a table that repeats. Folded stacks of either are
- * added up until view_end() (columns/folded.h).
+ * prints, redrawing in place on a terminal for a table that repeats. Stacks of either are added up
+ * until view_end() where the mode says so (columns/folded.h, flamegraph.h, pprof.h).
  */
 #pragma once
 
@@ -28,6 +28,8 @@ enum output {
 	OUTPUT_JSONPRETTY,
 	OUTPUT_YAML,
 	OUTPUT_FOLDED,
+	OUTPUT_FLAMEGRAPH, /* columns/flamegraph.h */
+	OUTPUT_PPROF,	   /* columns/pprof.h */
 	OUTPUT_HISTOGRAM, /* columns/histogram.h */
 	OUTPUT_NONE,
 	OUTPUT_TREE,  /* columns, with processes below their parents (columns/tree.h) */
@@ -36,12 +38,12 @@ enum output {
 
 struct view_options {
 	/*
-	 * "columns", "json", "jsonpretty", "yaml", "tree", "folded", "histogram", "none", or a
-	 * report's mode. NULL: reports where all sources have one, else columns.
+	 * "columns", "json", "jsonpretty", "yaml", "tree", "folded", "flamegraph", "pprof",
+	 * "histogram", "none", or a report's mode. NULL: reports where all sources have one, else columns.
 	 */
 	const char *output;
 	const struct labels *report_options; /* values by name; NULL: none; copied */
-	const char *value;    /* folded: field to add up; NULL: rows, of tables the first number */
+	const char *value;    /* of stacks: field to add up; NULL: rows, of tables the first number */
 	bool each_table;      /* histogram: at each table's end; false: once, of all */
 	const char *fields;   /* "a,b", "+d,-c" (to the defaults), "source:a,b;source2:c"; NULL */
 	const char **filters; /* n_filters expressions, all must hold; see columns/filter.h */

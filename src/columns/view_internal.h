@@ -8,6 +8,7 @@
 #include "columns/histogram.h"
 #include "columns/json.h"
 #include "columns/out.h"
+#include "columns/pprof.h"
 #include "columns/report.h"
 #include "columns/select.h"
 #include "columns/sort.h"
@@ -32,8 +33,9 @@ struct view_source {
 	size_t n_rest;
 	size_t report;	       /* index in the view's */
 	struct kept_rows kept; /* tables */
-	bool folds;	       /* it has stacks, and this is how they are told: */
+	bool stacks;	       /* it has some, and this is how they are added up: */
 	struct folded_plan folded;
+	struct pprof_plan pprof;
 	struct histogram_plan histograms;
 	bool tree; /* of processes */
 };
@@ -63,8 +65,7 @@ struct view {
 	size_t n_filters, room_filters;
 	struct view_source *sources;
 	size_t n_sources, room_sources;
-	struct folded *folded; /* NULL: another output mode */
-	char *value;
+	struct view_stacks *stacks;    /* NULL: another output mode */
 	struct histograms *histograms; /* likewise */
 	bool each_table;
 	struct buf json, rest; /* scratch */
@@ -81,6 +82,16 @@ int view_reports_start(struct view *v, struct err *err);
 int view_reports_end(struct view *v, struct err *err); /* as view_end() */
 void view_reports_done(struct view *v);
 bool view_report_row(struct view *v, struct view_source *s, const struct row *row);
+
+/* view_stacks.c */
+bool view_stacks_wanted(enum output output); /* it adds up stacks */
+/* value: a field's name or NULL. -EINVAL: fd is a terminal, and the mode not for one. */
+int view_stacks_new(enum output output, const char *value, int fd, struct view_stacks **ret,
+		    struct err *err);
+void view_stacks_free(struct view_stacks *s); /* NULL is fine */
+int view_stacks_bind(struct view *v, struct err *err);
+bool view_stacks_row(struct view *v, struct view_source *s, const struct row *row);
+int view_stacks_end(struct view *v, struct err *err); /* as view_end() */
 
 /* print.c */
 void print_start(struct view *v);

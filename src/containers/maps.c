@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "containers/additions.h"
+#include "gadget/sampling.h"
 
 /* ---- life ------------------------------------------------------------------------ */
 
@@ -40,7 +41,7 @@ static int make_map(const char *name, enum bpf_map_type type, size_t key_size, u
 int maps_open(struct containers *cs, struct err *err)
 {
 	int r = make_map("ig_containers", BPF_MAP_TYPE_HASH, sizeof(uint64_t), MAX_CGROUPS,
-			 BPF_F_NO_PREALLOC, &cs->all_fd, err);
+			 sampling_map_flags(), &cs->all_fd, err);
 	void *memory;
 
 	if (!r)

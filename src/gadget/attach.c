@@ -258,6 +258,7 @@ static int lsm_exists(const char *target, int tracefs)
 #define ITERATOR .word = "iterator", .exists = iterator_exists, .iterator = true
 #define PROBE .word = "user-space probe", .exists = probe_hooks_exist, .cheap = true, .shares = true
 #define CGROUP(what) .word = what, .attach = attach_cgroup
+#define SAMPLES .word = "perf", .attach = attach_cpus
 #define KPROBE .word = "kprobe on", .attach = attach_by_libbpf, .exists = kprobe_exists
 
 static const struct hook hooks[] = {
@@ -274,6 +275,7 @@ static const struct hook hooks[] = {
 	{ .prefix = "lsm/", .word = "LSM hook", .attach = attach_by_libbpf, .exists = lsm_exists },
 	{ .prefix = "cgroup_skb/", CGROUP("cgroup v2's packet hook") },
 	{ .prefix = "cgroup/", CGROUP("cgroup v2's socket hook") },
+	{ .prefix = "perf_", SAMPLES }, /* perf_event: the whole name, libbpf knows no other */
 	{ .prefix = "iter/", ITERATOR },
 	{ .prefix = "iter.s/", ITERATOR },
 	{ .prefix = "",
@@ -327,6 +329,8 @@ static int attach_failed(const struct gadget *g, const struct program *p, int rc
 	case -ENOTSUP:
 		return err_set(err, -ENOTSUP, "%s needs %s %s, which this kernel lacks", g->name,
 			       p->hook->word, p->target);
+	case -ERANGE:
+		return sampling_refused(g->name, p, err);
 	case -EXDEV:
 		return err_set(err, -EPERM,
 			       "%s: cgroup v2's root is outside of this cgroup namespace", g->name);
@@ -389,7 +393,7 @@ void programs_wait(void)
 
 void gadget_detach(struct gadget *g)
 {
-	bool any = g->run && probes_attached(g->run);
+	bool any = g->run && (probes_attached(g->run) | sampling_detach(g->run));
 
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;

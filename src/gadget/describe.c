@@ -139,6 +139,7 @@ static const struct meaning {
 	{"g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack)},
 	{"g_ustack_id", KIND_LIST, KIND_UINT, sizeof(g_ustack_id)},
 	{"g_kstack_id", KIND_LIST, KIND_UINT, sizeof(g_kstack_id)},
+	{"g_ustack_files", KIND_LIST, KIND_UINT, sizeof(g_ustack_files)},
 	{"g_container_name", KIND_TEXT, KIND_NONE, sizeof(g_container_name)},
 	{"g_peer_kind", KIND_TEXT, KIND_NONE, sizeof(g_peer_kind)},
 	{"g_peer_name", KIND_TEXT, KIND_NONE, sizeof(g_peer_name)},

@@ -284,6 +284,8 @@ static void list_programs(struct gadget *g)
 			       program_tag(run->object, prog, "at-attach") != NULL;
 		p->feeds = hook_is_iterator(p->hook) && !p->at_attach ? feeds(g, prog) : -1;
 		p->last = program_tag(run->object, prog, "last") != NULL;
+		const char *frequency = program_tag(run->object, prog, "frequency:");
+		p->frequency = frequency ? param_number(g, frequency) : 0;
 	}
 }
 
@@ -387,6 +389,7 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 	set_pending_maps(g, types);
 	set_rooms(g);
 	stacks_prepare(g);
+	sampling_prepare(g);
 	bell_prepare(g->run);
 	return set_constants(g, o, smallest_ring, err);
 }

@@ -283,6 +283,21 @@ bool param_is_true(const struct gadget *g, const char *symbol)
 	return false;
 }
 
+uint64_t param_number(const struct gadget *g, const char *symbol)
+{
+	for (size_t i = 0; i < g->n_params; i++) {
+		const struct param *p = &g->params[i];
+		uint64_t n = 0;
+
+		if (p->kind != KIND_UINT || p->place.size > sizeof(n) ||
+		    strcmp(p->place.symbol, symbol) != 0)
+			continue;
+		memcpy(&n, p->value ?: p->initial, p->place.size); /* little endian */
+		return n;
+	}
+	return 0;
+}
+
 const char *gadget_text_value(const struct gadget *g, const char *param)
 {
 	for (size_t i = 0; i < g->n_params; i++) {

@@ -31,6 +31,9 @@ struct program {
 	int feeds;    /* iterators: index of the source, -1 none */
 	bool last;    /* of these iterators: runs after those that are not */
 	bool at_attach; /* an iterator that runs once, when the others are attached */
+	uint64_t frequency; /* samples: how often a second; 0: none */
+	int *cpus;	    /* of these: each CPU's perf event, -1 none */
+	size_t n_cpus;
 };
 
 struct running {
@@ -143,6 +146,15 @@ void counters_seen(struct running *run, const struct schema *s, const void *reco
 int programs_open(struct running *run, struct err *err);
 void programs_look(struct running *run); /* fills it */
 
+/* sampling.c */
+void sampling_prepare(struct gadget *g);		       /* before loading */
+int attach_cpus(struct program *p, const struct hook_places *at); /* struct hook's attach */
+void sampling_follow(struct running *run); /* CPUs that came since are sampled as well */
+/* True: there were events. When it returns, none of them starts a program any more. */
+bool sampling_detach(struct running *run);
+/* What -ERANGE of attach_cpus() means. */
+int sampling_refused(const char *gadget, const struct program *p, struct err *err);
+
 /* iter.c, table.c: gadget_collect() of one kind of source. */
 int snapshot_collect(struct gadget *g, unsigned int source, const struct gadget_look *look,
 		     gadget_record_fn *fn, void *ctx, struct err *err);
@@ -158,11 +170,13 @@ void rates_fill(const struct source *s, unsigned char *row, uint64_t ns);
 
 /* stacks.c */
 void stacks_prepare(struct gadget *g); /* before loading */
+void stacks_limit(struct gadget *g, uint32_t most); /* then: no map has room for more */
 /* After `source`, a table, was taken: if it is the last one, ids are of emptied maps from here on. */
 int stacks_turn(struct gadget *g, unsigned int source, struct err *err);
 
 /* params.c: a parameter of type bool, by the name of its constant, is true. */
 bool param_is_true(const struct gadget *g, const char *symbol);
+uint64_t param_number(const struct gadget *g, const char *symbol); /* of an unsigned type; else 0 */
 
 /* load.c */
 /* Where a variable lies in a section of the object (".rodata"); -1: not there, or of another size. */

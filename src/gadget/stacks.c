@@ -28,6 +28,12 @@ static const char *map_tag(const struct gadget *g, const struct bpf_map *map, co
 	return object_tag(g->run->object, BTF_KIND_VAR, bpf_map__name(map), prefix);
 }
 
+/* "ustack", or "!kernel_stacks_only". */
+static bool is_asked_for(const struct gadget *g, const char *param)
+{
+	return *param == '!' ? !param_is_true(g, param + 1) : param_is_true(g, param);
+}
+
 void stacks_prepare(struct gadget *g)
 {
 	for (size_t i = 0; i < array_size(kinds); i++)
@@ -35,9 +41,19 @@ void stacks_prepare(struct gadget *g)
 			struct bpf_map *map = stack_map(g, kinds[i], turn);
 			const char *param = map ? map_tag(g, map, "stacks:") : NULL;
 
-			if (param &&
-			    (!param_is_true(g, param) || (turn && map_tag(g, map, "kept"))))
+			if (param && (!is_asked_for(g, param) || (turn && map_tag(g, map, "kept"))))
 				bpf_map__set_max_entries(map, 1);
+		}
+}
+
+void stacks_limit(struct gadget *g, uint32_t most)
+{
+	for (size_t i = 0; i < array_size(kinds); i++)
+		for (uint32_t turn = 0; turn < 2; turn++) {
+			struct bpf_map *map = stack_map(g, kinds[i], turn);
+
+			if (map && bpf_map__max_entries(map) > most)
+				bpf_map__set_max_entries(map, most);
 		}
 }
 

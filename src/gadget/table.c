@@ -188,6 +188,7 @@ int top_collect(struct gadget *g, unsigned int source, gadget_record_fn *fn, voi
 	rc = kept ? read_kept(&t, kept) : take_full(&t, table, err);
 	if (rc)
 		return err_wrap(err, rc, "%s: cannot read the table of %s", g->name, s->pub.name);
+	sampling_follow(g->run);
 	return stacks_turn(g, source, err);
 }
 

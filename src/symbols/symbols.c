@@ -342,6 +342,12 @@ static void add_place(const struct elf *e, const char *path, uint64_t offset, bo
 		buf_printf(out, "%s+0x%" PRIx64, path, offset);
 }
 
+static void add_hex(const unsigned char *bytes, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%02x", bytes[i]);
+}
+
 static void add_build_id_frame(struct symbols *s, const struct g_user_stack *stack,
 			       const struct g_stack_frame *f, bool innermost, struct buf *out)
 {
@@ -359,8 +365,7 @@ static void add_build_id_frame(struct symbols *s, const struct g_user_stack *sta
 	if (m)
 		return;
 	buf_str(out, "build-id:");
-	for (size_t i = 0; i < sizeof(f->build_id); i++)
-		buf_printf(out, "%02x", f->build_id[i]);
+	add_hex(f->build_id, sizeof(f->build_id), out);
 	buf_printf(out, "+0x%" PRIx64, (uint64_t)f->where);
 }
 
@@ -381,17 +386,26 @@ static void add_address_frame(struct symbols *s, const struct g_user_stack *stac
 	add_place(m ? m->elf : NULL, at->path, address - at->start + at->offset, innermost, out);
 }
 
+/* The bytes as a stack; returns the number of its frames. */
+static size_t read_stack(const void *bytes, size_t len, struct g_user_stack *ret)
+{
+	size_t n;
+
+	*ret = (struct g_user_stack){0};
+	if (len < offsetof(struct g_user_stack, frames))
+		return 0;
+	memcpy(ret, bytes, len < sizeof(*ret) ? len : sizeof(*ret));
+	n = (len - offsetof(struct g_user_stack, frames)) / sizeof(ret->frames[0]);
+	return n < G_STACK_FRAMES ? n : G_STACK_FRAMES;
+}
+
 size_t symbols_stack(struct symbols *s, const void *bytes, size_t len, struct buf *out)
 {
 	_cleanup_(buf_done) struct buf text = {.max = 2048};
-	struct g_user_stack stack = {0};
-	size_t n, shown = 0, there = 0;
+	struct g_user_stack stack;
+	size_t n = read_stack(bytes, len, &stack), shown = 0, there = 0;
 
-	if (len < offsetof(struct g_user_stack, frames))
-		return 0;
-	memcpy(&stack, bytes, len < sizeof(stack) ? len : sizeof(stack));
-	n = (len - offsetof(struct g_user_stack, frames)) / sizeof(stack.frames[0]);
-	for (size_t i = 0; i < n && i < G_STACK_FRAMES; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct g_stack_frame *f = &stack.frames[i];
 
 		buf_clear(&text);
@@ -408,4 +422,55 @@ size_t symbols_stack(struct symbols *s, const void *bytes, size_t len, struct bu
 		}
 	}
 	return there - shown;
+}
+
+/* ---- files of a stack ----------------------------------------------------------------------- */
+
+/* Found without a look at a process: that was taken for the stack's own text. */
+static const struct module *known_module(struct symbols *s, const struct g_user_stack *stack,
+					 const struct g_stack_frame *f)
+{
+	const struct mapping *at;
+	struct process *p;
+
+	if (f->status == G_FRAME_BUILD_ID)
+		return find_build_id(s, f->build_id);
+	if (f->status != G_FRAME_ADDRESS)
+		return NULL;
+	p = process_of(s, stack);
+	at = maps_find(&p->maps, f->where);
+	return at ? module_of(s, p, at) : NULL;
+}
+
+static bool is_among(const struct module *const *all, size_t n, const struct module *m)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i] == m)
+			return true;
+	return false;
+}
+
+size_t symbols_files(struct symbols *s, const void *bytes, size_t len, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf text = {.max = 2048};
+	const struct module *met[G_STACK_FRAMES];
+	struct g_user_stack stack;
+	size_t n = read_stack(bytes, len, &stack), n_met = 0, left = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct module *m = known_module(s, &stack, &stack.frames[i]);
+
+		if (!m || !m->elf || !elf_build_id(m->elf) || is_among(met, n_met, m))
+			continue;
+		met[n_met++] = m;
+		buf_clear(&text);
+		add_hex(elf_build_id(m->elf), ELF_BUILD_ID_BYTES, &text);
+		buf_char(&text, ' ');
+		buf_str(&text, m->path);
+		if (!left && buf_reserve(out, text.len + 1))
+			buf_add(out, buf_cstr(&text), text.len + 1);
+		else
+			left++;
+	}
+	return left;
 }

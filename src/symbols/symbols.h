@@ -32,3 +32,9 @@ struct symbols *symbols_free(struct symbols *s); /* NULL is fine */
  * out.
  */
 size_t symbols_stack(struct symbols *s, const void *stack, size_t len, struct buf *out);
+
+/*
+ * The files of such a stack that have a build id and were met, each once, as "0daa… /bin/app" with a
+ * NUL behind it. Returns how many more there are than fit into out.
+ */
+size_t symbols_files(struct symbols *s, const void *stack, size_t len, struct buf *out);

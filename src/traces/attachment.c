@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "columns/types.h"
+#include "gadget/sampling.h"
 
 #define TOP_INTERVAL_NS 1000000000ull
 
@@ -87,6 +88,8 @@ static void add_sources(struct attachment *a)
 static int make_map(struct attachment *a, struct err *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
+	if (gadget_samples(a->gadget))
+		o.map_flags = sampling_map_flags();
 	int r;
 
 	a->wanted_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", sizeof(__u64),

@@ -22,6 +22,12 @@ static bool stack_text(struct traces *ts, const char *numbers, size_t len, struc
 	return symbols_stack(ts->symbols, numbers, len, out) || len >= sizeof(struct g_user_stack);
 }
 
+/* After stack_text() of the same stack, which has met the files. */
+static bool files_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
+{
+	return ts->symbols && symbols_files(ts->symbols, numbers, len, out);
+}
+
 static bool kernel_stack_text(struct traces *ts, const char *numbers, size_t len, struct buf *out)
 {
 	bool cut;
@@ -130,6 +136,7 @@ static const struct late_text_kind {
 	{"g_kstack", KIND_LIST, kernel_stack_text, IN_RECORD},
 	{"g_ustack_id", KIND_LIST, stack_text, USER_ID},
 	{"g_kstack_id", KIND_LIST, kernel_stack_text, KERNEL_ID},
+	{"g_ustack_files", KIND_LIST, files_text, USER_ID},
 	{"g_container_name", KIND_TEXT, container_text, IN_RECORD},
 	{"g_peer_kind", KIND_TEXT, peer_kind_text, IN_RECORD},
 	{"g_peer_name", KIND_TEXT, peer_name_text, IN_RECORD},
@@ -210,12 +217,16 @@ static bool kept_text(struct traces *ts, const struct trace_source *s, const str
 	char stack[sizeof(struct g_user_stack)];
 	ssize_t n;
 
+	if (id < G_STACK_IDS && t->kind->text == files_text)
+		return false;
 	if (id == E2BIG)
 		return no_stack("too many different ones", out);
 	if (id < G_STACK_IDS)
 		return no_stack(strerror((int)id), out);
 	n = gadget_stack(s->gadget, t->kind->numbers == USER_ID, id, stack, sizeof(stack));
-	return n < 0 ? no_stack("not kept", out) : t->kind->text(ts, stack, (size_t)n, out);
+	if (n < 0)
+		return t->kind->text == files_text ? false : no_stack("not kept", out);
+	return t->kind->text(ts, stack, (size_t)n, out);
 }
 
 /* Puts the text behind the record, and over the numbers where these are last. */
