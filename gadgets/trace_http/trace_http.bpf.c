@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0)
+/*
+ * A connection is followed from the first request that is seen on it: where its messages begin and
+ * end (message.bpf.h), and which request an answer belongs to, by their order. The heads of both
+ * are copied; what stands in them the host decodes: head.c.
+ */
+#include <gadget/owner.bpf.h>
+
+#include "message.bpf.h"
+#include "trace_http.h"
+
+GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
+       "A record for each request, when the head of its answer has come: who asked which server "
+       "for what, the status, and how long that took; of one without answer, when the connection "
+       "is closed. On any port, IPv4 and IPv6, as a client and as a server; where both ends are in "
+       "wanted containers, each has its own record. Answers are matched by their order on the "
+       "connection; those that are only interim (100 Continue …) are passed over. Of bodies only "
+       "the length is looked at.",
+       LIMITS("What is encrypted is not seen (trace_ssl shows it), nor HTTP/2 and HTTP/3, "
+	      "HTTP/0.9, "
+	      "and what follows an Upgrade or CONNECT. On a connection that is older than the "
+	      "gadget a "
+	      "segment that begins like a request is taken for one, be it in a body. Of a "
+	      "request's head 4 KiB are read, of an answer's 1 KiB, and less where many "
+	      "requests wait for answers on one connection; of more than 16 the others are counted "
+	      "as "
+	      "lost, as are those in whose heads segments were missing or out of order. Of a "
+	      "server "
+	      "the process is the one that listens; Linux 5.10 cannot tell it where that was "
+	      "there before.")
+	       SELFTEST("(sleep 1; perl -MIO::Socket::INET -e '$s = "
+			"IO::Socket::INET->new(\"127.0.0.1:8037\"); "
+			"print $s \"GET /selftest HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"; <$s>') & "
+			"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
+			"\"127.0.0.1\", "
+			"LocalPort => 8037, Listen => 1); $c = $l->accept; <$c>; "
+			"print $c \"HTTP/1.1 204 No Content\\r\\n\\r\\n\"'",
+			"path==/selftest"));
+PACKET_TRACER_RING(http, http_event, HTTP_REQUEST_MAX + HTTP_ANSWER_MAX, 4 << 20);
+
+/* ---- what is known of a connection ---------------------------------------------------------- */
+
+enum { REQUESTS = 0, ANSWERS = 1 };
+enum { OPEN_MAX = 16, PIECE = 256, STEPS_MAX = 1024 /* in a segment */ };
+
+/* Where heads are kept. Behind either place there is room for what is only looked at. */
+enum {
+	REQUESTS_ROOM = 4608,
+	ANSWERS_AT = REQUESTS_ROOM + PIECE,
+	BYTES = ANSWERS_AT + HTTP_ANSWER_MAX + PIECE,
+};
+
+/* A request that has no answer yet. */
+struct request {
+	__u64 since;
+	__u32 at, stored; /* its head */
+	__u32 length;
+	__u8 is_head, is_connect;
+};
+
+/*
+ * Requests are put into their queue by packets of one direction, and taken out by those of the
+ * other, maybe at the same time: each has a counter of its own, and fields of `messages`.
+ */
+struct connection {
+	struct message messages[2];
+	struct request open[OPEN_MAX];
+	volatile __u32 pushed, popped;
+	volatile __u32 skipped; /* requests that had no room in the queue, behind those in it */
+	volatile __u32 room;	/* where the head that is coming may lie */
+	volatile __u32 answered;
+	enum http_role role;
+	struct g_endpoint client, server;
+	char bytes[BYTES];
+};
+
+/* BPF_F_CLONE: a listener with TCP_DEFER_ACCEPT gets the first request in place of its child. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+static __always_inline struct connection *connection_of(struct __sk_buff *skb, __u64 how)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+
+	return sk ? bpf_sk_storage_get(&connections, sk, 0, how) : NULL;
+}
+
+static __always_inline bool same_end(const struct g_endpoint *a, const struct g_endpoint *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && a->port == b->port;
+}
+
+static __always_inline struct request *request_at(struct connection *c, __u32 number)
+{
+	return &c->open[number & (OPEN_MAX - 1)];
+}
+
+/* The packet has the first request. */
+static __always_inline void connection_begin(struct connection *c, const struct packet *p,
+					     bool egress)
+{
+	__builtin_memset(c->messages, 0, sizeof(c->messages));
+	/* The end of an older answer may come first. */
+	c->messages[ANSWERS].state = MESSAGE_LOST;
+	c->pushed = c->popped = c->skipped = c->answered = 0;
+	c->role = egress ? CLIENT : SERVER;
+	c->client = p->src;
+	c->server = p->dst;
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static __always_inline void put(struct connection *c, struct request *r, g_container container,
+				const struct g_process *owner, __u64 netns, bool answered)
+{
+	volatile struct message *answer = &c->messages[ANSWERS];
+	struct http_event *e;
+
+	if (!owner_wanted(owner))
+		return;
+	e = packet_record_begin(http, container);
+	if (!e)
+		return;
+	if (owner)
+		e->proc = *owner;
+	e->role = c->role;
+	e->client = c->client;
+	e->server = c->server;
+	e->netns_id = netns;
+	e->unanswered = !answered;
+	e->latency_ns = (answered ? answer->since : e->timestamp) - r->since;
+	e->content_length = -1;
+	text_kernel_bytes(http, e, path, c->bytes + r->at, r->stored, HTTP_REQUEST_MAX);
+	if (r->stored < r->length)
+		e->path.length |= G_TRUNCATED;
+	if (answered) {
+		__u32 stored = answer->length;
+
+		e->status = answer->status;
+		if (answer->has_length && !answer->chunked)
+			e->content_length = answer->number;
+		text_kernel_bytes(http, e, reason, c->bytes + ANSWERS_AT, stored, HTTP_ANSWER_MAX);
+	}
+	packet_record_submit(http, e);
+}
+
+/* What was open cannot be told any more: a segment is missing, or this is no HTTP. */
+static __always_inline void lose(struct connection *c, g_container container, bool answer)
+{
+	__u32 open = c->pushed - c->popped;
+
+	if (!open && !answer)
+		record_lost(container);
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (i < open)
+			record_lost(container);
+	c->popped = c->pushed;
+	c->skipped = 0;
+	c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_LOST;
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+/* A place for a head, behind the last one or before the oldest: r->at and c->room. */
+static __always_inline void find_place(struct connection *c, struct request *r)
+{
+	__u32 pushed = c->pushed, popped = c->popped, at = 0, oldest = 0, room = REQUESTS_ROOM;
+
+	if (pushed != popped) {
+		const struct request *last = request_at(c, pushed - 1);
+
+		at = last->at + last->stored;
+		oldest = request_at(c, popped)->at;
+		room = at > oldest ? REQUESTS_ROOM - at : oldest - at;
+		if (at > oldest && oldest > room) {
+			at = 0;
+			room = oldest;
+		}
+	}
+	r->at = at;
+	c->room = room < HTTP_REQUEST_MAX ? room : HTTP_REQUEST_MAX;
+}
+
+static __always_inline void begin_request(struct connection *c, g_container container)
+{
+	struct request *r = request_at(c, c->pushed);
+
+	c->room = 0;
+	message_begin(&c->messages[REQUESTS]);
+	if (c->skipped || c->pushed - c->popped >= OPEN_MAX) {
+		__sync_fetch_and_add(&c->skipped, 1);
+		record_lost(container);
+		return;
+	}
+	find_place(c, r);
+	r->since = c->messages[REQUESTS].since;
+	r->stored = r->length = 0;
+	r->is_head = r->is_connect = false;
+	c->pushed++;
+}
+
+/* Its first line says that it is none. */
+static __always_inline void take_back(struct connection *c)
+{
+	if (c->skipped)
+		c->skipped--;
+	else if (c->pushed != c->popped)
+		c->pushed--;
+	c->messages[REQUESTS].state = MESSAGE_LOST;
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+static __always_inline bool has_body(const struct request *r, __u32 status)
+{
+	return status != 204 && status != 304 && !(r && r->is_head);
+}
+
+/* The head of one that is final is there; r: of what. */
+static __always_inline void end_answer(struct connection *c, const struct request *r)
+{
+	volatile struct message *m = &c->messages[ANSWERS];
+	__u32 status = m->status;
+
+	if (status == 101 || (r && r->is_connect && status / 100 == 2)) {
+		c->messages[REQUESTS].state = m->state = MESSAGE_NONE;
+	} else if (!has_body(r, status)) {
+		m->state = MESSAGE_START;
+	} else if (!m->chunked && !m->has_length) {
+		m->state = MESSAGE_NONE; /* the body ends with the connection */
+	} else {
+		message_body(m);
+	}
+}
+
+/* A global function, which the verifier looks at once. */
+__noinline int put_answer(struct __sk_buff *skb)
+{
+	struct connection *c = connection_of(skb, 0);
+	struct request *r = NULL;
+	g_container container;
+	__u32 status;
+
+	if (!c || !packet_wanted(skb, &container))
+		return 0;
+	status = c->messages[ANSWERS].status;
+	if (status / 100 == 1 && status != 101) {
+		c->messages[ANSWERS].state = MESSAGE_START;
+		return 0;
+	}
+	if (c->pushed != c->popped) {
+		r = request_at(c, c->popped);
+		put(c, r, container, owner_of_packet(skb), packet_netns(skb), true);
+		c->answered = true;
+	} else if (c->skipped) {
+		__sync_fetch_and_add(&c->skipped, -1);
+	}
+	end_answer(c, r);
+	if (r)
+		c->popped++;
+	return 0;
+}
+
+/* ---- segments ------------------------------------------------------------------------------- */
+
+/*
+ * Up to PIECE bytes of the packet to where their head is kept, or beside it where they are only
+ * looked at. Where in c->bytes, << 16, and how many.
+ */
+static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection *c, bool answer,
+					__u32 at, __u32 left)
+{
+	volatile struct message *m = &c->messages[answer];
+	const struct request *r = request_at(c, c->pushed - 1);
+	__u64 to = answer ? ANSWERS_AT + HTTP_ANSWER_MAX : REQUESTS_ROOM;
+	__u64 n = left < PIECE ? left : PIECE, room = 0;
+
+	if (m->state == MESSAGE_HEAD) {
+		__u32 length = m->length, all = answer ? HTTP_ANSWER_MAX : c->room;
+
+		if (length < all) {
+			room = all - length;
+			to = answer ? ANSWERS_AT + length : r->at + length;
+		}
+	}
+	if (room && n > room)
+		n = room;
+	barrier_var(to);
+	if (to > BYTES - PIECE || g_packet_load(skb, at, c->bytes + to, n, PIECE) <= 0)
+		return 0;
+	return to << 16 | n;
+}
+
+/* The head that is coming is longer by so many bytes. */
+static __always_inline void head_grows(struct connection *c, bool answer, __u32 n)
+{
+	volatile struct message *m = &c->messages[answer];
+	struct request *r = request_at(c, c->pushed - 1);
+	__u32 length = m->length + n;
+
+	m->length = length;
+	if (length > HEAD_BYTES_MAX)
+		m->event = EVENT_BAD;
+	if (answer || c->skipped)
+		return;
+	r->length = length;
+	r->stored = length < c->room ? length : c->room;
+}
+
+/* Looks at the next bytes, up to where a line ends. How many. */
+__noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+{
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+	__u32 piece, n;
+	__u64 from;
+
+	answer &= 1;
+	if (!c)
+		return 0;
+	m = &c->messages[answer];
+	piece = take_piece(skb, c, answer, at, left);
+	from = piece >> 16;
+	barrier_var(from);
+	if (from > BYTES - PIECE)
+		return 0;
+	n = look_for_line(m, c->bytes + from, piece & 0xffff, PIECE);
+	if (m->state == MESSAGE_HEAD)
+		head_grows(c, answer, n);
+	return n;
+}
+
+/* A line has come to its end. */
+__noinline int end_line(struct __sk_buff *skb, __u32 answer)
+{
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+
+	answer &= 1;
+	if (!c)
+		return 0;
+	m = &c->messages[answer];
+	read_line(m, answer);
+	if (m->state == MESSAGE_HEAD && !answer) {
+		struct request *r = request_at(c, c->pushed - 1);
+
+		r->is_head = m->is_head;
+		r->is_connect = m->is_connect;
+	}
+	return 0;
+}
+
+/* A message begins here. False: none does. */
+static __always_inline bool begin_message(struct __sk_buff *skb, struct connection *c,
+					  g_container container, bool answer, __u32 at, __u32 left)
+{
+	enum message_kind kind = kind_at(skb, at, left);
+
+	if (kind != KIND_EITHER && kind != (answer ? KIND_ANSWER : KIND_REQUEST))
+		return false;
+	if (answer)
+		message_begin(&c->messages[ANSWERS]);
+	else
+		begin_request(c, container);
+	return true;
+}
+
+/* What was taken for a message, or had to be one, is none. */
+static __always_inline void is_none(struct connection *c, g_container container, bool answer)
+{
+	if (!answer)
+		take_back(c);
+	else if (c->answered)
+		lose(c, container, answer);
+	else /* who answers does not speak HTTP */
+		c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_NONE;
+}
+
+/* The next bytes of the segment: how many were done with. */
+__noinline int step(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+{
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+	g_container container;
+	__u32 n;
+
+	answer &= 1;
+	if (!c || !packet_wanted(skb, &container))
+		return 0;
+	m = &c->messages[answer];
+	if (m->state >= MESSAGE_LOST)
+		return left;
+	if (m->skip) {
+		n = m->skip < left ? m->skip : left;
+		m->skip -= n;
+		return n;
+	}
+	if (m->state == MESSAGE_START) {
+		if (!answer && kind_at(skb, at, left) == KIND_BLANK) /* RFC 9112, 2.2 */
+			return 1;
+		if (!begin_message(skb, c, container, answer, at, left)) {
+			m->state = MESSAGE_LOST;
+			if (answer)
+				is_none(c, container, answer);
+			return left;
+		}
+	}
+	m->event = EVENT_NONE;
+	n = look_at_bytes(skb, answer, at, left);
+	if (m->event == EVENT_LINE)
+		end_line(skb, answer);
+	if (m->event == EVENT_BAD)
+		is_none(c, container, answer);
+	else if (m->event == EVENT_HEAD && m->state == MESSAGE_TRAILER)
+		m->state = MESSAGE_START;
+	else if (m->event == EVENT_HEAD && answer)
+		put_answer(skb);
+	else if (m->event == EVENT_HEAD)
+		message_body(m);
+	return n;
+}
+
+/*
+ * Which bytes of the segment are new: moves *at; how many. What is missing before them does no harm
+ * in a body.
+ */
+static __always_inline __u32 new_bytes(struct connection *c, volatile struct message *m,
+				       const struct packet *p, g_container container, bool answer,
+				       __u32 *at)
+{
+	__u32 end = p->seq + p->payload_len, left = p->payload_len;
+	__s32 missing = p->seq - m->next;
+
+	*at = p->payload;
+	if (m->known && (__s32)(end - m->next) <= 0)
+		return 0;
+	if (m->known && missing < 0) {
+		*at -= missing;
+		left += missing;
+	} else if (m->known && missing > 0 && m->state < MESSAGE_LOST) {
+		if (m->skip >= missing)
+			m->skip -= missing;
+		else
+			lose(c, container, answer);
+	}
+	m->known = true;
+	m->next = end;
+	return left;
+}
+
+/* True: the socket's connection is the packet's, and not one that a listener has passed on. */
+static __always_inline bool is_of(const struct connection *c, const struct packet *p, bool egress)
+{
+	return same_end(&c->client, egress == (c->role == CLIENT) ? &p->src : &p->dst);
+}
+
+static __always_inline bool is_request(enum message_kind kind)
+{
+	return kind == KIND_REQUEST || kind == KIND_EITHER;
+}
+
+/* NULL: nothing is known of the packet's connection, and this is not how a request begins. */
+static __always_inline struct connection *
+find_connection(struct __sk_buff *skb, const struct packet *p, bool egress, g_container container)
+{
+	struct connection *c = connection_of(skb, 0);
+
+	if (c && is_of(c, p, egress))
+		return c;
+	if (!is_request(kind_at(skb, p->payload, p->payload_len)))
+		return NULL;
+	c = connection_of(skb, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (c)
+		connection_begin(c, p, egress);
+	else
+		record_lost(container);
+	return c;
+}
+
+/*
+ * Where nothing is known of the stream: true: this segment begins a message. It may turn out that
+ * the other end is the client.
+ */
+static __always_inline bool find_message(struct __sk_buff *skb, struct connection *c,
+					 const struct packet *p, bool egress, bool *answer)
+{
+	enum message_kind kind = kind_at(skb, p->payload, p->payload_len);
+
+	if (*answer && kind == KIND_REQUEST && c->pushed == c->popped) {
+		connection_begin(c, p, egress);
+		c->messages[REQUESTS].next = p->seq + p->payload_len;
+		c->messages[REQUESTS].known = true;
+		*answer = false;
+	}
+	if (kind != KIND_EITHER && kind != (*answer ? KIND_ANSWER : KIND_REQUEST))
+		return false;
+	c->messages[*answer].state = MESSAGE_START;
+	return true;
+}
+
+__noinline int follow(struct __sk_buff *skb, __u32 egress)
+{
+	struct connection *c;
+	g_container container;
+	struct packet p;
+	__u32 at, left;
+	bool answer;
+
+	egress &= 1;
+	if (!packet_wanted(skb, &container) || !packet_parse(skb, &p) || !p.payload_len)
+		return 0;
+	c = find_connection(skb, &p, egress, container);
+	if (!c)
+		return 0;
+	answer = egress == (c->role == SERVER);
+	left = new_bytes(c, &c->messages[answer], &p, container, answer, &at);
+	if (!left)
+		return 0;
+	if (c->messages[answer].state == MESSAGE_LOST && !find_message(skb, c, &p, egress, &answer))
+		return 0;
+	for (int i = 0; i < STEPS_MAX; i++) {
+		__u32 took = left ? step(skb, answer, at, left) : 0;
+
+		if (!took || took > left)
+			break;
+		at += took;
+		left -= took;
+	}
+	if (left)
+		lose(c, container, answer);
+	return 0;
+}
+
+/* What is not wanted leaves here. */
+static __always_inline int see(struct __sk_buff *skb, __u32 egress)
+{
+	struct bpf_sock *sk = skb->sk;
+	g_container c;
+
+	if (!sk || !packet_wanted(skb, &c))
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (sk && sk->protocol == IPPROTO_TCP)
+		follow(skb, egress);
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	return see(skb, false);
+}
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *skb)
+{
+	return see(skb, true);
+}
+
+/* The connection is closed: what is open has no answer, or the head of one that was not whole. */
+SEC("cgroup/sock_release")
+int closed(struct bpf_sock *sk)
+{
+	struct connection *c = bpf_sk_storage_get(&connections, sk, 0, 0);
+	const struct g_process *owner = bpf_sk_storage_get(&g_owners, sk, 0, 0);
+	struct sock *sock = (struct sock *)g_address_of(sk);
+	const struct g_endpoint *peer;
+	bool answered;
+	g_container container;
+
+	if (!c || !wanted_sock(sock, &container))
+		return 1;
+	peer = c->role == CLIENT ? &c->server : &c->client;
+	if (bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport)) != peer->port)
+		return 1; /* a listener's, or passed on by one */
+	answered = c->messages[ANSWERS].state == MESSAGE_HEAD && c->messages[ANSWERS].line &&
+		   c->messages[ANSWERS].status / 100 > 1;
+	for (int i = 0; i < OPEN_MAX; i++) {
+		if (c->pushed == c->popped)
+			break;
+		put(c, request_at(c, c->popped), container, owner,
+		    BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum), answered && !i);
+		c->popped++;
+	}
+	return 1;
+}
