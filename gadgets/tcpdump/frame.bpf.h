@@ -46,10 +46,10 @@ enum { ETHERNET = 14, ADDRESSES = 12, VLAN = 4 };
 
 struct frame {
 	const struct sk_buff *skb;
-	bool ethernet;	/* the device has such headers */
-	bool tagged;	/* a VLAN tag lies beside the packet */
-	__u32 from;	/* where what follows the link header begins, from skb->data on */
-	__u32 payload;	/* bytes of it */
+	bool ethernet; /* the device has such headers */
+	bool tagged;   /* a VLAN tag lies beside the packet */
+	__u32 from;    /* where what follows the link header begins, from skb->data on */
+	__u32 payload; /* bytes of it */
 };
 
 static __always_inline bool frame_is_tagged(const struct sk_buff *skb)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
 /*
  * A packet's bytes where the kernel has no function for it that this kind of program may call
- * (before Linux 6.12): headers lie in one block, what follows them may lie in pages. Where a page is
- * mapped is computed as the kernel does it on x86-64, from two variables of its own.
+ * (before Linux 6.12): headers lie in one block, what follows them may lie in pages. Where a page
+ * is mapped is computed as the kernel does it on x86-64, from two variables of its own.
  */
 #pragma once
 

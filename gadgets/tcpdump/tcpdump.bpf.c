@@ -185,8 +185,7 @@ static __always_inline int see_pages(const struct sk_buff *skb, const struct net
 	s = g_scratch_of(packets, e);
 	frame_look(&f, skb, dev, out);
 	at = frame_link(&f, (__u8 *)s->tail);
-	have = frame_read_pages(&f, s->tail + TCPDUMP_LINK,
-				f.payload < START ? f.payload : START);
+	have = frame_read_pages(&f, s->tail + TCPDUMP_LINK, f.payload < START ? f.payload : START);
 	if (!passes(s, &f, at, have))
 		return 0;
 	want = wanted_bytes(&f);
@@ -196,8 +195,8 @@ static __always_inline int see_pages(const struct sk_buff *skb, const struct net
 	return 0;
 }
 
-#define PAGES                                                                              \
-	CANNOT_TELL("what lies behind the headers, where the kernel keeps that in pages and "  \
+#define PAGES                                                                                 \
+	CANNOT_TELL("what lies behind the headers, where the kernel keeps that in pages and " \
 		    "does not tell where they are (on arm64, and without CONFIG_KALLSYMS_ALL)")
 
 SEC("raw_tp/net_dev_start_xmit")

@@ -24,25 +24,25 @@
  * The jump over them makes them dead code, which the kernel removes. They are `r0 = 0` as data,
  * which has no line numbers.
  */
-#define G_FILTER_ROOM                                     \
-	"%[yes] = 1\n"                                    \
-	"if %[yes] == 1 goto +" G_STR(PACKET_FILTER_ROOM) \
-	"\n.rept " G_STR(PACKET_FILTER_ROOM) "\n"         \
-	".quad 0xb7\n"                                    \
-	".endr\n"
+#define G_FILTER_ROOM                                                       \
+	"%[yes] = 1\n"                                                      \
+	"if %[yes] == 1 goto +" G_STR(PACKET_FILTER_ROOM) "\n.rept " G_STR( \
+		PACKET_FILTER_ROOM) "\n"                                    \
+				    ".quad 0xb7\n"                          \
+				    ".endr\n"
 #define G_STR_(text) #text
 #define G_STR(text) G_STR_(text)
 
-#define PACKET_FILTER(PARAMETER, NAME, TEXT)                                               \
-	const volatile char PARAMETER[PACKET_FILTER_TEXT] G_TAG("param")                   \
-		G_TAG("packet-filter:" #NAME) DOC(TEXT) = "";                              \
-	static __noinline int NAME(const void *frame, __u32 have, __u32 length)            \
-	{                                                                                  \
-		int yes;                                                                   \
-                                                                                           \
-		asm volatile(G_FILTER_ROOM                                                 \
-			     : [yes] "=&r"(yes)                                            \
-			     : "r"(frame), "r"(have), "r"(length)                         \
-			     : "r0");                                                      \
-		return yes;                                                                \
+#define PACKET_FILTER(PARAMETER, NAME, TEXT)                                    \
+	const volatile char PARAMETER[PACKET_FILTER_TEXT] G_TAG("param")        \
+		G_TAG("packet-filter:" #NAME) DOC(TEXT) = "";                   \
+	static __noinline int NAME(const void *frame, __u32 have, __u32 length) \
+	{                                                                       \
+		int yes;                                                        \
+                                                                                \
+		asm volatile(G_FILTER_ROOM                                      \
+			     : [yes] "=&r"(yes)                                 \
+			     : "r"(frame), "r"(have), "r"(length)               \
+			     : "r0");                                           \
+		return yes;                                                     \
 	}
