@@ -21,7 +21,9 @@ GADGET("Capture packets of containers' network devices\n"
 	      "received, or sent without a socket, it is not known. What a macvlan or VLAN device "
 	      "receives is seen at the device below it. A frame is taken up to 30,000 bytes, and a "
 	      "filter sees its first 512. Devices without Ethernet headers get one, with no "
-	      "addresses."));
+	      "addresses.")
+	       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
+			"dst.port==9,dev==lo"));
 
 PACKET_FILTER(pcap_filter, matches, "Only packets that this pcap expression matches: tcp port 80");
 PARAM(__u32, snaplen, 0, "Most bytes of each frame that are taken; 0: as many as can be");
