@@ -77,6 +77,7 @@ struct g_text_place {
 };
 #define G_TRUNCATED 0x80000000u
 typedef struct g_text_place g_text;	      /* bytes, not NUL-terminated */
+typedef struct g_text_place g_octets;	      /* bytes, shown in hexadecimal */
 typedef struct g_text_place g_args;	      /* NUL-terminated strings, one after the other */
 typedef struct g_text_place g_ustack;	      /* struct g_user_stack; the host makes g_args of it */
 typedef struct g_text_place g_kstack;	      /* __u64 addresses, innermost first; likewise */

@@ -58,10 +58,14 @@ static void report(const struct gadget *g)
 
 	if (!r)
 		return;
-	puts("\n## Report\n\nWhat its rows say when taken together, written when the run or the "
-	     "replay ends.\n\n| output mode | what it is |\n|---|---|");
+	puts(r->so_far
+		     ? "\n## Report\n\nWhat its rows say when taken together, written as they come."
+		     : "\n## Report\n\nWhat its rows say when taken together, written when the run "
+		       "or the replay ends.");
+	puts("\n| output mode | what it is |\n|---|---|");
 	for (const struct report_mode *m = r->modes; m->name; m++)
-		printf("| `-o %s`%s | %s |\n", m->name, m == r->modes ? " (default)" : "", m->doc);
+		printf("| `-o %s`%s | %s |\n", m->name,
+		       m == r->modes && !r->on_request ? " (default)" : "", m->doc);
 	if (r->options)
 		puts("\n| flag | value | meaning |\n|---|---|---|");
 	for (const struct report_option *o = r->options; o && o->name; o++)

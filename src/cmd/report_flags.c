@@ -62,7 +62,7 @@ void report_flags_about(const char *gadget)
 		return;
 	printf("\nOutput modes of its report, beside columns, json and the like:\n");
 	for (const struct report_mode *m = r->modes; m->name; m++)
-		printf("  %-12s %s%s\n", m->name, m->doc, m == r->modes ? " (default)" : "");
+		printf("  %-12s %s%s\n", m->name, m->doc, m == r->modes && !r->on_request ? " (default)" : "");
 }
 
 /* Names and aliases alike. */

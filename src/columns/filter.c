@@ -500,7 +500,7 @@ static void read_text(struct bound_filter *b, const struct field *f, const struc
 {
 	bool truncated;
 
-	if ((f->kind == KIND_TEXT || f->kind == KIND_CHARS || f->kind == KIND_CSTR ||
+	if (((f->kind == KIND_TEXT && !f->format->type) || f->kind == KIND_CHARS || f->kind == KIND_CSTR ||
 	     f->kind == KIND_LABEL) &&
 	    row_text(row, f, ret, ret_len, &truncated))
 		return;

@@ -442,6 +442,7 @@ static const struct format formats[] = {
 	{"g_bool", .kinds = NUMBERS | 1 << KIND_BOOL, .width = 5, .flags = FIELD_FIXED,
 	 .text = bool_text, .json = bool_text, .parse = bool_parse},
 	{"g_tty", NAMED(8, tty)},
+	{"g_octets", 1 << KIND_TEXT, .width = 32, .text = hex_text},
 	{"g_addr", 1 << KIND_BYTES, 16, 24, .text = addr_text, .parse_bytes = addr_parse},
 	{"g_endpoint", 1 << KIND_NONE, 20, 24, .text = endpoint_text},
 	{"g_histogram", 1 << KIND_NONE, sizeof(struct g_histogram), 32, .text = histogram_text},
@@ -495,12 +496,13 @@ void field_text(const struct field *f, const struct row *row, const struct clock
 
 	if (f->flags & FIELD_SKIP_EMPTY && row_number(row, f, &number) && !number)
 		return;
-	if (f->kind == KIND_TEXT && row_text(row, f, &bytes, &len, &truncated)) {
+	if (f->kind == KIND_TEXT && f->format->text == plain_text &&
+	    row_text(row, f, &bytes, &len, &truncated)) {
 		escape_text(out, bytes, len);
 	} else {
 		f->format->text(f, row, clock, &raw);
 		escape_text(out, raw.data, raw.len);
-		if (f->kind == KIND_LIST)
+		if (f->kind == KIND_LIST || f->kind == KIND_TEXT)
 			row_text(row, f, &bytes, &len, &truncated);
 	}
 	if (truncated)

@@ -242,7 +242,11 @@ bool print_row(struct view *v, struct view_source *s, const struct row *row, boo
 	case OUTPUT_HISTOGRAM:
 		return true;
 	case OUTPUT_REPORT:
-		return view_report_row(v, s, row);
+		if (!view_report_row(v, s, row))
+			return false;
+		if (!view_reports_flow(v))
+			return true;
+		break;
 	case OUTPUT_COLUMNS:
 		print_columns(v, s, row, late);
 		break;

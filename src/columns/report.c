@@ -53,11 +53,15 @@ struct view_report {
 	struct err failure; /* of its first row that failed; code 0: none */
 };
 
+/* Ones that are shown by default. */
 static bool all_have_reports(const struct view *v)
 {
-	for (size_t i = 0; i < v->n_sources; i++)
-		if (!report_find(v->sources[i].schema->gadget))
+	for (size_t i = 0; i < v->n_sources; i++) {
+		const struct report *r = report_find(v->sources[i].schema->gadget);
+
+		if (!r || r->on_request)
 			return false;
+	}
 	return true;
 }
 
@@ -83,6 +87,7 @@ static int open_report(struct view *v, struct view_source *s, struct err *err)
 	const struct report *report = report_find(s->schema->gadget);
 	const char *mode = v->report_mode;
 	struct view_report *to;
+	int r;
 
 	if (!report || (mode && !report_mode(report, mode)))
 		return err_set(err, -EINVAL, "%s has no output mode '%s'",
@@ -92,7 +97,10 @@ static int open_report(struct view *v, struct view_source *s, struct err *err)
 			return 0;
 	to = grow(&v->reports, &v->n_reports, &v->room_reports);
 	to->report = report;
-	return report->open(mode ?: report->modes->name, &v->report_options, &to->state, err);
+	r = report->open(mode ?: report->modes->name, &v->report_options, &to->state, err);
+	if (!r && report->so_far)
+		report->so_far(to->state, &v->out.buf);
+	return r;
 }
 
 int view_reports_start(struct view *v, struct err *err)
@@ -110,10 +118,23 @@ int view_reports_start(struct view *v, struct err *err)
 bool view_report_row(struct view *v, struct view_source *s, const struct row *row)
 {
 	struct view_report *to = &v->reports[s->report];
+	struct row timed = *row;
 
-	if (!to->failure.code)
-		to->report->row(to->state, s->schema, row, &to->failure);
+	if (to->failure.code)
+		return false;
+	timed.clock = row_clock(row, &v->clock);
+	to->report->row(to->state, s->schema, &timed, &to->failure);
+	if (!to->failure.code && to->report->so_far)
+		to->report->so_far(to->state, &v->out.buf);
 	return !to->failure.code;
+}
+
+bool view_reports_flow(const struct view *v)
+{
+	for (size_t i = 0; i < v->n_reports; i++)
+		if (v->reports[i].report->so_far)
+			return true;
+	return false;
 }
 
 void view_lost(struct view *v, unsigned int source, uint64_t count)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A report: what a gadget's rows say when taken together. Rows go in, one document comes out when
- * the run, or the record file, ends. It is code of the gadget's that runs on the host,
+ * the run, or the record file, ends, or as they come. It is code of the gadget's that runs on the
+ * host,
  * gadgets/NAME/NAME.c, and ends with GADGET_REPORT(&name). It knows rows by their schema alone, so
  * it does not matter where they come from: from here, a daemon, or a file.
  *
@@ -35,13 +36,23 @@ struct report {
 	const char *gadget; /* "advise_seccomp" */
 	const struct report_mode *modes;
 	const struct report_option *options; /* NULL: none */
+	bool on_request; /* shown where one of its modes is asked for, and not by default */
 
 	/* mode: its name; options: values by name, those that were given. Both outlive the state.
 	 */
 	int (*open)(const char *mode, const struct labels *options, void **ret, struct err *err);
 
-	/* One row that has passed the filters; -EBADMSG where the schema is not the gadget's. */
+	/*
+	 * One row that has passed the filters, with its clock; -EBADMSG where the schema is not the
+	 * gadget's.
+	 */
 	int (*row)(void *state, const struct schema *s, const struct row *row, struct err *err);
+
+	/*
+	 * After the opening and each row: what of the document can be put out now. NULL: nothing
+	 * before the end.
+	 */
+	void (*so_far)(void *state, struct buf *out);
 
 	/* After the last row. lost: records that are missing. */
 	int (*write)(void *state, uint64_t lost, struct buf *out, struct err *err);

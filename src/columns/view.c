@@ -432,7 +432,7 @@ static void end_histograms(struct view *v)
 
 bool view_prints_at_end(const struct view *v)
 {
-	return v->output == OUTPUT_REPORT || v->stacks;
+	return v->stacks || (v->output == OUTPUT_REPORT && !view_reports_flow(v));
 }
 
 int view_end(struct view *v, struct err *err)

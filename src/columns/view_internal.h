@@ -82,6 +82,7 @@ int view_reports_start(struct view *v, struct err *err);
 int view_reports_end(struct view *v, struct err *err); /* as view_end() */
 void view_reports_done(struct view *v);
 bool view_report_row(struct view *v, struct view_source *s, const struct row *row);
+bool view_reports_flow(const struct view *v); /* they put out something after each row */
 
 /* view_stacks.c */
 bool view_stacks_wanted(enum output output); /* it adds up stacks */

@@ -134,6 +134,7 @@ static const struct meaning {
 	size_t size;
 } meanings[] = {
 	{"g_text", KIND_TEXT, KIND_NONE, sizeof(g_text)},
+	{"g_octets", KIND_TEXT, KIND_NONE, sizeof(g_octets)},
 	{"g_args", KIND_LIST, KIND_NONE, sizeof(g_args)},
 	{"g_ustack", KIND_LIST, KIND_NONE, sizeof(g_ustack)},
 	{"g_kstack", KIND_LIST, KIND_NONE, sizeof(g_kstack)},
