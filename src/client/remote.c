@@ -30,6 +30,16 @@ static void on_broken(void *ctx, const struct err *err)
 	r->broken = *err;
 }
 
+int remote_dial(const struct address *a, const char *name, uint64_t timeout_ns, struct err *err)
+{
+	int fd = address_connect(a, timeout_ns ?: TIMEOUT_NS, err);
+
+	if (a->path && (fd == -ENOENT || fd == -ECONNREFUSED))
+		return err_set(err, -ECONNREFUSED, "no daemon at %s; start one with `ig daemon`",
+			       name);
+	return fd < 0 ? err_wrap(err, fd, "the daemon at %s", name) : fd;
+}
+
 static int connect_to(struct remote *r, const struct remote_options *o, struct err *err)
 {
 	_cleanup_(address_done) struct address a = {0};
@@ -44,12 +54,9 @@ static int connect_to(struct remote *r, const struct remote_options *o, struct e
 			return code;
 		co.tls = r->tls;
 	}
-	fd = address_connect(&a, r->timeout_ns, err);
-	if (a.path && (fd == -ENOENT || fd == -ECONNREFUSED))
-		return err_set(err, -ECONNREFUSED, "no daemon at %s; start one with `ig daemon`",
-			       o->address);
+	fd = remote_dial(&a, o->address, r->timeout_ns, err);
 	if (fd < 0)
-		return err_wrap(err, fd, "the daemon at %s", o->address);
+		return fd;
 	return grpc_channel_new(r->reactor, fd, &co, &r->channel, err);
 }
 
