@@ -17,6 +17,7 @@
 
 struct remote {
 	struct reactor *reactor;
+	bool borrows; /* the reactor */
 	struct grpc_channel *channel;
 	struct tls *tls;
 	uint64_t timeout_ns;
@@ -76,13 +77,33 @@ int remote_open(const struct remote_options *o, struct remote **ret, struct err 
 	return 0;
 }
 
+int remote_adopt(struct reactor *reactor, struct transport *t, uint64_t timeout_ns,
+		 struct remote **ret, struct err *err)
+{
+	struct remote *r = xnew(struct remote);
+	const struct grpc_channel_options co = {
+		.transport = t, .on_broken = on_broken, .ctx = r};
+	int code;
+
+	r->reactor = reactor;
+	r->borrows = true;
+	r->timeout_ns = timeout_ns ?: TIMEOUT_NS;
+	code = grpc_channel_new(reactor, -1, &co, &r->channel, err);
+	if (code)
+		remote_close(r);
+	else
+		*ret = r;
+	return code;
+}
+
 struct remote *remote_close(struct remote *r)
 {
 	if (!r)
 		return NULL;
 	grpc_channel_free(r->channel);
 	tls_free(r->tls);
-	reactor_free(r->reactor);
+	if (!r->borrows)
+		reactor_free(r->reactor);
 	free(r);
 	return NULL;
 }

@@ -27,6 +27,13 @@ struct remote_options {
 
 /* Connects, and waits for that. -errno of address_connect(), tls_client_new(). */
 int remote_open(const struct remote_options *o, struct remote **ret, struct err *err);
+/*
+ * A daemon at the other end of t, taken over, driven by r, which is borrowed: several of them may
+ * have one reactor. timeout_ns: of each call; 0: 10 s.
+ */
+struct transport;
+int remote_adopt(struct reactor *r, struct transport *t, uint64_t timeout_ns, struct remote **ret,
+		 struct err *err);
 struct remote *remote_close(struct remote *r); /* NULL is fine; returns NULL */
 
 /* A socket that is connected to a daemon, or -errno; name: the address as it was given. */
