@@ -72,3 +72,6 @@
 #define MAX_HTTP_PARAMETERS 64		 /* of a request */
 #define MAX_HTTP_CLIENTS 32		 /* that are served at a time; others wait */
 #define MAX_DUMPS 256			 /* that triggers of one recorder make, and that are kept */
+#define MAX_KUBE_ANSWER_BYTES (32u << 20) /* one answer of a cluster's API server */
+#define MAX_KUBE_STATUS_BYTES 65536	 /* what it says of a program's end, and that on stderr */
+#define MAX_NODES 8192			 /* agents of a cluster */

@@ -37,6 +37,11 @@ static const struct status {
 	{EPIPE, EXIT_FAILED, GRPC_UNAVAILABLE, 502},
 	{ESHUTDOWN, EXIT_FAILED, GRPC_UNAVAILABLE, 503},
 	{EKEYREJECTED, EXIT_FAILED, GRPC_UNAUTHENTICATED, 401},
+	{EHOSTUNREACH, EXIT_NO_CLUSTER, GRPC_UNAVAILABLE, 502},
+	{ENOPKG, EXIT_NOT_DEPLOYED, GRPC_FAILED_PRECONDITION, 503},
+	{EHOSTDOWN, EXIT_NOT_READY, GRPC_UNAVAILABLE, 503},
+	{ENOMEDIUM, EXIT_NO_IMAGE, GRPC_UNAVAILABLE, 503},
+	{EPROTONOSUPPORT, EXIT_VERSION_SKEW, GRPC_UNIMPLEMENTED, 501},
 };
 
 static const struct status *find(int err)
@@ -119,5 +124,10 @@ const struct exit_code_doc exit_code_docs[] = {
 	{EXIT_NOT_ALLOWED, "Not allowed: not root, or the kernel refuses."},
 	{EXIT_UNSUPPORTED, "The kernel lacks BTF or a hook that the gadget needs."},
 	{EXIT_BAD_INPUT, "A gadget's object file or a record file is broken."},
+	{EXIT_NO_CLUSTER, "kubectl-gadget: the cluster's API server cannot be reached."},
+	{EXIT_NOT_DEPLOYED, "kubectl-gadget: the cluster has no agents."},
+	{EXIT_NOT_READY, "kubectl-gadget: the node, or its agent, is not ready."},
+	{EXIT_NO_IMAGE, "kubectl-gadget: the node cannot get the agent's image."},
+	{EXIT_VERSION_SKEW, "kubectl-gadget: an agent is of another version."},
 	{0, NULL},
 };

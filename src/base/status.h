@@ -7,11 +7,16 @@
 
 enum {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,      /* anything that has no code of its own */
-	EXIT_USAGE = 2,	      /* command line: unknown flag, field, gadget, value */
-	EXIT_NOT_ALLOWED = 3, /* not root, or the kernel refuses */
-	EXIT_UNSUPPORTED = 4, /* no BTF, no such hook on this kernel */
-	EXIT_BAD_INPUT = 5,   /* a gadget's object or a record file is broken */
+	EXIT_FAILED = 1,	/* anything that has no code of its own */
+	EXIT_USAGE = 2,		/* command line: unknown flag, field, gadget, value */
+	EXIT_NOT_ALLOWED = 3,	/* not root, or the kernel refuses */
+	EXIT_UNSUPPORTED = 4,	/* no BTF, no such hook on this kernel */
+	EXIT_BAD_INPUT = 5,	/* a gadget's object or a record file is broken */
+	EXIT_NO_CLUSTER = 6,	/* kubectl-gadget: the API server cannot be reached */
+	EXIT_NOT_DEPLOYED = 7,	/* the cluster has no agents */
+	EXIT_NOT_READY = 8,	/* the node, or its agent, is not ready */
+	EXIT_NO_IMAGE = 9,	/* the node cannot get the agent's image */
+	EXIT_VERSION_SKEW = 10, /* agent and client are not of one version */
 };
 
 int status_exit_code(int err); /* from 0 or a -errno */

@@ -17,6 +17,7 @@
 
 struct remote {
 	struct reactor *reactor;
+	bool borrows; /* the reactor */
 	struct grpc_channel *channel;
 	struct tls *tls;
 	uint64_t timeout_ns;
@@ -28,6 +29,16 @@ static void on_broken(void *ctx, const struct err *err)
 	struct remote *r = ctx;
 
 	r->broken = *err;
+}
+
+int remote_dial(const struct address *a, const char *name, uint64_t timeout_ns, struct err *err)
+{
+	int fd = address_connect(a, timeout_ns ?: TIMEOUT_NS, err);
+
+	if (a->path && (fd == -ENOENT || fd == -ECONNREFUSED))
+		return err_set(err, -ECONNREFUSED, "no daemon at %s; start one with `ig daemon`",
+			       name);
+	return fd < 0 ? err_wrap(err, fd, "the daemon at %s", name) : fd;
 }
 
 static int connect_to(struct remote *r, const struct remote_options *o, struct err *err)
@@ -44,12 +55,9 @@ static int connect_to(struct remote *r, const struct remote_options *o, struct e
 			return code;
 		co.tls = r->tls;
 	}
-	fd = address_connect(&a, r->timeout_ns, err);
-	if (a.path && (fd == -ENOENT || fd == -ECONNREFUSED))
-		return err_set(err, -ECONNREFUSED, "no daemon at %s; start one with `ig daemon`",
-			       o->address);
+	fd = remote_dial(&a, o->address, r->timeout_ns, err);
 	if (fd < 0)
-		return err_wrap(err, fd, "the daemon at %s", o->address);
+		return fd;
 	return grpc_channel_new(r->reactor, fd, &co, &r->channel, err);
 }
 
@@ -69,13 +77,33 @@ int remote_open(const struct remote_options *o, struct remote **ret, struct err 
 	return 0;
 }
 
+int remote_adopt(struct reactor *reactor, struct transport *t, uint64_t timeout_ns,
+		 struct remote **ret, struct err *err)
+{
+	struct remote *r = xnew(struct remote);
+	const struct grpc_channel_options co = {
+		.transport = t, .on_broken = on_broken, .ctx = r};
+	int code;
+
+	r->reactor = reactor;
+	r->borrows = true;
+	r->timeout_ns = timeout_ns ?: TIMEOUT_NS;
+	code = grpc_channel_new(reactor, -1, &co, &r->channel, err);
+	if (code)
+		remote_close(r);
+	else
+		*ret = r;
+	return code;
+}
+
 struct remote *remote_close(struct remote *r)
 {
 	if (!r)
 		return NULL;
 	grpc_channel_free(r->channel);
 	tls_free(r->tls);
-	reactor_free(r->reactor);
+	if (!r->borrows)
+		reactor_free(r->reactor);
 	free(r);
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "net/tls.h"
 
+struct address;
 struct err;
 struct grpc_channel;
 struct reactor;
@@ -26,7 +27,17 @@ struct remote_options {
 
 /* Connects, and waits for that. -errno of address_connect(), tls_client_new(). */
 int remote_open(const struct remote_options *o, struct remote **ret, struct err *err);
+/*
+ * A daemon at the other end of t, taken over, driven by r, which is borrowed: several of them may
+ * have one reactor. timeout_ns: of each call; 0: 10 s.
+ */
+struct transport;
+int remote_adopt(struct reactor *r, struct transport *t, uint64_t timeout_ns, struct remote **ret,
+		 struct err *err);
 struct remote *remote_close(struct remote *r); /* NULL is fine; returns NULL */
+
+/* A socket that is connected to a daemon, or -errno; name: the address as it was given. */
+int remote_dial(const struct address *a, const char *name, uint64_t timeout_ns, struct err *err);
 
 struct reactor *remote_reactor(struct remote *r);
 struct grpc_channel *remote_channel(struct remote *r);

@@ -59,9 +59,14 @@ bool remote_flags_apply(const struct command *c)
 	return false;
 }
 
+const char *remote_flags_address(void)
+{
+	return address() ?: REMOTE_DEFAULT;
+}
+
 int remote_flags_open(struct remote **ret, struct err *err)
 {
-	const struct remote_options o = {.address = address() ?: REMOTE_DEFAULT, .tls = opt.tls};
+	const struct remote_options o = {.address = remote_flags_address(), .tls = opt.tls};
 
 	return remote_open(&o, ret, err);
 }

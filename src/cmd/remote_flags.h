@@ -19,5 +19,8 @@ bool remote_flags_given(void);
 bool remote_flags_on_command_line(void);	  /* not by $IG_REMOTE */
 bool remote_flags_apply(const struct command *c); /* has it these flags? */
 
+/* Of that daemon, or of this node's where none was given. */
+const char *remote_flags_address(void);
+
 /* Connects to that daemon, or to this node's where none was given. */
 int remote_flags_open(struct remote **ret, struct err *err);

@@ -587,7 +587,11 @@ int grpc_channel_new(struct reactor *r, int fd, const struct grpc_channel_option
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
-	h2 = (struct h2_options){o->tls, callbacks, on_h2_broken, ch};
+	h2 = (struct h2_options){.tls = o->tls,
+				 .transport = o->transport,
+				 .callbacks = callbacks,
+				 .broken = on_h2_broken,
+				 .owner = ch};
 	code = h2_client_new(r, fd, &h2, &ch->h2, err);
 	nghttp2_session_callbacks_del(callbacks);
 	if (code) {

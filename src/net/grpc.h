@@ -6,10 +6,10 @@
  * Life of a channel: grpc_channel_new(), calls, grpc_channel_free(). A connection that broke is not
  * made anew: its owner is told, and opens another channel.
  *
- * Life of a call: grpc_call_unary(), grpc_call_stream() or grpc_call_open(), then either `done` is called once or
- * grpc_call_cancel() was called; the call is gone with either. Nothing is called back from within
- * the functions that start or cancel a call. Callbacks may start and cancel calls and free the
- * channel.
+ * Life of a call: grpc_call_unary(), grpc_call_stream() or grpc_call_open(), then either `done` is
+ * called once or grpc_call_cancel() was called; the call is gone with either. Nothing is called
+ * back from within the functions that start or cancel a call. Callbacks may start and cancel calls
+ * and free the channel.
  */
 #pragma once
 
@@ -27,9 +27,10 @@ struct tls;
 /* ---- channel --------------------------------------------------------------------- */
 
 struct grpc_channel_options {
-	struct tls *tls;       /* borrowed (net/tls.h); NULL: none */
-	const char *authority; /* NULL: localhost, as is usual on unix sockets */
-	size_t max_message;    /* bytes of a message of the server; 0: MAX_GRPC_MESSAGE_BYTES */
+	struct tls *tls;	     /* borrowed (net/tls.h); NULL: none */
+	struct transport *transport; /* taken over in fd's place (net/transport.h); NULL: none */
+	const char *authority;	     /* NULL: localhost, as is usual on unix sockets */
+	size_t max_message; /* bytes of a message of the server; 0: MAX_GRPC_MESSAGE_BYTES */
 
 	/*
 	 * The channel takes no more calls; called once, NULL is fine. Calls that are open end with

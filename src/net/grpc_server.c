@@ -110,7 +110,8 @@ static void on_silent(void *ctx)
 static void add_client(struct grpc_server *s, int fd, struct tls *tls)
 {
 	struct client *c = xnew(struct client);
-	const struct h2_options o = {tls, s->callbacks, on_broken, c};
+	const struct h2_options o = {
+		.tls = tls, .callbacks = s->callbacks, .broken = on_broken, .owner = c};
 	bool is_far = address_tune(fd);
 	struct err err;
 

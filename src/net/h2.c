@@ -277,7 +277,9 @@ static int start(struct h2 *h, struct reactor *r, int fd, const struct h2_option
 {
 	int code;
 
-	if (!o->tls)
+	if (o->transport)
+		h->transport = o->transport;
+	else if (!o->tls)
 		h->transport = transport_plain(fd);
 	else if ((code = tls_transport(o->tls, fd, &h->transport, err)))
 		return code;
@@ -287,7 +289,7 @@ static int start(struct h2 *h, struct reactor *r, int fd, const struct h2_option
 	if (code)
 		return err_set(err, -ENOMEM, "HTTP/2: %s", nghttp2_strerror(code));
 	h->watched = EPOLLIN | EPOLLOUT;
-	code = watch_add(&h->watch, r, fd, h->watched, on_ready, h);
+	code = watch_add(&h->watch, r, h->transport->fd, h->watched, on_ready, h);
 	return code ? err_set(err, code, "waiting for a socket: %s", strerror(-code)) : 0;
 }
 

@@ -17,6 +17,7 @@ struct err;
 struct h2;
 struct reactor;
 struct tls;
+struct transport;
 
 /*
  * The connection is of no more use, and h2 only waits to be freed. err->code: -errno; -EPROTO is
@@ -25,7 +26,8 @@ struct tls;
 typedef void h2_broken_fn(void *owner, const struct err *err);
 
 struct h2_options {
-	struct tls *tls; /* borrowed; NULL: none */
+	struct tls *tls;	     /* borrowed; NULL: none */
+	struct transport *transport; /* in place of fd and tls; taken over as fd is; NULL: none */
 	nghttp2_session_callbacks *callbacks; /* copied; their user_data is the struct h2 */
 	h2_broken_fn *broken;
 	void *owner;
@@ -42,7 +44,8 @@ nghttp2_session *h2_session(struct h2 *h);
 void *h2_owner(struct h2 *h); /* NULL after h2_free(), as callbacks may see it */
 void h2_wake(struct h2 *h);   /* something was submitted */
 
-/* For an owner that sees a GOAWAY of ours with an error (RFC 9113, 7) sent: why the session ends. */
+/* For an owner that sees a GOAWAY of ours with an error (RFC 9113, 7) sent: why the session ends.
+ */
 void h2_blame(struct h2 *h, uint32_t error);
 
 nghttp2_nv h2_header(const char *name, const char *value); /* borrowed */

@@ -64,7 +64,7 @@ static int parse_status_line(struct http1 *p, const char *s, struct err *err)
 	    !is_digit(s[10]) || !is_digit(s[11]) || (s[12] && s[12] != ' '))
 		return err_set(err, -EBADMSG, "the answer is not HTTP/1.1");
 	p->status = (unsigned int)((s[9] - '0') * 100 + (s[10] - '0') * 10 + (s[11] - '0'));
-	if (p->status < 100 || p->status > 599 || p->status == 101)
+	if (p->status < 100 || p->status > 599 || (p->status == 101 && !p->upgrades))
 		return err_set(err, -EBADMSG, "HTTP status %u was not expected", p->status);
 	p->state = HTTP1_HEADER;
 	return 0;
@@ -94,6 +94,8 @@ static int parse_header(struct http1 *p, char *s, size_t len, struct err *err)
 	value += strspn(value, " \t");
 	while (len > name + 1 && strchr(" \t", s[len - 1]))
 		s[--len] = '\0';
+	if (p->on_header)
+		p->on_header(p->ctx, s, value);
 	if (!strcasecmp(s, "Content-Length"))
 		return parse_length(p, value, err);
 	if (strcasecmp(s, "Transfer-Encoding"))
@@ -110,6 +112,10 @@ static int end_headers(struct http1 *p, struct err *err)
 	/* Both at once is how requests are smuggled; no honest server sends it. */
 	if (p->chunked && p->has_length)
 		return err_set(err, -EBADMSG, "the answer's length is told twice");
+	if (p->status == 101) {
+		p->state = HTTP1_COMPLETE;
+		return 0;
+	}
 	if (p->status < 200) { /* an interim answer: the real one follows */
 		if (p->chunked || p->has_length)
 			return err_set(err, -EBADMSG, "an interim HTTP answer has a body");
@@ -229,6 +235,7 @@ int http1_feed(struct http1 *p, const char *bytes, size_t n, struct err *err)
 			break;
 		}
 	}
+	p->rest = n;
 	return r ? r : p->state == HTTP1_COMPLETE;
 }
 

@@ -53,6 +53,23 @@ typedef void http1_part_fn(void *ctx, const char *bytes, size_t n);
 struct http1_get *http1_stream(struct reactor *r, int fd, const char *path, size_t max_part,
 			       http1_part_fn *on_part, http1_fn *fn, void *ctx);
 
+/*
+ * The same for another protocol on the same socket (RFC 9110, 7.8): headers are whole lines that
+ * ask for it, in place of "Connection: close"; on_header is told the answer's, whatever it is.
+ * Where the status is 101, fn may have the socket by http1_take_fd(): nothing was read of what
+ * follows the answer's head.
+ */
+typedef void http1_header_fn(void *ctx, const char *name, const char *value);
+struct http1_upgrade {
+	const char *path, *headers;
+	size_t max_body;
+	uint64_t deadline_ns;
+	http1_header_fn *on_header;
+};
+struct http1_get *http1_upgrade(struct reactor *r, int fd, const struct http1_upgrade *u,
+				http1_fn *fn, void *ctx);
+int http1_take_fd(struct http1_get *g);
+
 /* ---- the parser of an answer ----------------------------------------------------- */
 
 struct http1 {
@@ -75,14 +92,18 @@ struct http1 {
 	unsigned int n_headers;
 	uint64_t left; /* of the body or chunk */
 	bool chunked, has_length;
+	bool upgrades;		    /* its owner says: 101 is an answer, which ends with its head */
+	http1_header_fn *on_header; /* its owner's; may be NULL */
+	void *ctx;
+	size_t rest; /* bytes that were fed at last, and follow the answer */
 };
 
 void http1_init(struct http1 *p, size_t max_body);
 void http1_done(struct http1 *p);
 
 /*
- * Takes n more bytes of an answer. 0: more must come; 1: it is whole, what may follow was not
- * looked at; -EBADMSG, -EMSGSIZE: no answer that we take, p is of no more use.
+ * Takes n more bytes of an answer. 0: more must come; 1: it is whole, what may follow (p->rest) was
+ * not looked at; -EBADMSG, -EMSGSIZE: no answer that we take, p is of no more use.
  */
 int http1_feed(struct http1 *p, const char *bytes, size_t n, struct err *err);
 

@@ -81,8 +81,9 @@ static void give_part(struct http1_get *g)
 /* 1: the answer is whole. */
 static int receive(struct http1_get *g, struct err *err)
 {
+	bool peek = g->parser.upgrades; /* what follows the answer is not ours to read */
 	char bytes[65536];
-	ssize_t n = recv(g->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = recv(g->fd, bytes, sizeof(bytes), MSG_DONTWAIT | (peek ? MSG_PEEK : 0));
 	int r;
 
 	if (n < 0)
@@ -94,6 +95,8 @@ static int receive(struct http1_get *g, struct err *err)
 		return r ? r : 1;
 	}
 	r = http1_feed(&g->parser, bytes, (size_t)n, err);
+	if (peek)
+		recv(g->fd, bytes, (size_t)n - g->parser.rest, MSG_DONTWAIT);
 	if (r >= 0)
 		give_part(g);
 	return r;
@@ -134,8 +137,10 @@ static bool is_path(const char *path)
 	return !*path;
 }
 
-static struct http1_get *start(struct reactor *r, int fd, const char *path, size_t max_body,
-			       uint64_t deadline_ns, http1_fn *fn, void *ctx)
+#define CLOSES "Connection: close\r\n"
+
+static struct http1_get *start(struct reactor *r, int fd, const char *path, const char *headers,
+			       size_t max_body, uint64_t deadline_ns, http1_fn *fn, void *ctx)
 {
 	struct http1_get *g = xnew(struct http1_get);
 	int code = 0;
@@ -148,8 +153,8 @@ static struct http1_get *start(struct reactor *r, int fd, const char *path, size
 	buf_init(&g->request, MAX_REQUEST_BYTES);
 	buf_printf(&g->request,
 		   "GET %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: ig/" IG_VERSION "\r\n"
-		   "Accept: */*\r\nConnection: close\r\n\r\n",
-		   path);
+		   "Accept: */*\r\n%s\r\n",
+		   path, headers);
 	if (!is_path(path) || g->request.failed)
 		code = err_set(&g->failed, -EINVAL, "not a path that can be asked for");
 	if (!code)
@@ -164,14 +169,32 @@ static struct http1_get *start(struct reactor *r, int fd, const char *path, size
 struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t max_body,
 			    uint64_t deadline_ns, http1_fn *fn, void *ctx)
 {
-	return start(r, fd, path, max_body, deadline_ns, fn, ctx);
+	return start(r, fd, path, CLOSES, max_body, deadline_ns, fn, ctx);
 }
 
 struct http1_get *http1_stream(struct reactor *r, int fd, const char *path, size_t max_part,
 			       http1_part_fn *on_part, http1_fn *fn, void *ctx)
 {
-	struct http1_get *g = start(r, fd, path, max_part, 0, fn, ctx);
+	struct http1_get *g = start(r, fd, path, CLOSES, max_part, 0, fn, ctx);
 
 	g->on_part = on_part;
 	return g;
+}
+
+struct http1_get *http1_upgrade(struct reactor *r, int fd, const struct http1_upgrade *u,
+				http1_fn *fn, void *ctx)
+{
+	struct http1_get *g =
+		start(r, fd, u->path, u->headers, u->max_body, u->deadline_ns, fn, ctx);
+
+	g->parser.upgrades = true;
+	g->parser.on_header = u->on_header;
+	g->parser.ctx = ctx;
+	return g;
+}
+
+int http1_take_fd(struct http1_get *g)
+{
+	watch_remove(&g->watch);
+	return take_fd(&g->fd);
 }
