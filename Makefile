@@ -2,6 +2,7 @@
 # The whole build. Wildcards only: a gadget is a folder, a source, test or fuzzer is a file; none is listed here.
 #   make            build/ig, build/libig.a          make check     all tests but the slow suites
 #   make install    PREFIX=/usr/local DESTDIR=       make bench     measurements, side by side
+#   make image      build/ig-image.tar, IMAGE=name
 #   make SAN=address,undefined B=build/asan …        the same with sanitizers
 
 B ?= build
@@ -126,6 +127,13 @@ install: all
 uninstall:
 	rm -f $(INSTALLED:%=$(AT)/%)
 	-rmdir $(sort $(dir $(PUBLIC:src/%=$(AT)/include/ig/%))) $(AT)/include/ig $(AT)/include/gadget
+
+# ---- the image that a cluster's nodes run ----------------------------------------------------------
+IMAGE ?= localhost/ig:$(VERSION)
+.PHONY: image
+image: $(B)/ig
+	$(CROSS)strip -o $(B)/ig.stripped $(B)/ig
+	deploy/image $(B)/ig.stripped $(IMAGE) $(B)/ig-image.tar
 
 # ---- tests ----------------------------------------------------------------------------------------
 JOBS ?= $(shell nproc)
