@@ -284,7 +284,8 @@ int http2_client_new(struct reactor *r, int fd, struct tls *tls, const char *aut
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	o = (struct h2_options){tls, callbacks, on_h2_broken, c};
+	o = (struct h2_options){
+		.tls = tls, .callbacks = callbacks, .broken = on_h2_broken, .owner = c};
 	code = h2_client_new(r, fd, &o, &c->h2, err);
 	nghttp2_session_callbacks_del(callbacks);
 	if (code) {
