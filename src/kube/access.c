@@ -46,8 +46,8 @@ void kube_access_done(struct kube_access *a)
 	*a = (struct kube_access){0};
 }
 
-int kube_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
-		 struct err *err)
+int kube_access_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
+			struct err *err)
 {
 	const struct tls_files files = {.ca = a->ca};
 	struct kube_connection c = {0};
@@ -56,13 +56,13 @@ int kube_connect(const struct kube_access *a, struct reactor *r, struct kube_con
 
 	code = fd < 0 ? fd : http2_client_new(r, fd, c.tls, a->authority, &c.http, err);
 	if (code)
-		kube_disconnect(&c);
+		kube_connection_close(&c);
 	else
 		*ret = c;
 	return code;
 }
 
-void kube_disconnect(struct kube_connection *c)
+void kube_connection_close(struct kube_connection *c)
 {
 	http2_client_free(c->http);
 	tls_free(c->tls);

@@ -36,9 +36,9 @@ struct kube_connection {
 };
 
 /* One that is being made. -errno of a file, -EINVAL of what is in it, or of a socket. */
-int kube_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
-		 struct err *err);
-void kube_disconnect(struct kube_connection *c); /* one that is zeroed is fine, and left */
+int kube_access_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
+			struct err *err);
+void kube_connection_close(struct kube_connection *c); /* one that is zeroed is fine, and left */
 
 /* "Bearer …", as a new string; NULL: err says why. */
 char *kube_authorization(const struct kube_access *a, struct err *err);

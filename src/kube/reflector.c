@@ -315,11 +315,11 @@ static void step(void *ctx)
 		return;
 	}
 	if (r->lost)
-		kube_disconnect(&r->connection);
+		kube_connection_close(&r->connection);
 	r->lost = false;
 	authorization = kube_authorization(r->access, &err);
-	if (!authorization ||
-	    (!r->connection.http && kube_connect(r->access, r->reactor, &r->connection, &err))) {
+	if (!authorization || (!r->connection.http &&
+			       kube_access_connect(r->access, r->reactor, &r->connection, &err))) {
 		went_wrong(r, &err);
 		return;
 	}
@@ -356,7 +356,7 @@ struct reflector *reflector_free(struct reflector *r)
 		return NULL;
 	timer_stop(&r->timer);
 	http2_cancel(r->get);
-	kube_disconnect(&r->connection);
+	kube_connection_close(&r->connection);
 	buf_done(&r->line);
 	free(r->page);
 	free(r->version);
