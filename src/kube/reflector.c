@@ -15,6 +15,7 @@
 #include "base/parse.h"
 #include "base/reactor.h"
 #include "kube/access.h"
+#include "kube/kube.h"
 #include "net/http2_get.h"
 
 #define MS 1000000ull
@@ -260,19 +261,6 @@ static void on_watch_end(void *ctx, const struct err *failed, unsigned int statu
 
 /* ---- steps ----------------------------------------------------------------------- */
 
-/* Tokens are the server's, and may be any text. */
-static void add_encoded(struct buf *url, const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-._~";
-
-	for (; *text; text++)
-		if (strchr(plain, *text))
-			buf_char(url, *text);
-		else
-			buf_printf(url, "%%%02X", (unsigned char)*text);
-}
-
 static void begin_request(struct reflector *r, struct buf *url, const char *authorization)
 {
 	bool watch = r->version != NULL;
@@ -285,7 +273,7 @@ static void begin_request(struct reflector *r, struct buf *url, const char *auth
 			   WATCH_SECONDS);
 	else
 		buf_printf(url, "limit=%u%s", r->page_size, r->page ? "&continue=" : "");
-	add_encoded(url, r->version ?: r->page ?: "");
+	kube_escape(url, r->version ?: r->page ?: "");
 	buf_clear(&r->line);
 	r->failed = (struct err){0};
 	r->gone = false;
