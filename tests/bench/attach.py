@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every gadget that runs until it is ended: how long from the start of ig to its last link, with 1,000 containers that run
-already and with none. As in scale.py, "with none" is measured before them and after them."""
+already and with none. As in scale.py, "with none" is measured before them and after them. CPU is what ig itself took of
+that time, which says how much of it the machine was busy with something else."""
 
 import ig
 import measure
@@ -17,13 +18,13 @@ def gadgets():
 
 
 def turns(links, what):
-    """Milliseconds of each, by gadget."""
+    """What each turn took, by gadget."""
     runs = {gadget: [] for gadget in links}
     for turn in range(measure.REPEAT):
         for gadget in links:
             measure.progress(f"attach: {gadget} {what}, {turn + 1} of {measure.REPEAT}")
-            with scale.attaching(gadget, links[gadget]) as (_, seconds):
-                runs[gadget].append({"ms": seconds * 1000})
+            with scale.attaching(gadget, links[gadget]) as (pid, seconds):
+                runs[gadget].append({"wall": seconds * 1000, "cpu": measure.tasks_cpu(pid) * 1000})
     return runs
 
 
@@ -40,16 +41,19 @@ def run(lab):
     measure.progress("")
     out = {}
     for gadget in links:
-        none_ms = measure.median(before[gadget] + after[gadget], "ms")
-        many_ms = measure.median(many[gadget], "ms")
-        out[gadget] = {"none_ms": none_ms, "many_ms": many_ms, "added_ms": many_ms - none_ms}
+        out[gadget] = {}
+        for key in ("wall", "cpu"):
+            none_ms = measure.median(before[gadget] + after[gadget], key)
+            many_ms = measure.median(many[gadget], key)
+            out[gadget].update({f"none_{key}_ms": none_ms, f"many_{key}_ms": many_ms, f"added_{key}_ms": many_ms - none_ms})
     return {"containers": scale.COUNT, "gadgets": out}
 
 
 def table(results):
-    row = "{:<24}{:>10}{:>10}{:>10}"
-    print(row.format("start to attached, ms", "none", results["containers"], "more"))
-    for gadget, r in sorted(results["gadgets"].items(), key=lambda item: -item[1]["added_ms"]):
-        print(row.format(gadget, *(f"{r[k]:.0f}" for k in ("none_ms", "many_ms", "added_ms"))))
-    over = [g for g, r in results["gadgets"].items() if r["added_ms"] > MOST_MS]
+    row = "{:<24}" + "{:>10}" * 6
+    print(row.format("start to attached, ms", "none", results["containers"], "more", "CPU, none", results["containers"], "more"))
+    for gadget, r in sorted(results["gadgets"].items(), key=lambda item: -item[1]["added_wall_ms"]):
+        print(row.format(gadget, *(f"{r[f'{which}_{key}_ms']:.0f}" for key in ("wall", "cpu")
+                                   for which in ("none", "many", "added"))))
+    over = [g for g, r in results["gadgets"].items() if r["added_wall_ms"] > MOST_MS]
     print(f"more than {MOST_MS} ms longer: {', '.join(over) or 'none'}")

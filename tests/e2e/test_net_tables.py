@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 
+import agent
 import containers
 import ig
 import pytest
@@ -235,6 +236,21 @@ def test_a_shared_namespace_is_its_container_s_that_is_wanted(lab, rootfs):
         later.run()
         assert running.stop() == 0
         assert [(ig.container_of(r), r["sent"]) for r in running.records()] == [(later.name, 640)]
+
+
+def test_who_joins_later_sees_its_containers_too(lab):
+    """At a daemon two share the programs, which were attached when only the first one's container was wanted."""
+    one, other = lab.start("sleep 1000"), lab.start("sleep 1000")
+    args = ("--interval", "1s", "-o", "json", "-c")
+    with agent.Agent() as node, node.run("top_net", *args, one.name) as first, node.run("top_net", *args, other.name) as second:
+        cost = ig.lines(node.once("cost", "--once", "-o", "json", check=0).out)
+        assert [r["tracers"] for r in cost if r["what"] == "top_net"] == [2]
+        for c in (one, other):
+            c.exec("udp_ways", "connected", "127.0.0.1", "7000", "5", "100")
+        for c, running in ((one, first), (other, second)):
+            row = running.wait_record(lambda r: r["dev"] == "lo")
+            assert (ig.container_of(row), row["sent"], row["receivedPackets"]) == (c.name, 640, 5)
+            assert {ig.container_of(r) for r in running.records()} == {c.name}
 
 
 def test_packets_have_no_process(peers):
