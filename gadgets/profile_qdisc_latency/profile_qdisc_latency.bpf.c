@@ -115,9 +115,10 @@ RUNG(enqueue, 2) int before_enqueue(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-static __noinline int waited(const struct sk_buff *skb, __u64 now)
+/* A global function, which the verifier looks at once, not for each packet of the loop below. */
+__noinline int waited(__u64 address, __u64 now)
 {
-	__u64 address = (__u64)skb;
+	const struct sk_buff *skb = (const void *)address;
 	struct queued *q = bpf_map_lookup_elem(&waiting, &address);
 	struct qdisc_key key = {};
 	struct qdisc_value *v;
@@ -143,7 +144,7 @@ int dequeue(struct bpf_raw_tracepoint_args *ctx)
 	__u64 now = bpf_ktime_get_ns();
 
 	for (int i = 0; i < 64 && skb; i++) {
-		waited(skb, now);
+		waited((__u64)skb, now);
 		skb = BPF_CORE_READ(skb, next);
 	}
 	return 0;
