@@ -274,12 +274,6 @@ int each_file(struct bpf_iter__task_file *ctx)
 
 /* ---- then: the kernel's lists, in each network namespace ------------------------------------ */
 
-static __always_inline bool any_process_will_do(void)
-{
-	return !g_target_pid && !g_target_tid && g_target_uid < 0 && g_target_gid < 0 &&
-	       !g_target_comm[0];
-}
-
 /* The container of who has it; of an orphan that of who made it. */
 static __always_inline bool wanted_socket(const struct sock *sk, struct owner **ret_owner,
 					  g_container *ret)

@@ -25,20 +25,17 @@ struct sk_buff {
 
 GADGET("Show how many bytes and packets go through containers' network interfaces\n"
        "For each interval, by container and interface, of all protocols. Bytes and packets are "
-       "those "
-       "that `ip -s link` counts inside the container's network namespace.",
+       "those that `ip -s link` counts inside the container's network namespace.",
        ALIAS("nettop") LIMITS(
 	       "Where containers share a network namespace, as those of a pod do, its interfaces "
-	       "are "
-	       "shown with one of them; containers in the host's have none of their own. What "
-	       "macvlan, ipvlan and bpf_redirect_peer (Cilium) hand to an interface passes nothing "
-	       "where it could be seen: those show as received only what comes from the same host, "
-	       "or nothing. Devices that cut packets or put them together in hardware count other "
-	       "packets, and their headers. AF_XDP is not seen.")
+	       "are shown with one of them; containers in the host's have none of their own. What "
+	       "macvlan, ipvlan and bpf_redirect_peer (Cilium) hand to an interface from outside "
+	       "passes no place where it could be seen, and is missing in `received`. Devices "
+	       "that cut packets or put them together in hardware count other packets, and their "
+	       "headers. AF_XDP is not seen.")
 	       SELFTEST("unshare -rn sh -c 'ip link set lo up && perl -MIO::Socket::INET -e \"\\$s "
-			"= "
-			"IO::Socket::INET->new(Proto => q(udp), PeerAddr => q(127.0.0.1), PeerPort "
-			"=> 9); \\$s->send(q(x) x 1000); sleep 2\"'",
+			"= IO::Socket::INET->new(Proto => q(udp), PeerAddr => q(127.0.0.1), "
+			"PeerPort => 9); \\$s->send(q(x) x 1000); sleep 2\"'",
 			"dev==lo,sent>=1028,received>=1028"));
 
 PARAM(__s32, ifindex, -1, "Only this interface, by its number in its namespace; -1: any");
@@ -55,9 +52,7 @@ struct net_value {
 	g_bytes received DOC("Bytes received in the interval");
 	__u64 sentPackets DOC("Packets sent in the interval") COL(width=11);
 	__u64 receivedPackets DOC("Packets received in the interval") COL(width=15);
-	__u64 sendDrops DOC(
-		"Packets that the interface did not take, before Linux 6.3 some count as "
-		"sent") COL(width=9);
+	__u64 sendDrops DOC("Packets that the interface did not take") COL(width=9);
 	g_bytes sentRate PER_SECOND(sent) DOC("Bytes sent in a second");
 	g_bytes receivedRate PER_SECOND(received) DOC("Bytes received in a second") COL(width=12);
 	__u64 sentPacketRate PER_SECOND(sentPackets) DOC("Packets sent in a second") COL(hidden);
@@ -66,19 +61,14 @@ struct net_value {
 };
 TOP(net, net_key, net_value, 10240, SORT("-sent,-received"));
 
-/* A packet has no process: where one is asked for, none is its. */
-static __always_inline bool any_process_will_do(void)
-{
-	return !g_target_pid && !g_target_tid && g_target_uid < 0 && g_target_gid < 0 &&
-	       !g_target_comm[0];
-}
-
 static __always_inline struct net_value *entry(const struct net_device *dev)
 {
 	struct net_key key = {};
 
+	if (!any_process_will_do()) /* a packet has none */
+		return NULL;
 	key.netns_id = BPF_CORE_READ(dev, nd_net.net, ns.inum);
-	if (!any_process_will_do() || !wanted_netns_of(key.netns_id, &key.container))
+	if (!wanted_netns_of(key.netns_id, &key.container))
 		return NULL;
 	key.ifindex = BPF_CORE_READ(dev, ifindex);
 	if (ifindex >= 0 && key.ifindex != ifindex)

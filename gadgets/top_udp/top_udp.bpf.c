@@ -11,13 +11,9 @@ GADGET("Show which UDP sockets move how many bytes and datagrams\n"
        "the packets; also of sockets without connection, and of multicast. IPv4 and IPv6.",
        ALIAS("udptop") LIMITS(
 	       "Bytes are those of the datagrams, without headers. What came when a socket's "
-	       "buffer "
-	       "was full is counted as received, although its process never sees it. The process "
-	       "is "
-	       "the one that made, connected or last used the socket. Datagrams of the kernel's "
-	       "own "
-	       "sockets (tunnels such as VXLAN and WireGuard, NFS) and of raw and packet sockets "
-	       "are not there.")
+	       "buffer was full is counted as received, although its process never sees it. The "
+	       "process is the one that made, connected or last used the socket. Not there are "
+	       "datagrams of tunnels (VXLAN, WireGuard) and of raw and packet sockets.")
 	       SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => q(udp), "
 			"PeerAddr => q(127.0.0.1), PeerPort => 9); $s->send(q(x) x 1000); sleep 1'",
 			"sent==1000,sentDatagrams==1"));
@@ -49,13 +45,24 @@ struct udp_value {
 };
 TOP(udp, udp_key, udp_value, 10240, SORT("-sent,-received"));
 
+enum { SOCK_DGRAM = 2 };
+
+/* Raw sockets see UDP too, beside who it is for. */
+static __always_inline bool is_datagram_socket(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+
+	return sk && sk->type == SOCK_DGRAM;
+}
+
 static __always_inline struct udp_value *entry(struct __sk_buff *skb, struct packet *p, bool egress)
 {
 	struct udp_key key = {};
 	struct g_process *owner;
 
-	if (!packet_wanted(skb, &key.container) || !packet_parse(skb, p) ||
-	    p->src.proto != IPPROTO_UDP || (family > 0 && p->src.version != family))
+	if (!packet_wanted(skb, &key.container) || !is_datagram_socket(skb) ||
+	    !packet_parse(skb, p) || p->src.proto != IPPROTO_UDP ||
+	    (family > 0 && p->src.version != family))
 		return NULL;
 	owner = owner_of_packet(skb);
 	if (!owner_wanted(owner))

@@ -179,8 +179,7 @@ static __always_inline bool owner_of_sock(const struct sock *sk, struct g_proces
 /* What --pid, --tid, --uid, --gid and --comm say to it; NULL: only nobody in particular will do. */
 static __always_inline bool owner_wanted(const struct g_process *owner)
 {
-	if (!g_target_pid && !g_target_tid && g_target_uid < 0 && g_target_gid < 0 &&
-	    !g_target_comm[0])
+	if (any_process_will_do())
 		return true;
 	if (!owner || (g_target_pid && g_target_pid != owner->pid) ||
 	    (g_target_tid && g_target_tid != owner->tid) ||

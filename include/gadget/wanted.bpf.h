@@ -66,7 +66,14 @@ static __always_inline bool g_comm_wanted(const char *comm)
 	return true;
 }
 
-/* What --pid, --tid, --uid, --gid and --comm say to the current task. */
+/* None of --pid, --tid, --uid, --gid and --comm was given: what has no process will do as well. */
+static __always_inline bool any_process_will_do(void)
+{
+	return !g_target_pid && !g_target_tid && g_target_uid < 0 && g_target_gid < 0 &&
+	       !g_target_comm[0];
+}
+
+/* What they say to the current task. */
 static __always_inline bool g_process_wanted(void)
 {
 	if (g_target_pid && g_target_pid != bpf_get_current_pid_tgid() >> 32)
