@@ -32,7 +32,7 @@ GADGET("Show how many bytes and packets go through containers' network interface
 	       "macvlan, ipvlan and bpf_redirect_peer (Cilium) hand to an interface from outside "
 	       "passes no place where it could be seen, and is missing in `received`. Devices "
 	       "that cut packets or put them together in hardware count other packets, and their "
-	       "headers. AF_XDP is not seen.")
+	       "headers. AF_XDP is not seen, nor what is dropped on its way to the driver.")
 	       SELFTEST("unshare -rn sh -c 'ip link set lo up && perl -MIO::Socket::INET -e \"\\$s "
 			"= IO::Socket::INET->new(Proto => q(udp), PeerAddr => q(127.0.0.1), "
 			"PeerPort => 9); \\$s->send(q(x) x 1000); sleep 2\"'",
@@ -52,7 +52,7 @@ struct net_value {
 	g_bytes received DOC("Bytes received in the interval");
 	__u64 sentPackets DOC("Packets sent in the interval") COL(width=11);
 	__u64 receivedPackets DOC("Packets received in the interval") COL(width=15);
-	__u64 sendDrops DOC("Packets that the interface did not take") COL(width=9);
+	__u64 sendDrops DOC("Packets that the interface's driver did not take") COL(width=9);
 	g_bytes sentRate PER_SECOND(sent) DOC("Bytes sent in a second");
 	g_bytes receivedRate PER_SECOND(received) DOC("Bytes received in a second") COL(width=12);
 	__u64 sentPacketRate PER_SECOND(sentPackets) DOC("Packets sent in a second") COL(hidden);

@@ -208,6 +208,8 @@ def test_what_an_interface_does_not_take(peers):
     """The other end finds the packets too long."""
     server, client = peers
     inside(server, "ip", "link", "set", cable(server), "mtu", "1000")
+    # Until the link is up, packets are dropped before they come to it.
+    containers.wait_for(lambda: "state UP" in inside(client, "ip", "link", "show", cable(client)), what="link")
     with Counted(peers) as counted:
         client.exec("ping", "-c", "3", "-W", "1", "-s", "1200", wires.address(1), check=False)
     assert counted.rows[client.name, cable(client)]["sendDrops"] == 3
