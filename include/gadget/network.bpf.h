@@ -261,8 +261,7 @@ int network_egress(struct __sk_buff *skb)
 	return 1;
 }
 
-/* ---- refused: nobody listens there, so that there is no socket --------------------------------
- */
+/* ---- refused: nobody listens there, so that there is no socket ------------------------------ */
 
 static __always_inline bool is_for_no_socket(struct bpf_raw_tracepoint_args *ctx,
 					     const struct sk_buff *skb)
