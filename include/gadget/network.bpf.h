@@ -19,7 +19,7 @@
 #include <gadget/skb.bpf.h>
 
 #define NETWORK_LIMITS                                                                             \
-	"Connections that were there before are told when they are made again. The 32768 edges "   \
+	"Connections that were there before are told when they are made again. The 16384 edges "   \
 	"that were seen last are remembered, of all containers together: one that was forgotten "  \
 	"for others is told again when it is seen again. Pings are told of who sends them, other " \
 	"protocols than TCP and UDP not at all, nor what packet sockets send. What was refused "   \
@@ -65,7 +65,7 @@ struct edge {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	__uint(max_entries, 16384);
 	__type(key, struct edge);
 	__type(value, __u8);
 } edges_told SEC(".maps");
@@ -77,17 +77,6 @@ static __always_inline bool edge_is_new(const struct edge *edge)
 	return !bpf_map_lookup_elem(&edges_told, edge) &&
 	       bpf_map_update_elem(&edges_told, edge, &told, BPF_NOEXIST) != -17 /* EEXIST */;
 }
-
-/* All of it is made of the address, which lies in the record itself. */
-#define peer_of(e, field, address)                                                 \
-	do {                                                                       \
-		struct g_text_place at_ = {(char *)&(e)->field.addr - (char *)(e), \
-					   sizeof(g_addr)};                        \
-                                                                                   \
-		__builtin_memcpy((e)->field.addr, address, sizeof(g_addr));        \
-		(e)->field.kind = (e)->field.name = (e)->field.namespace = at_;    \
-		(e)->field.labels = at_;                                           \
-	} while (0)
 
 static __always_inline void edge_tell(const struct edge *edge, const struct g_process *owner,
 				      __u8 version, g_netns netns)
@@ -102,7 +91,7 @@ static __always_inline void edge_tell(const struct edge *edge, const struct g_pr
 
 	if (owner)
 		e.proc = *owner;
-	peer_of(&e, remote, edge->remote);
+	text_peer(&e, remote, edge->remote);
 	record_output(network, &e, sizeof(e));
 }
 
