@@ -32,7 +32,7 @@ struct addresses *addresses_free(struct addresses *as); /* NULL is fine */
 
 /*
  * now: boot clock. *ret is the container (ADDRESS_CONTAINER), of several in a network namespace one
- * that runs, valid until the collection is asked for something else; else NULL.
+ * that runs, valid until the next call, or the next dispatch; else NULL.
  */
 enum address_kind addresses_find(struct addresses *as, const g_addr address, uint64_t now,
 				 const struct container **ret);
