@@ -242,16 +242,26 @@ static bool has(const struct address_list *list, const g_addr address)
 	return false;
 }
 
-/* One that runs is better than one that has ended: addresses are used again. */
+/*
+ * One that runs is better than one that has ended: addresses are used again. What several have, in
+ * networks that know nothing of each other, is nobody's, but that the host's own is the host's.
+ */
 static const struct place *find_place(const struct addresses *as, const g_addr address, bool ended)
 {
+	const struct place *one = NULL;
+	size_t n = 0;
+
 	for (size_t i = 0; i < as->n; i++) {
 		const struct place *p = &as->places[i];
 
-		if (has(&p->list, address) && (!p->container || p->container->ended == ended))
+		if (!has(&p->list, address) || (p->container && p->container->ended != ended))
+			continue;
+		if (!p->container)
 			return p;
+		one = p;
+		n++;
 	}
-	return NULL;
+	return n == 1 ? one : NULL;
 }
 
 struct pod_search {
