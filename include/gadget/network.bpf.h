@@ -18,14 +18,15 @@
 #include <gadget/owner.bpf.h>
 #include <gadget/skb.bpf.h>
 
-#define NETWORK_LIMITS                                                                             \
-	"Connections that were there before are told when they are made again. The 16384 edges "   \
-	"that were seen last are remembered, of all containers together: one that was forgotten "  \
-	"for others is told again when it is seen again. Pings are told of who sends them, other " \
-	"protocols than TCP and UDP not at all, nor what packet sockets send. What was refused "   \
-	"for want of a socket is the network namespace's: of one of its containers, where they "   \
-	"share it, and of no process. Names are those of containers and pods on this machine; "    \
-	"the address of a Kubernetes service is `raw`."
+#define NETWORK_LIMITS                                                                            \
+	"Connections that were there before are told when they are made again. The 16384 edges "  \
+	"that were seen last are remembered, of all containers together: one that was forgotten " \
+	"for others is told again when it is seen again. Which end opened a conversation over "   \
+	"UDP is told by its first packet that was seen. Pings are told of who sends them, other " \
+	"protocols than TCP and UDP not at all, nor what packet sockets send. What was refused "  \
+	"for want of a socket is the network namespace's: of one of its containers, where they "  \
+	"share it, and of no process. Names are those of containers and pods on this machine, "   \
+	"where one alone has the address; that of a Kubernetes service is `raw`."
 
 enum edge_direction { INGRESS, EGRESS };
 
