@@ -29,6 +29,11 @@ def listening(c, *ports):
                             what=f"server at {port}")
 
 
+def established(c, port):
+    lines = wires.inside(c, "cat", "/proc/net/tcp", "/proc/net/tcp6").text.splitlines()
+    return sum(f":{port:04X} 01 " in line for line in lines)
+
+
 @pytest.mark.kernels
 def test_both_ends_have_names(lab):
     """Containers that are joined after they were started: by address, and refused ones as well; each edge once."""
@@ -59,6 +64,30 @@ def test_both_ends_have_names(lab):
         want.add((client.name, "EGRESS", ping, 0, one, "container", server.name))
     assert edges(records) == want
     assert len(records) == len(want) and ig.totals(err).lost == 0
+
+
+@pytest.mark.kernels
+def test_connections_that_were_there_before(lab):
+    """At their next packet; who opened them is told by who listens. Those that come after are told once."""
+    server = lab.start("nc -ll -p 7000 -e cat & sleep 1000")
+    client = lab.start(f"until ip addr | grep -q {wires.address(2, 6)}/; do sleep 0.05; done\n"
+                       f"for a in {wires.address(1)} {wires.address(1, 6)}; do\n"
+                       "(while sleep 0.2; do echo x; done | nc $a 7000 >/dev/null) & done; sleep 1000")
+    listening(server, 7000)
+    wires.join(server, client)
+    containers.wait_for(lambda: established(client, 7000) == 2, what="connections")
+    with ig.Ig("run", "trace_network", "-o", "json", "-c", f"{server.name},{client.name}") as running:
+        running.ready()
+        time.sleep(1)
+        client.exec("sh", "-c", f"echo x | nc -w 1 {wires.address(1)} 7000", check=False)
+        time.sleep(0.5)
+        assert running.stop() == 0
+        records = running.records()
+    want = set()
+    for one, two in ((wires.address(1, v), wires.address(2, v)) for v in (4, 6)):
+        want |= {(client.name, "EGRESS", "TCP", 7000, one, "container", server.name),
+                 (server.name, "INGRESS", "TCP", 7000, two, "container", client.name)}
+    assert edges(records) == want and len(records) == 4
 
 
 @pytest.mark.kernels
