@@ -15,6 +15,8 @@
 
 struct buf;
 struct err;
+struct row;
+struct schema;
 
 enum { PROTO_ICMP = 1, PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58, PROTO_SCTP = 132 };
 
@@ -54,8 +56,24 @@ struct subject {
 	size_t n, room;
 };
 
-/* ---- advise_networkpolicy.c -------------------------------------------------------------------
- */
+/* ---- policy_seen.c -------------------------------------------------------------------------- */
+
+/* All that was seen. Begins as zeroes. */
+struct seen {
+	struct subject **subjects;
+	size_t n, room;
+	void *peers; /* tree of struct peer, by key */
+	size_t n_edges;
+	char **apart; /* what can have no policy, and why */
+	size_t n_apart, room_apart;
+};
+
+/* A row of the gadget's; -EBADMSG: it is none. */
+int seen_add(struct seen *all, const struct schema *s, const struct row *row, struct err *err);
+
+/* After the last row: what one end tells of the other is added; all is sorted, without doubles. */
+int seen_settle(struct seen *all, struct err *err);
+void seen_done(struct seen *all);
 
 int policy_compare_edges(const void *a, const void *b); /* direction, peer, protocol, port */
 bool policy_is_icmp(const struct policy_edge *e);
@@ -63,15 +81,15 @@ bool policy_is_ipv4(const g_addr address);
 bool policy_parse_address(const char *text, g_addr ret);    /* false: it is none */
 void policy_address(const g_addr address, struct buf *out); /* "10.0.0.1/32" */
 
-/* ---- policy_write.c ---------------------------------------------------------------------------
- */
+/* ---- policy_write.c ------------------------------------------------------------------------- */
+
+const char *policy_protocol(uint8_t proto); /* TCP, UDP or SCTP */
 
 /* Edges are sorted, without doubles. name: of the object. */
 void policy_write_k8s(const struct subject *s, const char *name, struct buf *out);
 void policy_write_cilium(const struct subject *s, const char *name, struct buf *out);
 
-/* ---- policy_read.c ----------------------------------------------------------------------------
- */
+/* ---- policy_read.c -------------------------------------------------------------------------- */
 
 enum match_op { MATCH_IN, MATCH_NOT_IN, MATCH_EXISTS, MATCH_NOT_EXISTS };
 
@@ -138,8 +156,7 @@ struct policy_set {
 int policy_read(const char *path, struct policy_set *ret, struct err *err);
 void policy_set_done(struct policy_set *set);
 
-/* ---- policy_diff.c ----------------------------------------------------------------------------
- */
+/* ---- policy_diff.c -------------------------------------------------------------------------- */
 
-/* Nothing where the policies allow what the subject does, and no more. */
-void policy_diff(const struct subject *s, const struct policy_set *set, struct buf *out);
+/* Nothing where the policies allow what was done, and no more. */
+void policy_diff(const struct seen *seen, const struct policy_set *set, struct buf *out);

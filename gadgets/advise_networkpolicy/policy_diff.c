@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a subject did and policies refuse, and what they allow it and it did not do. Policies add
+ * What subjects did and policies refuse, and what they allow and was not done. Policies add
  * up: what one of them lets through is let through; where none is about a direction, all is.
  */
 #include <string.h>
@@ -11,8 +11,7 @@
 #include "base/utf8.h"
 #include "policy.h"
 
-/* ---- who is meant ------------------------------------------------------------------------------
- */
+/* ---- who is meant --------------------------------------------------------------------------- */
 
 static bool has_value(const struct match *m, const char *value)
 {
@@ -123,8 +122,7 @@ static bool allows(const struct policy *policy, const struct rule *rule,
 	       (!port || port_matches(port, e));
 }
 
-/* ---- each peer with each port of a rule
- * ---------------------------------------------------------- */
+/* ---- each peer with each port of a rule --------------------------------------------------- */
 
 struct pair {
 	const struct rule_peer *peer; /* NULL: any */
@@ -187,8 +185,7 @@ static bool is_refused(const struct subject *s, const struct policy_set *set,
 	return concerned;
 }
 
-/* ---- words
- * --------------------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------------- */
 
 static void put(const char *text, struct buf *out)
 {
@@ -231,19 +228,16 @@ static void put_selector(const struct selector *s, struct buf *out)
 
 static void put_protocol(uint8_t proto, uint16_t from, uint16_t to, struct buf *out)
 {
-	const char *name = proto == PROTO_TCP	 ? "TCP"
-			   : proto == PROTO_UDP	 ? "UDP"
-			   : proto == PROTO_SCTP ? "SCTP"
-						 : "any port";
+	bool all = !from && to == UINT16_MAX;
 
 	if (proto == PROTO_ICMP || proto == PROTO_ICMPV6) {
 		buf_str(out, proto == PROTO_ICMP ? "ICMP" : "ICMPv6");
 		return;
 	}
-	buf_str(out, name);
+	buf_str(out, proto ? policy_protocol(proto) : all ? "any port" : "any protocol");
 	if (from == to)
 		buf_printf(out, " %u", from);
-	else if (from || to != UINT16_MAX)
+	else if (!all)
 		buf_printf(out, " %u-%u", from, to);
 }
 
@@ -297,8 +291,7 @@ static void put_rule_peer(const struct rule_peer *p, struct buf *out)
 	}
 }
 
-static void put_pair(const struct policy *policy, const struct rule *rule, const struct pair *pair,
-		     struct buf *out)
+static void put_pair(const struct rule *rule, const struct pair *pair, struct buf *out)
 {
 	put_way(rule->egress, out);
 	put_protocol(pair->port ? pair->port->proto : 0, pair->port ? pair->port->from : 0,
@@ -308,53 +301,19 @@ static void put_pair(const struct policy *policy, const struct rule *rule, const
 		put_rule_peer(pair->peer, out);
 	else
 		buf_str(out, "anybody");
-	buf_str(out, ": ");
-	put(policy->name, out);
 	buf_char(out, '\n');
 }
 
-/* ---- both lists
- * ---------------------------------------------------------------------------------- */
+/* ---- both lists ------------------------------------------------------------------------------ */
 
-static bool is_used(const struct policy *policy, const struct rule *rule, const struct pair *pair,
-		    const struct subject *s)
+static void put_name(const char *namespace, const char *name, struct buf *out)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (allows(policy, rule, pair->peer, pair->port, s, &s->edges[i]))
-			return true;
-	return false;
-}
-
-static size_t list_refused(const struct subject *s, const struct policy_set *set, struct buf *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (!s->edges[i].assumed && is_refused(s, set, &s->edges[i])) {
-			put_edge(&s->edges[i], out);
-			n++;
-		}
-	return n;
-}
-
-static size_t list_unused(const struct subject *s, const struct policy_set *set, struct buf *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct policy *p = &set->items[i];
-
-		for (size_t k = 0; is_about(p, s) && k < p->n; k++)
-			for (size_t at = 0; at < count_pairs(&p->rules[k]); at++) {
-				struct pair pair = pair_at(&p->rules[k], at);
-
-				if (is_used(p, &p->rules[k], &pair, s))
-					continue;
-				put_pair(p, &p->rules[k], &pair, out);
-				n++;
-			}
+	if (namespace) {
+		put(namespace, out);
+		buf_char(out, '/');
 	}
-	return n;
+	put(name, out);
+	buf_char(out, '\n');
 }
 
 static void put_list(const char *what, size_t n, const struct buf *list, struct buf *out)
@@ -363,27 +322,70 @@ static void put_list(const char *what, size_t n, const struct buf *list, struct 
 	buf_add(out, list->data ?: "", list->len);
 }
 
-void policy_diff(const struct subject *s, const struct policy_set *set, struct buf *out)
+static void put_refused(const struct subject *s, const struct policy_set *set, struct buf *out)
 {
-	_cleanup_(buf_done) struct buf refused = {.max = out->max}, unused = {.max = out->max};
-	size_t n_refused = list_refused(s, set, &refused);
-	size_t n_unused = list_unused(s, set, &unused);
+	_cleanup_(buf_done) struct buf list = {.max = out->max};
 	bool about = false;
+	size_t n = 0;
 
 	for (size_t i = 0; i < set->n; i++)
 		about |= is_about(&set->items[i], s);
-	if (about && !n_refused && !n_unused)
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->edges[i].assumed && is_refused(s, set, &s->edges[i])) {
+			put_edge(&s->edges[i], &list);
+			n++;
+		}
+	if (about && !n)
 		return;
-	if (s->pods.namespace) {
-		put(s->pods.namespace, out);
-		buf_char(out, '/');
-	}
-	put(s->name, out);
-	buf_char(out, '\n');
-	if (!about) {
+	put_name(s->pods.namespace, s->name, out);
+	if (about)
+		put_list("done, not allowed", n, &list, out);
+	else
 		buf_str(out, "  no policy is about it: all is allowed\n");
-		return;
+}
+
+static bool is_used(const struct policy *policy, const struct rule *rule, const struct pair *pair,
+		    const struct seen *seen)
+{
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct subject *s = seen->subjects[i];
+
+		for (size_t k = 0; is_about(policy, s) && k < s->n; k++)
+			if (allows(policy, rule, pair->peer, pair->port, s, &s->edges[k]))
+				return true;
 	}
-	put_list("done, not allowed", n_refused, &refused, out);
-	put_list("allowed, not done", n_unused, &unused, out);
+	return false;
+}
+
+/* By none of those whom the policy is about; nothing is said of one that is about nobody here. */
+static void put_unused(const struct policy *p, const struct seen *seen, struct buf *out)
+{
+	_cleanup_(buf_done) struct buf list = {.max = out->max};
+	bool about = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < seen->n; i++)
+		about |= is_about(p, seen->subjects[i]);
+	for (size_t k = 0; about && k < p->n; k++)
+		for (size_t i = 0; i < count_pairs(&p->rules[k]); i++) {
+			struct pair pair = pair_at(&p->rules[k], i);
+
+			if (is_used(p, &p->rules[k], &pair, seen))
+				continue;
+			put_pair(&p->rules[k], &pair, &list);
+			n++;
+		}
+	if (!n)
+		return;
+	buf_str(out, "policy ");
+	put_name(p->namespace, p->name, out);
+	put_list("allowed, not done", n, &list, out);
+}
+
+void policy_diff(const struct seen *seen, const struct policy_set *set, struct buf *out)
+{
+	for (size_t i = 0; i < seen->n; i++)
+		put_refused(seen->subjects[i], set, out);
+	for (size_t i = 0; i < set->n; i++)
+		put_unused(&set->items[i], seen, out);
 }

@@ -28,8 +28,7 @@ struct reader {
 	int failed;
 };
 
-/* ---- nodes: what is not there, or is another kind of thing, is nothing -------------------------
- */
+/* ---- nodes: what is not there, or is another kind of thing, is nothing ---------------------- */
 
 static const yaml_node_t *node_at(struct reader *r, int id)
 {
@@ -95,8 +94,7 @@ static void not_compared(struct reader *r, const yaml_node_t *at, const char *wh
 			 r->path, at->start_mark.line + 1, what);
 }
 
-/* ---- selectors ---------------------------------------------------------------------------------
- */
+/* ---- selectors ------------------------------------------------------------------------------ */
 
 static struct match *add_match(struct selector *s, const char *key, enum match_op op)
 {
@@ -157,8 +155,7 @@ static void read_selector(struct reader *r, const yaml_node_t *node, struct sele
 		read_expression(r, item(r, expressions, i), to);
 }
 
-/* ---- peers -------------------------------------------------------------------------------------
- */
+/* ---- peers ---------------------------------------------------------------------------------- */
 
 static bool read_cidr(const char *text, struct cidr *ret)
 {
@@ -289,8 +286,7 @@ static void read_cilium_peers(struct reader *r, const yaml_node_t *node, struct 
 	}
 }
 
-/* ---- ports -------------------------------------------------------------------------------------
- */
+/* ---- ports ---------------------------------------------------------------------------------- */
 
 static void read_port(struct reader *r, const yaml_node_t *node, struct rule *rule)
 {
@@ -344,8 +340,7 @@ static void read_icmps(struct reader *r, const yaml_node_t *list, struct rule *r
 	}
 }
 
-/* ---- policies ----------------------------------------------------------------------------------
- */
+/* ---- policies ------------------------------------------------------------------------------- */
 
 static void read_k8s_rule(struct reader *r, const yaml_node_t *node, struct rule *rule)
 {
@@ -457,8 +452,7 @@ static int read_text(struct buf *text, struct reader *r)
 	return r->failed;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static int read_file(const char *path, struct policy_set *set, struct err *err)
 {
@@ -513,8 +507,7 @@ int policy_read(const char *path, struct policy_set *ret, struct err *err)
 	return 0;
 }
 
-/* ---- their end ---------------------------------------------------------------------------------
- */
+/* ---- their end ------------------------------------------------------------------------------ */
 
 static void selector_done(struct selector *s)
 {

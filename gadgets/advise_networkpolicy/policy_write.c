@@ -161,7 +161,7 @@ static int k8s_class(const struct policy_edge *e)
 	return e->peer->kind == PEER_HOST || policy_is_icmp(e) ? -1 : 0;
 }
 
-static const char *protocol_name(uint8_t proto)
+const char *policy_protocol(uint8_t proto)
 {
 	return proto == PROTO_TCP ? "TCP" : proto == PROTO_UDP ? "UDP" : "SCTP";
 }
@@ -192,7 +192,7 @@ static void k8s_rule(const struct subject *s, const struct group *groups, size_t
 	buf_str(out, "    ports:\n");
 	for (size_t i = 0; i < groups->n; i++)
 		buf_printf(out, "    - port: %u\n      protocol: %s\n", groups->edges[i].port,
-			   protocol_name(groups->edges[i].proto));
+			   policy_protocol(groups->edges[i].proto));
 }
 
 static void comment_on_pings(const struct subject *s, struct buf *out)
@@ -265,7 +265,7 @@ static void cilium_ports(const struct group *g, struct buf *out)
 				   e->proto == PROTO_ICMP ? 8 : 128);
 		else
 			buf_printf(out, "      - port: \"%u\"\n        protocol: %s\n", e->port,
-				   protocol_name(e->proto));
+				   policy_protocol(e->proto));
 	}
 }
 

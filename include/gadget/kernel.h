@@ -137,6 +137,18 @@ struct bpf_sock {
 	__u32 dst_ip4, dst_ip6[4], state;
 	__s32 rx_queue_mapping;
 };
+struct bpf_sock_tuple {
+	union {
+		struct {
+			__be32 saddr, daddr;
+			__be16 sport, dport;
+		} ipv4;
+		struct {
+			__be32 saddr[4], daddr[4];
+			__be16 sport, dport;
+		} ipv6;
+	};
+};
 struct bpf_sock_addr {
 	__u32 user_family, user_ip4, user_ip6[4], user_port, family, type, protocol, msg_src_ip4,
 		msg_src_ip6[4];
@@ -600,6 +612,7 @@ struct bpf_iter__tcp {
 
 /* ---- constants ------------------------------------------------------------------------------ */
 
+#define BPF_F_CURRENT_NETNS (-1L)
 #define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10

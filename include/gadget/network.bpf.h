@@ -5,7 +5,8 @@
  * and makes the data source `network`; the gadget is ALONE, and says NETWORK_LIMITS.
  *
  * Which side opened it:
- *   TCP   who sent the SYN.
+ *   TCP   who sent the SYN. Of a connection that was there before, a socket that listens at its
+ *         port says that it was accepted.
  *   UDP   a socket whose process chose its port (servers, and peers such as mDNS's or NTP's) may be
  *         both: the first packet of each conversation says which. Of any other socket the first
  *         packet of all says it. One that was there before the gadget is a client.
@@ -19,13 +20,17 @@
 #include <gadget/skb.bpf.h>
 
 #define NETWORK_LIMITS                                                                             \
-	"Connections that were there before are told when they are made again. The 32768 edges "   \
+	"Connections over TCP that were there before are told at their next packet; where nobody " \
+	"listens any more at the port that they were accepted at, as if they had been opened "     \
+	"here. "                                                                                   \
+	"The 16384 edges "                                                                         \
 	"that were seen last are remembered, of all containers together: one that was forgotten "  \
-	"for others is told again when it is seen again. Pings are told of who sends them, other " \
+	"for others is told again when it is seen again. Which end opened a conversation over "    \
+	"UDP is told by its first packet that was seen. Pings are told of who sends them, other "  \
 	"protocols than TCP and UDP not at all, nor what packet sockets send. What was refused "   \
 	"for want of a socket is the network namespace's: of one of its containers, where they "   \
-	"share it, and of no process. Names are those of containers and pods on this machine; "    \
-	"the address of a Kubernetes service is `raw`."
+	"share it, and of no process. Names are those of containers and pods on this machine, "    \
+	"where one alone has the address; that of a Kubernetes service is `raw`."
 
 enum edge_direction { INGRESS, EGRESS };
 
@@ -65,7 +70,7 @@ struct edge {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
+	__uint(max_entries, 16384);
 	__type(key, struct edge);
 	__type(value, __u8);
 } edges_told SEC(".maps");
@@ -77,17 +82,6 @@ static __always_inline bool edge_is_new(const struct edge *edge)
 	return !bpf_map_lookup_elem(&edges_told, edge) &&
 	       bpf_map_update_elem(&edges_told, edge, &told, BPF_NOEXIST) != -17 /* EEXIST */;
 }
-
-/* All of it is made of the address, which lies in the record itself. */
-#define peer_of(e, field, address)                                                 \
-	do {                                                                       \
-		struct g_text_place at_ = {(char *)&(e)->field.addr - (char *)(e), \
-					   sizeof(g_addr)};                        \
-                                                                                   \
-		__builtin_memcpy((e)->field.addr, address, sizeof(g_addr));        \
-		(e)->field.kind = (e)->field.name = (e)->field.namespace = at_;    \
-		(e)->field.labels = at_;                                           \
-	} while (0)
 
 static __always_inline void edge_tell(const struct edge *edge, const struct g_process *owner,
 				      __u8 version, g_netns netns)
@@ -102,7 +96,7 @@ static __always_inline void edge_tell(const struct edge *edge, const struct g_pr
 
 	if (owner)
 		e.proc = *owner;
-	peer_of(&e, remote, edge->remote);
+	text_peer(&e, remote, edge->remote);
 	record_output(network, &e, sizeof(e));
 }
 
@@ -179,6 +173,71 @@ static __always_inline enum udp_role udp_role(struct __sk_buff *skb, struct bpf_
 	return role;
 }
 
+/* ---- TCP: what was there before -----------------------------------------------------------------
+ */
+
+/* Sockets whose SYN was seen: a listener's is inherited by what it accepts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, __u8);
+} tcp_known SEC(".maps");
+
+/* True once for each socket. */
+static __always_inline bool tcp_is_unknown(struct bpf_sock *sk)
+{
+	__u8 *known = bpf_sk_storage_get(&tcp_known, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!known || *known)
+		return false;
+	*known = 1;
+	return true;
+}
+
+/* Of any other port of the peer's, which finds what listens and no connection. */
+static __always_inline bool tcp_listens(struct __sk_buff *skb, const struct g_endpoint *local,
+					const struct g_endpoint *remote)
+{
+	struct bpf_sock_tuple tuple = {};
+	bool v4 = local->version == 4, listens;
+	struct bpf_sock *sk;
+
+	if (v4) {
+		tuple.ipv4.saddr = ((const __u32 *)remote->addr)[3];
+		tuple.ipv4.daddr = ((const __u32 *)local->addr)[3];
+		tuple.ipv4.dport = bpf_htons(local->port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, remote->addr, sizeof(g_addr));
+		__builtin_memcpy(tuple.ipv6.daddr, local->addr, sizeof(g_addr));
+		tuple.ipv6.dport = bpf_htons(local->port);
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	}
+	listens = sk && sk->state == TCP_LISTEN;
+	if (sk)
+		bpf_sk_release(sk);
+	return listens;
+}
+
+/* False: it was told before, or says nothing. */
+static __always_inline bool tcp_edge(struct __sk_buff *skb, struct bpf_sock *sk,
+				     const struct packet *p, bool egress, struct edge *edge)
+{
+	const struct g_endpoint *local = egress ? &p->src : &p->dst;
+	const struct g_endpoint *remote = egress ? &p->dst : &p->src;
+	bool unknown = tcp_is_unknown(sk), served;
+
+	if ((p->tcp_flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN)
+		return true;
+	if (!unknown || p->tcp_flags & (PACKET_SYN | PACKET_RST) || sk->state == TCP_LISTEN)
+		return false;
+	served = tcp_listens(skb, local, remote);
+	edge->direction = served ? INGRESS : EGRESS;
+	edge->port = served ? local->port : remote->port;
+	return true;
+}
+
 /* ---- packets --------------------------------------------------------------------------------- */
 
 /*
@@ -201,7 +260,8 @@ static __always_inline bool edge_of_packet(struct __sk_buff *skb, struct bpf_soc
 	edge->port = p->dst.port;
 	switch (edge->proto) {
 	case IPPROTO_TCP:
-		return (header.flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN;
+		p->tcp_flags = header.flags;
+		return tcp_edge(skb, sk, p, egress, edge);
 	case IPPROTO_UDP:
 		role = udp_role(skb, sk, p, egress);
 		edge->direction = role == UDP_CLIENT ? EGRESS : INGRESS;
@@ -261,8 +321,7 @@ int network_egress(struct __sk_buff *skb)
 	return 1;
 }
 
-/* ---- refused: nobody listens there, so that there is no socket --------------------------------
- */
+/* ---- refused: nobody listens there, so that there is no socket ------------------------------ */
 
 static __always_inline bool is_for_no_socket(struct bpf_raw_tracepoint_args *ctx,
 					     const struct sk_buff *skb)

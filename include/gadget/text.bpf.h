@@ -105,6 +105,22 @@ static __always_inline void g_copy_words(void *to, const void *from, __u32 bytes
 	})
 
 /*
+ * An address into a field of type struct g_peer, of which the host makes texts. It takes nothing of
+ * the tail: the address lies in the record itself.
+ */
+#define text_peer(e, field, address)                                            \
+	do {                                                                    \
+		struct g_text_place at_ = {                                     \
+			(__u32)((char *)&(e)->field.addr - (char *)(e)),        \
+			sizeof(g_addr),                                         \
+		};                                                              \
+                                                                                \
+		__builtin_memcpy((e)->field.addr, address, sizeof(g_addr));     \
+		(e)->field.kind = (e)->field.name = (e)->field.namespace = at_; \
+		(e)->field.labels = at_;                                        \
+	} while (0)
+
+/*
  * The current process's user stack into a field of type g_ustack, which takes
  * sizeof(struct g_user_stack) of the tail; record_submit_now() then. ctx: the program's own. What
  * was compiled without frame pointers has a short stack.

@@ -135,7 +135,7 @@ struct g_endpoint {
 
 /*
  * Whose an address is, as far as this machine can tell. Each begins as the place of a g_addr in the
- * record (peer_of() of network.bpf.h); the host makes texts of them.
+ * record (text_peer()); the host makes texts of them.
  */
 typedef struct g_text_place g_peer_kind; /* pod, container, host, loopback; raw: none of these */
 typedef struct g_text_place g_peer_name;

@@ -14,13 +14,19 @@
 #include "containers/proc.h"
 
 /* Until a namespace is looked at again; doubled each time that nothing has changed. */
-#define FIRST_WAIT_NS 50000000ull
+#define FIRST_WAIT_NS 50000000ull /* while it has no address but those of loopback */
+#define NEXT_WAIT_NS 1000000000ull
 #define LAST_WAIT_NS 30000000000ull
+
+/* How long after its end the addresses of a container are still its own: for its last records. */
+#define KEEP_NS 10000000000ull
+
+enum { AGAIN_MAX = 64 }; /* looked at again at a time, which takes some 0.1 ms each */
 
 /* A network namespace. */
 struct place {
 	uint64_t netns;
-	uint64_t key; /* of a container in it; 0: the host's */
+	struct container *container; /* one in it (reference); NULL: the host's */
 	uint32_t pid;
 	uint64_t due, wait; /* boot clock; ns */
 	struct address_list list;
@@ -40,10 +46,16 @@ struct addresses *addresses_new(struct containers *cs)
 	return as;
 }
 
+static void place_done(struct place *p)
+{
+	container_unref(p->container);
+	free(p->list.items);
+}
+
 struct addresses *addresses_free(struct addresses *as)
 {
 	for (size_t i = 0; as && i < as->n; i++)
-		free(as->places[i].list.items);
+		place_done(&as->places[i]);
 	if (as)
 		free(as->places);
 	free(as);
@@ -143,15 +155,16 @@ static size_t place_index(const struct addresses *as, uint64_t netns)
 	return from;
 }
 
-static void add_place(struct addresses *as, uint64_t netns, uint64_t key, uint32_t pid)
+static void add_place(struct addresses *as, uint64_t netns, struct container *c, uint32_t pid)
 {
 	size_t i = place_index(as, netns);
 	struct place *p;
 
 	if (i < as->n && as->places[i].netns == netns) {
 		p = &as->places[i];
-		if (!containers_find(as->cs, p->key) || containers_find(as->cs, p->key)->ended) {
-			p->key = key;
+		if (p->container && p->container->ended && c) {
+			container_unref(p->container);
+			p->container = container_ref(c);
 			p->pid = pid;
 		}
 		return;
@@ -159,7 +172,8 @@ static void add_place(struct addresses *as, uint64_t netns, uint64_t key, uint32
 	grow(&as->places, &as->n, &as->room);
 	p = &as->places[i];
 	memmove(p + 1, p, (as->n - 1 - i) * sizeof(*p));
-	*p = (struct place){.netns = netns, .key = key, .pid = pid, .wait = FIRST_WAIT_NS};
+	*p = (struct place){.netns = netns, .pid = pid, .wait = FIRST_WAIT_NS};
+	p->container = c ? container_ref(c) : NULL;
 }
 
 static void add_container(void *ctx, struct container *c)
@@ -167,18 +181,20 @@ static void add_container(void *ctx, struct container *c)
 	struct addresses *as = ctx;
 
 	if (c->netns && c->netns != containers_host_netns(as->cs) && c->pid)
-		add_place(as, c->netns, c->key, c->pid);
+		add_place(as, c->netns, c, c->pid);
 }
 
-static void drop_forgotten(struct addresses *as)
+static void drop_ended(struct addresses *as, uint64_t now)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < as->n; i++) {
-		if (!as->places[i].key || containers_find(as->cs, as->places[i].key))
-			as->places[n++] = as->places[i];
+		const struct container *c = as->places[i].container;
+
+		if (c && c->ended && c->ended_boot_ns + KEEP_NS < now)
+			place_done(&as->places[i]);
 		else
-			free(as->places[i].list.items);
+			as->places[n++] = as->places[i];
 	}
 	as->n = n;
 }
@@ -206,7 +222,7 @@ static void look(const struct addresses *as, struct place *p, uint64_t now)
 		addresses_parse_if_inet6(buf_cstr(&text), &list);
 	same = list.n == p->list.n &&
 	       (!list.n || !memcmp(list.items, p->list.items, list.n * sizeof(g_addr)));
-	p->wait = same ? p->wait * 2 : FIRST_WAIT_NS;
+	p->wait = same ? p->wait * 2 : list.n ? NEXT_WAIT_NS : FIRST_WAIT_NS;
 	if (p->wait > LAST_WAIT_NS)
 		p->wait = LAST_WAIT_NS;
 	p->due = now + p->wait;
@@ -226,17 +242,26 @@ static bool has(const struct address_list *list, const g_addr address)
 	return false;
 }
 
-/* One that runs is better than one that has ended: addresses are used again. */
+/*
+ * One that runs is better than one that has ended: addresses are used again. What several have, in
+ * networks that know nothing of each other, is nobody's, but that the host's own is the host's.
+ */
 static const struct place *find_place(const struct addresses *as, const g_addr address, bool ended)
 {
+	const struct place *one = NULL;
+	size_t n = 0;
+
 	for (size_t i = 0; i < as->n; i++) {
 		const struct place *p = &as->places[i];
-		const struct container *c = p->key ? containers_find(as->cs, p->key) : NULL;
 
-		if (has(&p->list, address) && (!p->key || (c && c->ended == ended)))
+		if (!has(&p->list, address) || (p->container && p->container->ended != ended))
+			continue;
+		if (!p->container)
 			return p;
+		one = p;
+		n++;
 	}
-	return NULL;
+	return n == 1 ? one : NULL;
 }
 
 struct pod_search {
@@ -254,24 +279,26 @@ static void match_pod(void *ctx, struct container *c)
 		s->found = c;
 }
 
-static enum address_kind found(const struct addresses *as, const struct place *p,
-			       const struct container **ret)
+static enum address_kind found(const struct place *p, const struct container **ret)
 {
-	if (!p->key)
-		return ADDRESS_HOST;
-	*ret = containers_find(as->cs, p->key);
-	return ADDRESS_CONTAINER;
+	*ret = p->container;
+	return p->container ? ADDRESS_CONTAINER : ADDRESS_HOST;
 }
 
 static void look_again(struct addresses *as, uint64_t now)
 {
-	drop_forgotten(as);
+	size_t again = 0;
+
+	drop_ended(as, now);
 	if (containers_host_netns(as->cs))
-		add_place(as, containers_host_netns(as->cs), 0, 1);
+		add_place(as, containers_host_netns(as->cs), NULL, 1);
 	containers_each(as->cs, add_container, as);
-	for (size_t i = 0; i < as->n; i++)
-		if (as->places[i].due <= now)
-			look(as, &as->places[i], now);
+	for (size_t i = 0; i < as->n; i++) {
+		struct place *p = &as->places[i];
+
+		if (p->due <= now && (!p->due || again++ < AGAIN_MAX))
+			look(as, p, now);
+	}
 }
 
 enum address_kind addresses_find(struct addresses *as, const g_addr address, uint64_t now,
@@ -294,5 +321,5 @@ enum address_kind addresses_find(struct addresses *as, const g_addr address, uin
 		look_again(as, now);
 		p = find_place(as, address, false) ?: find_place(as, address, true);
 	}
-	return p ? found(as, p, ret) : ADDRESS_RAW;
+	return p ? found(p, ret) : ADDRESS_RAW;
 }

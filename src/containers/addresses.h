@@ -4,8 +4,9 @@
  * container's or the host's by its network namespace, whose addresses /proc tells without entering
  * it. They are looked for when somebody asks, and again by and by, less and less often where they
  * stay the same: an address that a container got late is known some seconds later, at most half a
- * minute. What may set addresses in its own namespace may claim one of another there, but not that
- * of a pod, which the runtime's word settles.
+ * minute. One that several have, in networks that do not know each other, is nobody's. What may set
+ * addresses in its own namespace may claim one of another there, but not that of a pod, which the
+ * runtime's word settles.
  *
  * Addresses are as in types.h: IPv6, IPv4 as ::ffff:a.b.c.d.
  */
@@ -32,7 +33,7 @@ struct addresses *addresses_free(struct addresses *as); /* NULL is fine */
 
 /*
  * now: boot clock. *ret is the container (ADDRESS_CONTAINER), of several in a network namespace one
- * that runs, valid until the collection is asked for something else; else NULL.
+ * that runs, valid until the next call, or the next dispatch; else NULL.
  */
 enum address_kind addresses_find(struct addresses *as, const g_addr address, uint64_t now,
 				 const struct container **ret);

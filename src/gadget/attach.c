@@ -393,8 +393,9 @@ void programs_wait(void)
 
 void gadget_detach(struct gadget *g)
 {
-	bool any = g->run && (probes_attached(g->run) | sampling_detach(g->run));
+	bool any = g->run && probes_attached(g->run);
 
+	any |= g->run && sampling_detach(g->run);
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;
 	if (!any)

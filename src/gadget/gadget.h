@@ -51,7 +51,8 @@ struct gadget_object {
 };
 size_t gadget_builtin_count(void);
 const struct gadget_object *gadget_builtin(size_t i);
-const struct gadget_object *gadget_builtin_find(const char *name_or_alias); /* NULL: none */
+/* "network-graph" is network_graph. NULL: none */
+const struct gadget_object *gadget_builtin_find(const char *name_or_alias);
 
 /* What a caller may add to an open; NULL in its place stands for nothing added. */
 struct gadget_open_options {

@@ -70,5 +70,8 @@ int gadget_describe(struct gadget *g, struct err *err);
 /* sandbox.c: libbpf opens the bytes in a short-lived unprivileged child; -EINVAL where it refuses, crashes or hangs (5 s). */
 int object_try_open(const void *elf, size_t size, struct err *err);
 
+/* params.c: '-' and '_' are the same. */
+bool gadget_same_name(const char *a, const char *b);
+
 /* load.c: frees g->run, detaching first. */
 void gadget_unload(struct gadget *g);

@@ -70,7 +70,7 @@ static bool is_called(const struct gadget_object *g, const char *name)
 
 	add_names(&names, g);
 	for (size_t i = 0; i < names.n && !found; i++)
-		found = !strcmp(names.items[i], name);
+		found = gadget_same_name(names.items[i], name);
 	return found;
 }
 
@@ -79,7 +79,7 @@ const struct gadget_object *gadget_builtin_find(const char *name_or_alias)
 	const struct gadget_object *g;
 
 	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
-		if (!strcmp(g->name, name_or_alias))
+		if (gadget_same_name(g->name, name_or_alias))
 			return g;
 	for (g = __start_ig_gadgets; g < __stop_ig_gadgets; g++)
 		if (is_called(g, name_or_alias))

@@ -201,7 +201,7 @@ int describe_param(const struct object *o, uint32_t var, struct gadget *g, struc
 
 /* ---- values -------------------------------------------------------------------------- */
 
-static bool same_name(const char *a, const char *b)
+bool gadget_same_name(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
 		if ((*a == '_' ? '-' : *a) != (*b == '_' ? '-' : *b))
@@ -219,7 +219,7 @@ static const char *next_param(const void *ctx, size_t i)
 static struct param *find_param(struct gadget *g, const char *name)
 {
 	for (size_t i = 0; i < g->n_params; i++)
-		if (same_name(g->params[i].pub.name, name))
+		if (gadget_same_name(g->params[i].pub.name, name))
 			return &g->params[i];
 	return NULL;
 }

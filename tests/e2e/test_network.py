@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace_network and advise_networkpolicy: containers and pods that talk, and what policies made of it let through."""
 
+import ipaddress
+import random
 import re
 import time
 
@@ -25,6 +27,11 @@ def listening(c, *ports):
     for port in ports:
         containers.wait_for(lambda: f":{port:04X} " in wires.inside(c, "cat", "/proc/net/tcp", "/proc/net/tcp6").text,
                             what=f"server at {port}")
+
+
+def established(c, port):
+    lines = wires.inside(c, "cat", "/proc/net/tcp", "/proc/net/tcp6").text.splitlines()
+    return sum(f":{port:04X} 01 " in line for line in lines)
 
 
 @pytest.mark.kernels
@@ -57,6 +64,30 @@ def test_both_ends_have_names(lab):
         want.add((client.name, "EGRESS", ping, 0, one, "container", server.name))
     assert edges(records) == want
     assert len(records) == len(want) and ig.totals(err).lost == 0
+
+
+@pytest.mark.kernels
+def test_connections_that_were_there_before(lab):
+    """At their next packet; who opened them is told by who listens. Those that come after are told once."""
+    server = lab.start("nc -ll -p 7000 -e cat & sleep 1000")
+    client = lab.start(f"until ip addr | grep -q {wires.address(2, 6)}/; do sleep 0.05; done\n"
+                       f"for a in {wires.address(1)} {wires.address(1, 6)}; do\n"
+                       "(while sleep 0.2; do echo x; done | nc $a 7000 >/dev/null) & done; sleep 1000")
+    listening(server, 7000)
+    wires.join(server, client)
+    containers.wait_for(lambda: established(client, 7000) == 2, what="connections")
+    with ig.Ig("run", "trace_network", "-o", "json", "-c", f"{server.name},{client.name}") as running:
+        running.ready()
+        time.sleep(1)
+        client.exec("sh", "-c", f"echo x | nc -w 1 {wires.address(1)} 7000", check=False)
+        time.sleep(0.5)
+        assert running.stop() == 0
+        records = running.records()
+    want = set()
+    for one, two in ((wires.address(1, v), wires.address(2, v)) for v in (4, 6)):
+        want |= {(client.name, "EGRESS", "TCP", 7000, one, "container", server.name),
+                 (server.name, "INGRESS", "TCP", 7000, two, "container", client.name)}
+    assert edges(records) == want and len(records) == 4
 
 
 @pytest.mark.kernels
@@ -101,6 +132,16 @@ def pods(containerd, whole_lab):
         yield one, two, db
 
 
+def at_random(pods, n=40):
+    """The same on each run: datagrams from each to each, and to others, at any port."""
+    dice = random.Random(1)
+    others = [OUTSIDE, "10.88.77.251", "fd77::99", "fd77::9a"]
+    for pod in pods:
+        peers = others + [a for p in pods if p is not pod for a in (p.ip, p.ip6)]
+        pod.main.exec("sh", "-c", "\n".join(
+            f"udp_talk refused {dice.choice(peers)} {dice.choice((53, 123, 4433, dice.randrange(1, 65536)))}" for _ in range(n)))
+
+
 def talk(one, two, db):
     def connect(pod, address, port):
         pod.main.exec("sh", "-c", f"nc -w 2 {address} {port} </dev/null")
@@ -113,6 +154,7 @@ def talk(one, two, db):
     db.main.exec("udp_talk", "refused", "fd77::99", "123")
     one.main.exec("sh", "-c", f"timeout 1 nc {OUTSIDE} 443 </dev/null")
     one.main.exec("ping", "-c", "1", db.ip)
+    at_random((one, two, db))
     one.main.exec("udp_talk", "ask", "127.0.0.1", "9999")
 
 
@@ -155,14 +197,16 @@ def test_policies_allow_what_was_done(observed, mode):
     records, _, documents = observed
     policies = netpol.load(documents[mode])
     seen = [e for e in map(netpol.Edge, records) if netpol.concerned(policies, e)]
-    assert len(policies) == 2 and len(seen) >= 10
+    assert len(policies) == 2 and len(seen) > 100
     for edge in seen:
         assert len(netpol.about(policies, edge)) == 1, edge
         assert netpol.allowed(policies, edge), f"{edge}\n{documents[mode]}"
     # And no more: another port, another peer.
     for edge in seen:
-        edge.port += 1
+        edge.port = 6666
         assert not netpol.allowed(policies, edge) or edge.protocol in netpol.PING, edge
+        edge.kind, edge.peer, edge.address = "raw", None, ipaddress.ip_address("10.88.77.252")
+        assert not netpol.allowed(policies, edge), edge
     assert "5d4f8" not in documents[mode].replace("web-5d4f8", "")
 
 

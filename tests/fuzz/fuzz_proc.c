@@ -5,11 +5,20 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "containers/addresses.h"
 #include "containers/cmdline.h"
 #include "containers/identify.h"
 #include "containers/proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fuzz_addresses(const char *text, void (*parse)(const char *, struct address_list *))
+{
+	struct address_list list = {0};
+
+	parse(text, &list);
+	free(list.items);
+}
 
 /* Files that are read as lines; `|` parts the process's from its parent's. */
 static void fuzz_lines(char kind, char *text)
@@ -29,6 +38,12 @@ static void fuzz_lines(char kind, char *text)
 		break;
 	case '4':
 		proc_parse_namespace(text, &inum);
+		break;
+	case '7':
+		fuzz_addresses(text, addresses_parse_fib_trie);
+		break;
+	case '8':
+		fuzz_addresses(text, addresses_parse_if_inet6);
 		break;
 	case '5':
 		free(identify_id(text));

@@ -6,13 +6,14 @@ It is written from their documentation, apart from ig's own. An edge is a record
 
 import ipaddress
 
-import yaml
+import containers
 
 NAME, CILIUM_NAMESPACE = "kubernetes.io/metadata.name", "io.kubernetes.pod.namespace"
 PING = {"ICMP": ("IPv4", 8), "ICMPV6": ("IPv6", 128)}
 
 
 def load(text):
+    yaml = containers.require_module("yaml", "python3-yaml")
     return [p for p in yaml.safe_load_all(text) if p]
 
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks between containers: an Ethernet cable (veth) from one to the other, and nothing else."""
 
+import os
+
 import containers
 
-NET4, NET6 = "10.99.0", "fd99:"
+# Of this run alone: others may run beside it.
+NET4, NET6 = f"10.{64 + os.getpid() // 256 % 64}.{os.getpid() % 256}", f"fd99:{os.getpid() % 65536:x}:"
 
 
 def address(n, version=4):

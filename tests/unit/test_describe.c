@@ -411,6 +411,8 @@ static void test_builtin(void **state)
 	}
 	assert_null(gadget_builtin(gadget_builtin_count()));
 	assert_null(gadget_builtin_find("no_such_gadget"));
+	assert_ptr_equal(gadget_builtin_find("network-graph"), gadget_builtin_find("trace_network"));
+	assert_null(gadget_builtin_find("network-grap"));
 }
 
 static void test_unknown(void **state)
