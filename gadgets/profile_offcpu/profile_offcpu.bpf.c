@@ -11,8 +11,9 @@ GADGET("Profile how long threads wait for something else than a CPU\n"
        "From where a thread leaves its CPU because it waits (for a lock, a pipe, a disk, the time) "
        "to where it is woken: one row for each process and kind of waiting, with --ustack and "
        "--kstack for each stack that it waits in. A wait is counted when it ends. -o folded "
-       "--value total (or count) is for flame graphs. Time in which a thread could run and has "
-       "no CPU is profile_runqlat's.",
+       "--value total (or count) is for flame graphs. Stacks take a thread some microseconds "
+       "each time that it waits. Time in which it could run and has no CPU is "
+       "profile_runqlat's.",
        ALIAS("offcputime") LIMITS(
 	       "A wait that had begun before the gadget, or has not ended when it ends, is not "
 	       "counted. User stacks are followed by frame pointers: of code compiled without them "
