@@ -15,7 +15,7 @@ import ig
 from measure import SCALE, map_bytes, number, progress, tasks_cpu
 
 SECONDS = max(0.5, 2 * SCALE)
-CHOSEN = os.environ.get("GADGETS", "").split()  # all where it is empty
+CHOSEN = os.environ.get("ONLY", "").split()  # all where it is empty
 STATS = "/proc/sys/kernel/bpf_stats_enabled"
 
 
