@@ -18,7 +18,8 @@ GADGET("Profile how long threads wait for something else than a CPU\n"
 	       "A wait that had begun before the gadget, or has not ended when it ends, is not "
 	       "counted. User stacks are followed by frame pointers: of code compiled without them "
 	       "callers are missing. Stacks are kept for the whole run: what is new when the room "
-	       "for 4096 user and 2048 kernel stacks is used up has its times without stack.")
+	       "for 4096 user and 2048 kernel stacks is used up has its times without stack. Where "
+	       "more than 16384 threads are off their CPUs at once, the rest is counted as lost.")
 	       SELFTEST("sleep 0.1; true", "total>0"));
 
 PARAM(bool, ustack, false, "Take user stacks");
