@@ -11,13 +11,15 @@ GADGET("Profile how long threads wait for something else than a CPU\n"
        "From where a thread leaves its CPU because it waits (for a lock, a pipe, a disk, the time) "
        "to where it is woken: one row for each process and kind of waiting, with --ustack and "
        "--kstack for each stack that it waits in. A wait is counted when it ends. -o folded "
-       "--value total (or count) is for flame graphs. Time in which a thread could run and has "
-       "no CPU is profile_runqlat's.",
+       "--value total (or count) is for flame graphs. Stacks take a thread some microseconds "
+       "each time that it waits. Time in which it could run and has no CPU is "
+       "profile_runqlat's.",
        ALIAS("offcputime") LIMITS(
 	       "A wait that had begun before the gadget, or has not ended when it ends, is not "
 	       "counted. User stacks are followed by frame pointers: of code compiled without them "
 	       "callers are missing. Stacks are kept for the whole run: what is new when the room "
-	       "for 4096 user and 2048 kernel stacks is used up has its times without stack.")
+	       "for 4096 user and 2048 kernel stacks is used up has its times without stack. Where "
+	       "more than 16384 threads are off their CPUs at once, the rest is counted as lost.")
 	       SELFTEST("sleep 0.1; true", "total>0"));
 
 PARAM(bool, ustack, false, "Take user stacks");

@@ -12,7 +12,8 @@ GADGET("Profile how long tasks wait for a CPU\n"
        "the thread that waits. What a CPU limit (cpu.max) holds back waits as well.",
        ALIAS("runqlat") LIMITS(
 	       "A thread that was waiting or asleep when the gadget started is seen from the time "
-	       "on when it has run for the first time.")
+	       "on when it has run for the first time. Where more than 16384 threads are off "
+	       "their CPUs at once, the rest is counted as lost.")
 	       SELFTEST("true; sleep 0.1; true", "count>0"));
 
 PARAM(bool, by_process, false, "Count for each process");

@@ -63,7 +63,7 @@ def test_who_waits_and_not_who_runs(lab):
     assert "sleep" in {r["comm"] for r in of[idle]} and "tasks_many" not in {r["comm"] for r in of[idle]}
     assert not any(r["comm"] == "tasks_many" and r.get("max", 0) > 2e9 for r in of[idle])
     slept = [r for r in of[idle] if r["gadget"] == "profile_offcpu" and r["comm"] == "sleep"]
-    assert len({r["pid"] for r in slept if r["max"] >= 200e6}) == 8
+    assert len({r["pid"] for r in slept if r["max"] >= 150e6}) == 8
     assert not any(r["max"] > 1e9 for r in slept)
 
 
@@ -72,7 +72,7 @@ def lines(out):
 
 
 def test_offcpu_as_a_flame_graph(lab):
-    # A timer ends a wait when it is over; another task does so when that comes to run.
+    # A timer ends a wait when it is over, and is set a moment before the wait; another task ends one when that comes to run.
     by_timer = {"calls_what_sleeps": 600, "wakes": 250}
     by_task = {"calls_what_waits_for_a_thread": 250, "calls_what_reads_a_pipe": 700, "calls_what_waits_for_a_child": 400}
     name = lab.name()
@@ -85,5 +85,5 @@ def test_offcpu_as_a_flame_graph(lab):
     for expected, most in (by_timer, 1.05), (by_task, 2 * containers.SLOWER):
         for function, ms in expected.items():
             found = sum(ns for stack, ns in stacks.items() if f";{function};" in stack) / 1e6
-            assert ms - 1 <= found <= ms * most, (function, found, running.out)
+            assert ms * 0.97 <= found <= ms * most, (function, found, running.out)
     assert all("schedule_[k]" in stack and "bpf_" not in stack for stack in stacks), running.out
