@@ -40,6 +40,7 @@ PACKAGES = {
     "docker": "docker.io", "dockerd": "docker.io",
     "ip": "iproute2",
     "iptables": "iptables",
+    "perf": "linux-perf",
     "nsenter": "util-linux", "unshare": "util-linux",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/usr/lib/cni/host-local": "containernetworking-plugins",
