@@ -57,17 +57,21 @@ void stacks_limit(struct gadget *g, uint32_t most)
 		}
 }
 
+/* The next key is asked for before one goes: to begin again each time would be dear. */
 static int empty(const struct bpf_map *map)
 {
-	_cleanup_(freep) void *key = xcalloc(1, bpf_map__key_size(map));
-	int fd = bpf_map__fd(map), rc;
+	uint64_t key, next;
+	int fd = bpf_map__fd(map), rc, deleted = 0;
 
-	while (!(rc = bpf_map_get_next_key(fd, NULL, key))) {
-		rc = bpf_map_delete_elem(fd, key);
-		if (rc && rc != -ENOENT)
-			break;
+	if (bpf_map__key_size(map) != sizeof(key))
+		return -EINVAL;
+	rc = bpf_map_get_next_key(fd, NULL, &next);
+	while (!rc && (!deleted || deleted == -ENOENT)) {
+		key = next;
+		rc = bpf_map_get_next_key(fd, &key, &next);
+		deleted = bpf_map_delete_elem(fd, &key);
 	}
-	return rc == -ENOENT ? 0 : rc;
+	return deleted && deleted != -ENOENT ? deleted : rc == -ENOENT ? 0 : rc;
 }
 
 static bool is_last_table(const struct gadget *g, unsigned int source)

@@ -369,6 +369,12 @@ static void add_build_id_frame(struct symbols *s, const struct g_user_stack *sta
 	buf_printf(out, "+0x%" PRIx64, (uint64_t)f->where);
 }
 
+/* What is no frame pointer is often taken for one: no process has anything there. */
+static bool may_be_mapped(uint64_t address)
+{
+	return address >= 4096 && address < 1ull << 56;
+}
+
 static void add_address_frame(struct symbols *s, const struct g_user_stack *stack, uint64_t address,
 			      bool innermost, struct buf *out)
 {
@@ -376,7 +382,7 @@ static void add_address_frame(struct symbols *s, const struct g_user_stack *stac
 	const struct mapping *at = maps_find(&p->maps, address);
 	struct module *m;
 
-	if (!at && look_at(s, p))
+	if (!at && may_be_mapped(address) && look_at(s, p))
 		at = maps_find(&p->maps, address);
 	if (!at || !*at->path) {
 		buf_printf(out, "0x%" PRIx64, address);
