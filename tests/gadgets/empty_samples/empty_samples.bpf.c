@@ -4,13 +4,11 @@
 GADGET("Nothing, 99 times a second on each CPU: what profile_cpu is measured beside");
 PARAM(__u32, frequency, 99, "Samples a second of each CPU");
 
-struct nothing_key {
+struct nothing {
+	g_time timestamp;
 	g_container container;
 };
-struct nothing_value {
-	__u64 nothing;
-};
-TOP(nothing, nothing_key, nothing_value, 1);
+TRACER(nothing, nothing, 0);
 
 SEC("perf_event") EVERY_CPU_AT(frequency)
 int sample(struct bpf_perf_event_data *ctx)
