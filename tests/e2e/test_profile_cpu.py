@@ -69,7 +69,7 @@ def test_beside_perf(lab, tmp_path):
     """The same load, at the same time, by perf: shares of its functions, and of what is the kernel's."""
     containers.require("perf")
     name, data = lab.name(), str(tmp_path / "perf.data")
-    c = lab.container("burn shares 2000 & burn calls 2000; wait", name=name)
+    c = lab.container("burn shares 5000 & burn calls 5000; wait", name=name)
     with ig.Ig("run", "profile_cpu", "-c", name, "-o", "folded", "--comm", "burn") as running:
         running.ready()
         with subprocess.Popen(["perf", "record", "-q", "-a", "-F", "99", "-g", "-e", "cpu-clock", "-o", data],
@@ -86,12 +86,12 @@ def test_beside_perf(lab, tmp_path):
     program = functions_of(f"{lab.rootfs}/bin/burn")  # which perf does not find in the container
     theirs = [{program(int(at, 16)) if len(at) < 12 else name for at, name in re.findall(r"^\s+(\w+) (\S+)$", sample, re.M)}
               for sample in script.split("\n\n") if sample.strip()]
-    assert len(theirs) > 250
+    assert len(theirs) > 600
     total = sum(ours.values())
-    assert abs(total - len(theirs)) < 0.1 * len(theirs), (total, len(theirs))
+    assert abs(total - len(theirs)) < 0.2 * len(theirs), (total, len(theirs))  # it changes its period to come near 99
     for function in ("vfs_read_[k]", "thirty", "seventy"):
         their = sum(function.removesuffix("_[k]") in sample for sample in theirs) / len(theirs)
-        assert abs(having(ours, function) / total - their) < 0.05, (function, their, running.out)
+        assert abs(having(ours, function) / total - their) < 0.07, (function, their, running.out)
 
 
 def test_flamegraph_live_replayed_and_remote(agent, lab):
@@ -183,3 +183,18 @@ def test_terminal_gets_no_packed_file():
     done = subprocess.run(["script", "-qec", f"{ig.IG} run profile_cpu --timeout 1s -o pprof", "/dev/null"],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=30)
     assert done.returncode and "not for a terminal" in done.stdout
+
+
+def test_at_a_daemon(agent, lab, tmp_path):
+    Profile = load_profile(tmp_path)
+    name, packed = lab.name(), tmp_path / "remote.pb.gz"
+    with open(packed, "wb") as out, agent.run("profile_cpu", "-o", "pprof", "-c", name, stdout=out) as binary, \
+            agent.run("profile_cpu", "-o", "flamegraph", "-c", name) as drawn:
+        lab.container("burn shares 1000", name=name).run()
+        assert binary.stop() == 0 and drawn.stop() == 0, (binary.err, drawn.err)
+        titles = [e.text for e in ET.fromstring(drawn.out.encode()).iter(SVG + "title")]
+    p = Profile.FromString(gzip.decompress(packed.read_bytes()))
+    samples = sum(s.value[0] for s in p.sample)
+    assert samples > 70
+    assert f"all ({samples} samples, 100.00%)" in titles  # one set of programs serves both
+    assert any(p.string_table[m.build_id] for m in p.mapping)
