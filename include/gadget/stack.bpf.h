@@ -43,7 +43,7 @@ struct g_kept_ustack {
 };
 
 /* What the host was told of, and when: to look at it again and again would be dear. */
-#define G_TELL_AGAIN_NS 1000000000ull
+#define G_TELL_AGAIN_NS 10000000000ull
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

@@ -392,10 +392,12 @@ void programs_wait(void)
 
 void gadget_detach(struct gadget *g)
 {
-	bool any = g->run && (probes_attached(g->run) | sampling_detach(g->run));
+	bool any = g->run && probes_attached(g->run);
 
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;
+	if (g->run && sampling_detach(g->run))
+		any = true;
 	if (!any)
 		return;
 	links_close(g->run->programs, g->run->n_programs);
