@@ -108,8 +108,9 @@ ssize_t gadget_stack(const struct gadget *g, bool user, uint64_t id, void *to, s
 {
 	int rc = -ENOENT;
 
-	for (uint32_t turn = 0; g->run && turn < 2; turn++) {
-		const struct bpf_map *map = stack_map(g, kinds[!user], turn);
+	/* Most are in the one that is filled now. */
+	for (uint32_t i = 0; g->run && i < 2; i++) {
+		const struct bpf_map *map = stack_map(g, kinds[!user], g->run->stack_turn ^ i);
 		uint64_t bytes, size = map ? bpf_map__value_size(map) : 0;
 		_cleanup_(freep) unsigned char *value = NULL;
 

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/reactor.h"
 #include "columns/decoder.h"
+#include "columns/types.h"
 #include "containers/containers.h"
 #include "symbols/kernel.h"
 #include "symbols/symbols.h"
@@ -134,6 +135,12 @@ struct traces {
 	uint64_t newest;	   /* boot clock when a record newer than that was met */
 	struct symbols *symbols;   /* NULL: no user stack was met yet */
 	struct kernel_symbols *kernel; /* NULL: no kernel stack was met yet */
+	struct kept_stack {
+		const struct gadget *gadget;
+		uint64_t id; /* 0: none */
+		ssize_t n;
+		char bytes[sizeof(struct g_user_stack)];
+	} kept[2]; /* the kernel's and the user stack that were asked for last: fields share them */
 	bool kernel_hidden;	       /* it was said that there are no names */
 	struct buf made, text;	       /* a record with all its texts; one text */
 	struct buf tail;	       /* texts that a decoder makes */
