@@ -11,9 +11,10 @@ GADGET("Profile what CPUs spend their time on, by stacks\n"
        ALIAS("profile") LIMITS(
 	       "User stacks are followed by frame pointers: of code compiled without them the "
 	       "innermost functions are right and callers may be missing. Of a stack the 60 "
-	       "innermost frames are told. What runs with interrupts off is seen when they are on "
-	       "again, and BPF programs not at all. Interrupts count for the process that they "
-	       "interrupted.")
+	       "innermost frames are told, and before Linux 6.1 of the different stacks of an "
+	       "interval 1024 of each kind. A CPU that comes is sampled from the next interval "
+	       "on. What runs with interrupts off is seen when they are on again, and BPF programs "
+	       "not at all. Interrupts count for the process that they interrupted.")
 	       SELFTEST("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done", "samples>0"));
 
 PARAM(__u32, frequency, 99, "Samples a second of each CPU");

@@ -41,7 +41,17 @@
 struct g_kept_ustack {
 	__u64 bytes; /* of the stack, that count */
 	struct g_user_stack stack;
+	__u64 files; /* a hash of what must be looked at to name its functions */
 };
+
+/* What the host was told of, and when: to look at it again and again would be dear. */
+#define G_TELL_AGAIN_NS 10000000000ull
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+} g_told SEC(".maps");
 
 struct g_kept_kstack {
 	__u64 bytes;
@@ -84,8 +94,19 @@ struct {
 		__type(value, struct NAME##_scratch);                                 \
 	} NAME##_scratches SEC(".maps")
 
-/* tell: the host looks at the process of a new one at once, which may soon be gone. */
-static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, bool tell)
+/* The host was not told of these files lately: it looks at the process, which may soon be gone. */
+static __always_inline bool g_stack_is_news(__u64 files)
+{
+	__u64 now = bpf_ktime_get_ns(), *told = bpf_map_lookup_elem(&g_told, &files);
+
+	if (told && now - *told < G_TELL_AGAIN_NS)
+		return false;
+	bpf_map_update_elem(&g_told, &files, &now, BPF_ANY);
+	return true;
+}
+
+/* files: of a user stack, else 0. */
+static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, __u64 files)
 {
 	__u32 zero = 0, *turn = bpf_map_lookup_elem(&g_stack_turn, &zero);
 	void *map = turn ? bpf_map_lookup_elem(maps, turn) : 0;
@@ -96,13 +117,13 @@ static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, bool
 	if (bpf_map_lookup_elem(map, &id))
 		return id;
 	r = bpf_map_update_elem(map, &id, kept, BPF_NOEXIST);
-	if (!r && tell)
+	if (!r && files && g_stack_is_news(files))
 		bpf_ringbuf_output(&g_bell, &id, sizeof(id), BPF_RB_FORCE_WAKEUP);
 	return !r || r == -EEXIST ? id : -r; /* EEXIST: another CPU was quicker */
 }
 
 /* The id of the stack that READ() fills in; an errno where it cannot. */
-#define g_stack_id(NAME, ctx, READ, tell)                                                   \
+#define g_stack_id(NAME, ctx, READ, FILES)                                                  \
 	({                                                                                  \
 		__u32 zero_ = 0;                                                            \
 		struct NAME##_scratch *s_ = bpf_map_lookup_elem(&NAME##_scratches, &zero_); \
@@ -112,7 +133,7 @@ static __always_inline __u64 g_stack_keep(void *maps, __u64 id, void *kept, bool
 			*(volatile __u64 *)&s_->busy = 1;                                   \
 			id_ = READ(ctx, &s_->kept);                                         \
 			if (id_ >= G_STACK_IDS)                                             \
-				id_ = g_stack_keep(&NAME##_maps, id_, &s_->kept, tell);     \
+				id_ = g_stack_keep(&NAME##_maps, id_, &s_->kept, FILES);    \
 			*(volatile __u64 *)&s_->busy = 0;                                   \
 		}                                                                           \
 		id_;                                                                        \
@@ -134,7 +155,7 @@ static __always_inline __u64 g_ustack_read(void *ctx, struct g_kept_ustack *to)
 {
 	struct g_user_stack *s = &to->stack;
 	long n = g_stack_read(ctx, s);
-	__u64 hash = n;
+	__u64 hash = n, files = 1, last = 0;
 	bool own = false;
 
 	if (n < 0)
@@ -145,13 +166,19 @@ static __always_inline __u64 g_ustack_read(void *ctx, struct g_kept_ustack *to)
 		return 0; /* a kernel thread's */
 	for (int i = 0; i < G_STACK_FRAMES && i < n; i++) {
 		const struct g_stack_frame *f = &s->frames[i];
+		__u64 file = *(const __u64 *)&f->build_id[4];
 
 		own |= f->status != G_FRAME_BUILD_ID;
 		hash = g_stack_mix(hash, f->where);
-		hash = g_stack_mix(hash, *(const __u64 *)&f->build_id[4]);
+		hash = g_stack_mix(hash, file);
+		files = g_stack_mix(files, file) * (file != last) + files * (file == last);
+		last = file;
 	}
-	if (own)
+	if (own) {
 		hash = g_stack_mix(g_stack_mix(hash, s->pid), s->start_stack);
+		files = g_stack_mix(g_stack_mix(files, s->pid), s->start_stack);
+	}
+	to->files = files ?: 1;
 	return g_stack_hash(hash);
 }
 
@@ -173,7 +200,7 @@ static __always_inline __u64 g_kstack_read(void *ctx, struct g_kept_kstack *to)
 	G_STACKS(g_ustacks, g_kept_ustack, G_USER_STACKS, PARAM_, ##__VA_ARGS__);      \
 	static __noinline g_ustack_id user_stack(void *ctx)                            \
 	{                                                                              \
-		return (PARAM_) ? g_stack_id(g_ustacks, ctx, g_ustack_read, true) : 0; \
+		return (PARAM_) ? g_stack_id(g_ustacks, ctx, g_ustack_read, s_->kept.files) : 0; \
 	}                                                                              \
 	_Static_assert(sizeof(struct g_kept_ustack) <= 1984, "2 KiB with the map's own")
 
@@ -181,6 +208,6 @@ static __always_inline __u64 g_kstack_read(void *ctx, struct g_kept_kstack *to)
 	G_STACKS(g_kstacks, g_kept_kstack, G_KERNEL_STACKS, PARAM_, ##__VA_ARGS__);     \
 	static __noinline g_kstack_id kernel_stack(void *ctx)                           \
 	{                                                                               \
-		return (PARAM_) ? g_stack_id(g_kstacks, ctx, g_kstack_read, false) : 0; \
+		return (PARAM_) ? g_stack_id(g_kstacks, ctx, g_kstack_read, 0) : 0; \
 	}                                                                               \
 	_Static_assert(sizeof(struct g_kept_kstack) <= 960, "1 KiB with the map's own")

@@ -49,7 +49,7 @@ struct drawing {
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-/* folded.c has escaped what steers and what is no UTF-8; two characters are none of XML's. */
+/* Names of frames are escaped already; what else there is, is kept from being no XML. */
 static void add_xml(struct buf *out, const char *s, size_t len)
 {
 	for (size_t i = 0, n; i < len; i += n) {
@@ -95,7 +95,7 @@ static void add_label(struct buf *out, const char *s, size_t len, uint64_t width
 	if (room < 3)
 		return;
 	for (; at < len && n < room; n++) {
-		last = n < room - 1 ? at : last;
+		last = n == room - 1 ? at : last;
 		at += utf8_decode(s + at, len - at, &c) ?: 1;
 	}
 	add_xml(out, s, at < len ? last : len);

@@ -146,9 +146,12 @@ static struct stack_text build_id_of(const struct stack_text *files, struct stac
 /* Ids count from 1; 0 is none. */
 static uint64_t file_id(struct pprof *p, const struct stack_text *files, struct stack_text path)
 {
-	struct pprof_file file = {string_of(p, path), string_of(p, build_id_of(files, path))};
+	struct pprof_file file;
 
-	return path.len ? intern(&p->files, &p->arena, &file, sizeof(file))->number + 1 : 0;
+	if (!path.len)
+		return 0;
+	file = (struct pprof_file){string_of(p, path), string_of(p, build_id_of(files, path))};
+	return intern(&p->files, &p->arena, &file, sizeof(file))->number + 1;
 }
 
 struct adding {

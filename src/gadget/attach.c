@@ -398,6 +398,8 @@ void gadget_detach(struct gadget *g)
 	any |= g->run && sampling_detach(g->run);
 	for (size_t i = 0; g->run && i < g->run->n_programs; i++)
 		any |= g->run->programs[i].link != NULL;
+	if (g->run && sampling_detach(g->run))
+		any = true;
 	if (!any)
 		return;
 	links_close(g->run->programs, g->run->n_programs);

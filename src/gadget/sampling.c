@@ -25,7 +25,9 @@
 #define ONLINE "/sys/devices/system/cpu/online"
 #define MAX_RATE "/proc/sys/kernel/perf_event_max_sample_rate"
 #define SECOND_NS 1000000000ull
-#define WHOLE_STACKS 1024 /* room of a map of stacks where it is made beforehand: 2 MiB at most */
+
+/* Room of maps where it is made beforehand: 2 MiB of user stacks, 1 MiB of the kernel's. */
+enum { WHOLE_ENTRIES = 4096, WHOLE_STACKS = 1024 };
 
 bool gadget_samples(const struct gadget *g)
 {
@@ -52,6 +54,8 @@ static void make_whole(struct bpf_map *m)
 	if (!m || bpf_map__type(m) != BPF_MAP_TYPE_HASH)
 		return;
 	bpf_map__set_map_flags(m, bpf_map__map_flags(m) & ~BPF_F_NO_PREALLOC);
+	if (bpf_map__max_entries(m) > WHOLE_ENTRIES)
+		bpf_map__set_max_entries(m, WHOLE_ENTRIES);
 }
 
 void sampling_prepare(struct gadget *g)

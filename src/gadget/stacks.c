@@ -57,17 +57,21 @@ void stacks_limit(struct gadget *g, uint32_t most)
 		}
 }
 
+/* The next key is asked for before one goes: to begin again each time would be dear. */
 static int empty(const struct bpf_map *map)
 {
-	_cleanup_(freep) void *key = xcalloc(1, bpf_map__key_size(map));
-	int fd = bpf_map__fd(map), rc;
+	uint64_t key, next;
+	int fd = bpf_map__fd(map), rc, deleted = 0;
 
-	while (!(rc = bpf_map_get_next_key(fd, NULL, key))) {
-		rc = bpf_map_delete_elem(fd, key);
-		if (rc && rc != -ENOENT)
-			break;
+	if (bpf_map__key_size(map) != sizeof(key))
+		return -EINVAL;
+	rc = bpf_map_get_next_key(fd, NULL, &next);
+	while (!rc && (!deleted || deleted == -ENOENT)) {
+		key = next;
+		rc = bpf_map_get_next_key(fd, &key, &next);
+		deleted = bpf_map_delete_elem(fd, &key);
 	}
-	return rc == -ENOENT ? 0 : rc;
+	return deleted && deleted != -ENOENT ? deleted : rc == -ENOENT ? 0 : rc;
 }
 
 static bool is_last_table(const struct gadget *g, unsigned int source)
@@ -104,8 +108,9 @@ ssize_t gadget_stack(const struct gadget *g, bool user, uint64_t id, void *to, s
 {
 	int rc = -ENOENT;
 
-	for (uint32_t turn = 0; g->run && turn < 2; turn++) {
-		const struct bpf_map *map = stack_map(g, kinds[!user], turn);
+	/* Most are in the one that is filled now. */
+	for (uint32_t i = 0; g->run && i < 2; i++) {
+		const struct bpf_map *map = stack_map(g, kinds[!user], g->run->stack_turn ^ i);
 		uint64_t bytes, size = map ? bpf_map__value_size(map) : 0;
 		_cleanup_(freep) unsigned char *value = NULL;
 

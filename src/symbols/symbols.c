@@ -326,6 +326,30 @@ static struct module *meet_files(struct symbols *s, uint32_t pid, const unsigned
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
+/* Frames are many: printf() would take most of the time. */
+static const char digits[] = "0123456789abcdef";
+
+static void add_hex(const unsigned char *bytes, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_char(out, digits[bytes[i] >> 4]);
+		buf_char(out, digits[bytes[i] & 15]);
+	}
+}
+
+/* "+0x12" */
+static void add_distance(uint64_t n, struct buf *out)
+{
+	char text[16];
+	size_t at = sizeof(text);
+
+	do
+		text[--at] = digits[n & 15];
+	while (n >>= 4);
+	buf_add(out, "+0x", 3);
+	buf_add(out, text + at, sizeof(text) - at);
+}
+
 /*
  * A function, or else the place in the file. Frames but the innermost have the address behind a
  * call, which may be another function's already.
@@ -336,16 +360,16 @@ static void add_place(const struct elf *e, const char *path, uint64_t offset, bo
 	uint64_t distance, back = innermost || !offset ? 0 : 1;
 	const char *name = e ? elf_function(e, offset - back, &distance) : NULL;
 
-	if (name)
-		buf_printf(out, "%.*s+0x%" PRIx64 " (%s)", MAX_NAME, name, distance + back, path);
-	else
-		buf_printf(out, "%s+0x%" PRIx64, path, offset);
-}
-
-static void add_hex(const unsigned char *bytes, size_t n, struct buf *out)
-{
-	for (size_t i = 0; i < n; i++)
-		buf_printf(out, "%02x", bytes[i]);
+	if (!name) {
+		buf_str(out, path);
+		add_distance(offset, out);
+		return;
+	}
+	buf_add(out, name, strnlen(name, MAX_NAME));
+	add_distance(distance + back, out);
+	buf_str(out, " (");
+	buf_str(out, path);
+	buf_char(out, ')');
 }
 
 static void add_build_id_frame(struct symbols *s, const struct g_user_stack *stack,
@@ -366,7 +390,13 @@ static void add_build_id_frame(struct symbols *s, const struct g_user_stack *sta
 		return;
 	buf_str(out, "build-id:");
 	add_hex(f->build_id, sizeof(f->build_id), out);
-	buf_printf(out, "+0x%" PRIx64, (uint64_t)f->where);
+	add_distance(f->where, out);
+}
+
+/* What is no frame pointer is often taken for one: no process has anything there. */
+static bool may_be_mapped(uint64_t address)
+{
+	return address >= 4096 && address < 1ull << 56;
 }
 
 static void add_address_frame(struct symbols *s, const struct g_user_stack *stack, uint64_t address,
@@ -376,7 +406,7 @@ static void add_address_frame(struct symbols *s, const struct g_user_stack *stac
 	const struct mapping *at = maps_find(&p->maps, address);
 	struct module *m;
 
-	if (!at && look_at(s, p))
+	if (!at && may_be_mapped(address) && look_at(s, p))
 		at = maps_find(&p->maps, address);
 	if (!at || !*at->path) {
 		buf_printf(out, "0x%" PRIx64, address);

@@ -19,6 +19,7 @@
 #include "base/reactor.h"
 #include "columns/decoder.h"
 #include "containers/addresses.h"
+#include "columns/types.h"
 #include "containers/containers.h"
 #include "symbols/kernel.h"
 #include "symbols/symbols.h"
@@ -136,6 +137,12 @@ struct traces {
 	struct symbols *symbols;   /* NULL: no user stack was met yet */
 	struct kernel_symbols *kernel; /* NULL: no kernel stack was met yet */
 	struct addresses *addresses;   /* NULL: no address was met whose owner is told */
+	struct kept_stack {
+		const struct gadget *gadget;
+		uint64_t id; /* 0: none */
+		ssize_t n;
+		char bytes[sizeof(struct g_user_stack)];
+	} kept[2]; /* the kernel's and the user stack that were asked for last: fields share them */
 	bool kernel_hidden;	       /* it was said that there are no names */
 	struct buf made, text;	       /* a record with all its texts; one text */
 	struct buf tail;	       /* texts that a decoder makes */

@@ -210,11 +210,26 @@ static bool no_stack(const char *why, struct buf *out)
 	return false;
 }
 
+/* The bytes of a stack; negative: it is not there. */
+static ssize_t find_kept(struct traces *ts, const struct gadget *g, bool user, uint64_t id,
+			 const char **ret)
+{
+	struct kept_stack *k = &ts->kept[user];
+
+	if (k->id != id || k->gadget != g) {
+		k->gadget = g;
+		k->n = gadget_stack(g, user, id, k->bytes, sizeof(k->bytes));
+		k->id = k->n < 0 ? 0 : id;
+	}
+	*ret = k->bytes;
+	return k->n;
+}
+
 /* Appends the text of the stack that the gadget keeps by this id. */
 static bool kept_text(struct traces *ts, const struct trace_source *s, const struct late_text *t,
 		      uint64_t id, struct buf *out)
 {
-	char stack[sizeof(struct g_user_stack)];
+	const char *stack;
 	ssize_t n;
 
 	if (id < G_STACK_IDS && t->kind->text == files_text)
@@ -223,7 +238,7 @@ static bool kept_text(struct traces *ts, const struct trace_source *s, const str
 		return no_stack("too many different ones", out);
 	if (id < G_STACK_IDS)
 		return no_stack(strerror((int)id), out);
-	n = gadget_stack(s->gadget, t->kind->numbers == USER_ID, id, stack, sizeof(stack));
+	n = find_kept(ts, s->gadget, t->kind->numbers == USER_ID, id, &stack);
 	if (n < 0)
 		return t->kind->text == files_text ? false : no_stack("not kept", out);
 	return t->kind->text(ts, stack, (size_t)n, out);

@@ -41,6 +41,7 @@ PACKAGES = {
     "ip": "iproute2",
     "iptables": "iptables",
     "nghttpx": "nghttp2-proxy",
+    "perf": "linux-perf",
     "nsenter": "util-linux", "unshare": "util-linux",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/usr/lib/cni/host-local": "containernetworking-plugins",
