@@ -41,7 +41,7 @@ PACKET_TRACER_RING(http, http_event, HTTP_REQUEST_MAX + HTTP_ANSWER_MAX, 4 << 20
 /* ---- what is known of a connection ---------------------------------------------------------- */
 
 enum { REQUESTS = 0, ANSWERS = 1 };
-enum { OPEN_MAX = 16, PIECE = 256, STEPS_MAX = 1024 /* in a segment */ };
+enum { OPEN_MAX = 16, STEPS = 32 /* in a segment, squared */ };
 
 /* Where heads are kept. Behind either place there is room for what is only looked at. */
 enum {
@@ -71,6 +71,7 @@ struct connection {
 	volatile __u32 answered;
 	enum http_role role;
 	struct g_endpoint client, server;
+	g_container container;
 	char bytes[BYTES];
 };
 
@@ -116,7 +117,7 @@ static __always_inline void connection_begin(struct connection *c, const struct 
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-static __always_inline void put(struct connection *c, struct request *r, g_container container,
+static __always_inline void put(struct connection *c, struct request *r,
 				const struct g_process *owner, __u64 netns, bool answered)
 {
 	volatile struct message *answer = &c->messages[ANSWERS];
@@ -124,7 +125,7 @@ static __always_inline void put(struct connection *c, struct request *r, g_conta
 
 	if (!owner_wanted(owner))
 		return;
-	e = packet_record_begin(http, container);
+	e = packet_record_begin(http, c->container);
 	if (!e)
 		return;
 	if (owner)
@@ -151,15 +152,15 @@ static __always_inline void put(struct connection *c, struct request *r, g_conta
 }
 
 /* What was open cannot be told any more: a segment is missing, or this is no HTTP. */
-static __always_inline void lose(struct connection *c, g_container container, bool answer)
+static __always_inline void lose(struct connection *c, bool answer)
 {
 	__u32 open = c->pushed - c->popped;
 
 	if (!open && !answer)
-		record_lost(container);
+		record_lost(c->container);
 	for (int i = 0; i < OPEN_MAX; i++)
 		if (i < open)
-			record_lost(container);
+			record_lost(c->container);
 	c->popped = c->pushed;
 	c->skipped = 0;
 	c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_LOST;
@@ -187,7 +188,7 @@ static __always_inline void find_place(struct connection *c, struct request *r)
 	c->room = room < HTTP_REQUEST_MAX ? room : HTTP_REQUEST_MAX;
 }
 
-static __always_inline void begin_request(struct connection *c, g_container container)
+static __always_inline void begin_request(struct connection *c)
 {
 	struct request *r = request_at(c, c->pushed);
 
@@ -195,7 +196,7 @@ static __always_inline void begin_request(struct connection *c, g_container cont
 	message_begin(&c->messages[REQUESTS]);
 	if (c->skipped || c->pushed - c->popped >= OPEN_MAX) {
 		__sync_fetch_and_add(&c->skipped, 1);
-		record_lost(container);
+		record_lost(c->container);
 		return;
 	}
 	find_place(c, r);
@@ -244,10 +245,9 @@ __noinline int put_answer(struct __sk_buff *skb)
 {
 	struct connection *c = connection_of(skb, 0);
 	struct request *r = NULL;
-	g_container container;
 	__u32 status;
 
-	if (!c || !packet_wanted(skb, &container))
+	if (!c)
 		return 0;
 	status = c->messages[ANSWERS].status;
 	if (status / 100 == 1 && status != 101) {
@@ -256,7 +256,7 @@ __noinline int put_answer(struct __sk_buff *skb)
 	}
 	if (c->pushed != c->popped) {
 		r = request_at(c, c->popped);
-		put(c, r, container, owner_of_packet(skb), packet_netns(skb), true);
+		put(c, r, owner_of_packet(skb), packet_netns(skb), true);
 		c->answered = true;
 	} else if (c->skipped) {
 		__sync_fetch_and_add(&c->skipped, -1);
@@ -273,13 +273,12 @@ __noinline int put_answer(struct __sk_buff *skb)
  * Up to PIECE bytes of the packet to where their head is kept, or beside it where they are only
  * looked at. Where in c->bytes, << 16, and how many.
  */
-static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection *c, bool answer,
-					__u32 at, __u32 left)
+static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection *c, bool answer)
 {
 	volatile struct message *m = &c->messages[answer];
 	const struct request *r = request_at(c, c->pushed - 1);
 	__u64 to = answer ? ANSWERS_AT + HTTP_ANSWER_MAX : REQUESTS_ROOM;
-	__u64 n = left < PIECE ? left : PIECE, room = 0;
+	__u64 n = m->left < PIECE ? m->left : PIECE, room = 0;
 
 	if (m->state == MESSAGE_HEAD) {
 		__u32 length = m->length, all = answer ? HTTP_ANSWER_MAX : c->room;
@@ -292,7 +291,7 @@ static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection
 	if (room && n > room)
 		n = room;
 	barrier_var(to);
-	if (to > BYTES - PIECE || g_packet_load(skb, at, c->bytes + to, n, PIECE) <= 0)
+	if (to > BYTES - PIECE || g_packet_load(skb, m->at, c->bytes + to, n, PIECE) <= 0)
 		return 0;
 	return to << 16 | n;
 }
@@ -313,8 +312,8 @@ static __always_inline void head_grows(struct connection *c, bool answer, __u32 
 	r->stored = length < c->room ? length : c->room;
 }
 
-/* Looks at the next bytes, up to where a line ends. How many. */
-__noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+/* Looks at the next bytes of the packet, up to where a line ends. How many. */
+__noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer)
 {
 	struct connection *c = connection_of(skb, 0);
 	volatile struct message *m;
@@ -325,12 +324,12 @@ __noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer, __u32 at, __u3
 	if (!c)
 		return 0;
 	m = &c->messages[answer];
-	piece = take_piece(skb, c, answer, at, left);
+	piece = take_piece(skb, c, answer);
 	from = piece >> 16;
 	barrier_var(from);
 	if (from > BYTES - PIECE)
 		return 0;
-	n = look_for_line(m, c->bytes + from, piece & 0xffff, PIECE);
+	n = look_for_line(m, c->bytes + from, piece & 0xffff);
 	if (m->state == MESSAGE_HEAD)
 		head_grows(c, answer, n);
 	return n;
@@ -357,66 +356,40 @@ __noinline int end_line(struct __sk_buff *skb, __u32 answer)
 }
 
 /* A message begins here. False: none does. */
-static __always_inline bool begin_message(struct __sk_buff *skb, struct connection *c,
-					  g_container container, bool answer, __u32 at, __u32 left)
+static __always_inline bool begin_message(struct connection *c, bool answer, enum message_kind kind)
 {
-	enum message_kind kind = kind_at(skb, at, left);
-
 	if (kind != KIND_EITHER && kind != (answer ? KIND_ANSWER : KIND_REQUEST))
 		return false;
 	if (answer)
 		message_begin(&c->messages[ANSWERS]);
 	else
-		begin_request(c, container);
+		begin_request(c);
 	return true;
 }
 
-/* What was taken for a message, or had to be one, is none. */
-static __always_inline void is_none(struct connection *c, g_container container, bool answer)
+/* What was taken for a message is none. */
+static __always_inline void is_none(struct connection *c, bool answer)
 {
 	if (!answer)
 		take_back(c);
 	else if (c->answered)
-		lose(c, container, answer);
+		lose(c, answer);
 	else /* who answers does not speak HTTP */
 		c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_NONE;
 }
 
-/* The next bytes of the segment: how many were done with. */
-__noinline int step(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+/* Looks at the next bytes; how many. */
+static __always_inline __u32 next_bytes(struct __sk_buff *skb, struct connection *c, bool answer)
 {
-	struct connection *c = connection_of(skb, 0);
-	volatile struct message *m;
-	g_container container;
+	volatile struct message *m = &c->messages[answer];
 	__u32 n;
 
-	answer &= 1;
-	if (!c || !packet_wanted(skb, &container))
-		return 0;
-	m = &c->messages[answer];
-	if (m->state >= MESSAGE_LOST)
-		return left;
-	if (m->skip) {
-		n = m->skip < left ? m->skip : left;
-		m->skip -= n;
-		return n;
-	}
-	if (m->state == MESSAGE_START) {
-		if (!answer && kind_at(skb, at, left) == KIND_BLANK) /* RFC 9112, 2.2 */
-			return 1;
-		if (!begin_message(skb, c, container, answer, at, left)) {
-			m->state = MESSAGE_LOST;
-			if (answer)
-				is_none(c, container, answer);
-			return left;
-		}
-	}
 	m->event = EVENT_NONE;
-	n = look_at_bytes(skb, answer, at, left);
+	n = look_at_bytes(skb, answer);
 	if (m->event == EVENT_LINE)
 		end_line(skb, answer);
 	if (m->event == EVENT_BAD)
-		is_none(c, container, answer);
+		is_none(c, answer);
 	else if (m->event == EVENT_HEAD && m->state == MESSAGE_TRAILER)
 		m->state = MESSAGE_START;
 	else if (m->event == EVENT_HEAD && answer)
@@ -426,32 +399,67 @@ __noinline int step(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
 	return n;
 }
 
+/* The next part of the segment. How much is left; less than before, unless something is wrong. */
+__noinline int step(struct __sk_buff *skb, __u32 answer)
+{
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+	enum message_kind kind;
+	__u32 n;
+
+	answer &= 1;
+	if (!c)
+		return 0;
+	m = &c->messages[answer];
+	if (m->state >= MESSAGE_LOST)
+		return m->left = 0;
+	n = m->skip < m->left ? m->skip : m->left;
+	if (n) {
+		m->skip -= n;
+	} else {
+		kind = m->state == MESSAGE_START ? kind_at(skb, m->at, m->left) : KIND_OTHER;
+		if (kind == KIND_BLANK && !answer) /* RFC 9112, 2.2 */
+			n = 1;
+		else if (m->state == MESSAGE_START && !begin_message(c, answer, kind))
+			lose(c, answer);
+		else
+			n = next_bytes(skb, c, answer);
+	}
+	m->at += n;
+	m->left -= n;
+	return n ? m->left : 0;
+}
+
+/* False: nothing is left. In two loops, of which the verifier goes through each but once. */
+__noinline int steps(struct __sk_buff *skb, __u32 answer)
+{
+	for (int i = 0; i < STEPS; i++)
+		if (!step(skb, answer))
+			return false;
+	return true;
+}
+
 /*
- * Which bytes of the segment are new: moves *at; how many. What is missing before them does no harm
+ * Which bytes of the segment are new: m->at and m->left. What is missing before them does no harm
  * in a body.
  */
-static __always_inline __u32 new_bytes(struct connection *c, volatile struct message *m,
-				       const struct packet *p, g_container container, bool answer,
-				       __u32 *at)
+static __always_inline void new_bytes(struct connection *c, const struct packet *p, bool answer)
 {
-	__u32 end = p->seq + p->payload_len, left = p->payload_len;
-	__s32 missing = p->seq - m->next;
+	volatile struct message *m = &c->messages[answer];
+	__u32 end = p->seq + p->payload_len;
+	__s32 missing = m->known ? p->seq - m->next : 0;
 
-	*at = p->payload;
+	m->left = 0;
 	if (m->known && (__s32)(end - m->next) <= 0)
-		return 0;
-	if (m->known && missing < 0) {
-		*at -= missing;
-		left += missing;
-	} else if (m->known && missing > 0 && m->state < MESSAGE_LOST) {
-		if (m->skip >= missing)
-			m->skip -= missing;
-		else
-			lose(c, container, answer);
-	}
+		return;
+	m->at = p->payload - (missing < 0 ? missing : 0);
+	m->left = p->payload_len + (missing < 0 ? missing : 0);
+	if (missing > 0 && m->skip >= missing)
+		m->skip -= missing;
+	else if (missing > 0 && m->state < MESSAGE_LOST)
+		lose(c, answer);
 	m->known = true;
 	m->next = end;
-	return left;
 }
 
 /* True: the socket's connection is the packet's, and not one that a listener has passed on. */
@@ -494,9 +502,8 @@ static __always_inline bool find_message(struct __sk_buff *skb, struct connectio
 
 	if (*answer && kind == KIND_REQUEST && c->pushed == c->popped) {
 		connection_begin(c, p, egress);
-		c->messages[REQUESTS].next = p->seq + p->payload_len;
-		c->messages[REQUESTS].known = true;
 		*answer = false;
+		new_bytes(c, p, *answer);
 	}
 	if (kind != KIND_EITHER && kind != (*answer ? KIND_ANSWER : KIND_REQUEST))
 		return false;
@@ -509,7 +516,6 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 	struct connection *c;
 	g_container container;
 	struct packet p;
-	__u32 at, left;
 	bool answer;
 
 	egress &= 1;
@@ -518,22 +524,16 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 	c = find_connection(skb, &p, egress, container);
 	if (!c)
 		return 0;
+	c->container = container;
 	answer = egress == (c->role == SERVER);
-	left = new_bytes(c, &c->messages[answer], &p, container, answer, &at);
-	if (!left)
+	new_bytes(c, &p, answer);
+	if (!c->messages[answer].left || (c->messages[answer].state == MESSAGE_LOST &&
+					  !find_message(skb, c, &p, egress, &answer)))
 		return 0;
-	if (c->messages[answer].state == MESSAGE_LOST && !find_message(skb, c, &p, egress, &answer))
-		return 0;
-	for (int i = 0; i < STEPS_MAX; i++) {
-		__u32 took = left ? step(skb, answer, at, left) : 0;
-
-		if (!took || took > left)
-			break;
-		at += took;
-		left -= took;
-	}
-	if (left)
-		lose(c, container, answer);
+	for (int i = 0; i < STEPS; i++)
+		if (!steps(skb, answer))
+			return 0;
+	lose(c, answer); /* too much in one segment */
 	return 0;
 }
 
@@ -563,15 +563,33 @@ int egress(struct __sk_buff *skb)
 	return see(skb, true);
 }
 
-/* The connection is closed: what is open has no answer, or the head of one that was not whole. */
-SEC("cgroup/sock_release")
-int closed(struct bpf_sock *sk)
+/* Of a connection that is closed: the oldest request that is open. */
+static __noinline int put_open(struct bpf_sock *sk)
 {
 	struct connection *c = bpf_sk_storage_get(&connections, sk, 0, 0);
 	const struct g_process *owner = bpf_sk_storage_get(&g_owners, sk, 0, 0);
 	struct sock *sock = (struct sock *)g_address_of(sk);
-	const struct g_endpoint *peer;
+	volatile struct message *answer;
 	bool answered;
+
+	if (!c)
+		return 0;
+	/* The head of its answer may have come in part. */
+	answer = &c->messages[ANSWERS];
+	answered = answer->state == MESSAGE_HEAD && answer->line && answer->status / 100 > 1;
+	answer->state = MESSAGE_NONE;
+	put(c, request_at(c, c->popped), owner,
+	    BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum), answered);
+	c->popped++;
+	return 0;
+}
+
+SEC("cgroup/sock_release")
+int closed(struct bpf_sock *sk)
+{
+	struct connection *c = bpf_sk_storage_get(&connections, sk, 0, 0);
+	struct sock *sock = (struct sock *)g_address_of(sk);
+	const struct g_endpoint *peer;
 	g_container container;
 
 	if (!c || !wanted_sock(sock, &container))
@@ -579,14 +597,8 @@ int closed(struct bpf_sock *sk)
 	peer = c->role == CLIENT ? &c->server : &c->client;
 	if (bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport)) != peer->port)
 		return 1; /* a listener's, or passed on by one */
-	answered = c->messages[ANSWERS].state == MESSAGE_HEAD && c->messages[ANSWERS].line &&
-		   c->messages[ANSWERS].status / 100 > 1;
-	for (int i = 0; i < OPEN_MAX; i++) {
-		if (c->pushed == c->popped)
-			break;
-		put(c, request_at(c, c->popped), container, owner,
-		    BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum), answered && !i);
-		c->popped++;
-	}
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (c->pushed != c->popped)
+			put_open(sk);
 	return 1;
 }
