@@ -500,7 +500,7 @@ static __always_inline bool find_message(struct __sk_buff *skb, struct connectio
 {
 	enum message_kind kind = kind_at(skb, p->payload, p->payload_len);
 
-	if (*answer && kind == KIND_REQUEST && c->pushed == c->popped) {
+	if (*answer && kind == KIND_REQUEST && (c->pushed == c->popped || !c->answered)) {
 		connection_begin(c, p, egress);
 		*answer = false;
 		new_bytes(c, p, *answer);
@@ -574,6 +574,11 @@ static __noinline int put_open(struct bpf_sock *sk)
 
 	if (!c)
 		return 0;
+	/* Of the last one maybe not even a line has come, which could say that it is one. */
+	if (c->pushed - c->popped == 1 && !c->messages[REQUESTS].line) {
+		c->popped++;
+		return 0;
+	}
 	/* The head of its answer may have come in part. */
 	answer = &c->messages[ANSWERS];
 	answered = answer->state == MESSAGE_HEAD && answer->line && answer->status / 100 > 1;
