@@ -186,6 +186,7 @@ static __always_inline __u32 line_bytes(volatile struct message *m, const char *
 static __always_inline void line_grows(volatile struct message *m, const char *bytes, __u64 n)
 {
 	__u32 column = m->column;
+	__u64 rest;
 
 	if (!column) {
 		*(volatile __u64 *)m->first = *(const __u64 *)bytes;
@@ -196,9 +197,10 @@ static __always_inline void line_grows(volatile struct message *m, const char *b
 				m->first[(column + i) & 15] = bytes[i];
 	}
 	m->column = column + n;
-	barrier_var(n);
-	if (n >= 16 && n <= PIECE) {
-		struct characters last = characters_at(bytes + n - 16);
+	rest = n - 16;
+	barrier_var(rest);
+	if (rest <= PIECE - 16) {
+		struct characters last = characters_at(bytes + rest);
 
 		m->last.high = last.high;
 		m->last.low = last.low;

@@ -17,23 +17,19 @@ GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
        "connection; those that are only interim (100 Continue …) are passed over. Of bodies only "
        "the length is looked at.",
        LIMITS("What is encrypted is not seen (trace_ssl shows it), nor HTTP/2 and HTTP/3, "
-	      "HTTP/0.9, "
-	      "and what follows an Upgrade or CONNECT. On a connection that is older than the "
-	      "gadget a "
-	      "segment that begins like a request is taken for one, be it in a body. Of a "
-	      "request's head 4 KiB are read, of an answer's 1 KiB, and less where many "
-	      "requests wait for answers on one connection; of more than 16 the others are counted "
-	      "as "
-	      "lost, as are those in whose heads segments were missing or out of order. Of a "
-	      "server "
-	      "the process is the one that listens; Linux 5.10 cannot tell it where that was "
-	      "there before.")
-	       SELFTEST("(sleep 1; perl -MIO::Socket::INET -e '$s = "
-			"IO::Socket::INET->new(\"127.0.0.1:8037\"); "
+	      "HTTP/0.9, and what follows an Upgrade or CONNECT. Where segments are missing in "
+	      "a head, or out of order, what was open on the connection is counted as lost. From "
+	      "there on, and on a connection that is older than the gadget, a segment that begins "
+	      "like a request is taken for one, be it in a body. Of a request's head 4 KiB are "
+	      "read, of an answer's 1 KiB, and less where many requests wait for answers on one "
+	      "connection; of more than 16 the others are counted as lost. Of a server the "
+	      "process is the one that listens; Linux 5.10 cannot tell it where that was there "
+	      "before.")
+	       SELFTEST("(sleep 1; perl -MIO::Socket::INET -e '"
+			"$s = IO::Socket::INET->new(\"127.0.0.1:8037\"); "
 			"print $s \"GET /selftest HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"; <$s>') & "
 			"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
-			"\"127.0.0.1\", "
-			"LocalPort => 8037, Listen => 1); $c = $l->accept; <$c>; "
+			"\"127.0.0.1\", LocalPort => 8037, Listen => 1); $c = $l->accept; <$c>; "
 			"print $c \"HTTP/1.1 204 No Content\\r\\n\\r\\n\"'",
 			"path==/selftest"));
 PACKET_TRACER_RING(http, http_event, HTTP_REQUEST_MAX + HTTP_ANSWER_MAX, 4 << 20);
@@ -107,8 +103,8 @@ static __always_inline void connection_begin(struct connection *c, const struct 
 					     bool egress)
 {
 	__builtin_memset(c->messages, 0, sizeof(c->messages));
-	/* The end of an older answer may come first. */
-	c->messages[ANSWERS].state = MESSAGE_LOST;
+	c->messages[ANSWERS].next = p->ack;
+	c->messages[ANSWERS].known = true;
 	c->pushed = c->popped = c->skipped = c->answered = 0;
 	c->role = egress ? CLIENT : SERVER;
 	c->client = p->src;
@@ -151,19 +147,22 @@ static __always_inline void put(struct connection *c, struct request *r,
 	packet_record_submit(http, e);
 }
 
-/* What was open cannot be told any more: a segment is missing, or this is no HTTP. */
+/* A segment is missing, or this is no HTTP: what was open cannot be told any more. */
 static __always_inline void lose(struct connection *c, bool answer)
 {
+	volatile struct message *m = &c->messages[answer];
 	__u32 open = c->pushed - c->popped;
 
-	if (!open && !answer)
+	/* What is missing may be a request. */
+	if (!open && !answer && m->state != MESSAGE_LOST)
 		record_lost(c->container);
 	for (int i = 0; i < OPEN_MAX; i++)
 		if (i < open)
 			record_lost(c->container);
 	c->popped = c->pushed;
 	c->skipped = 0;
-	c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_LOST;
+	m->state = MESSAGE_LOST;
+	m->skip = 0;
 }
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -378,6 +377,15 @@ static __always_inline void is_none(struct connection *c, bool answer)
 		c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_NONE;
 }
 
+/* Where a message had to begin there is none: what lies between requests is nobody's. */
+static __always_inline void not_begun(struct connection *c, bool answer)
+{
+	if (answer)
+		is_none(c, answer);
+	else
+		c->messages[REQUESTS].state = MESSAGE_LOST;
+}
+
 /* Looks at the next bytes; how many. */
 static __always_inline __u32 next_bytes(struct __sk_buff *skb, struct connection *c, bool answer)
 {
@@ -421,7 +429,7 @@ __noinline int step(struct __sk_buff *skb, __u32 answer)
 		if (kind == KIND_BLANK && !answer) /* RFC 9112, 2.2 */
 			n = 1;
 		else if (m->state == MESSAGE_START && !begin_message(c, answer, kind))
-			lose(c, answer);
+			not_begun(c, answer);
 		else
 			n = next_bytes(skb, c, answer);
 	}
@@ -456,7 +464,7 @@ static __always_inline void new_bytes(struct connection *c, const struct packet 
 	m->left = p->payload_len + (missing < 0 ? missing : 0);
 	if (missing > 0 && m->skip >= missing)
 		m->skip -= missing;
-	else if (missing > 0 && m->state < MESSAGE_LOST)
+	else if (missing > 0 && m->state != MESSAGE_NONE)
 		lose(c, answer);
 	m->known = true;
 	m->next = end;
@@ -492,23 +500,33 @@ find_connection(struct __sk_buff *skb, const struct packet *p, bool egress, g_co
 }
 
 /*
- * Where nothing is known of the stream: true: this segment begins a message. It may turn out that
+ * False: nothing is known of the stream, and the segment begins no message. It may turn out that
  * the other end is the client.
  */
 static __always_inline bool find_message(struct __sk_buff *skb, struct connection *c,
 					 const struct packet *p, bool egress, bool *answer)
 {
-	enum message_kind kind = kind_at(skb, p->payload, p->payload_len);
+	volatile struct message *m = &c->messages[*answer];
+	enum message_kind kind = kind_at(skb, m->at, m->left);
 
-	if (*answer && kind == KIND_REQUEST && (c->pushed == c->popped || !c->answered)) {
+	if (*answer && kind == KIND_REQUEST && !c->answered) {
 		connection_begin(c, p, egress);
+		new_bytes(c, p, false);
 		*answer = false;
-		new_bytes(c, p, *answer);
+		return true;
 	}
+	if (m->state == MESSAGE_START)
+		return true;
 	if (kind != KIND_EITHER && kind != (*answer ? KIND_ANSWER : KIND_REQUEST))
 		return false;
-	c->messages[*answer].state = MESSAGE_START;
+	m->state = MESSAGE_START;
 	return true;
+}
+
+/* The stream is where a message should begin, or may. */
+static __always_inline bool is_at_message(volatile struct message *m)
+{
+	return m->state == MESSAGE_LOST || (m->state == MESSAGE_START && !m->skip);
 }
 
 __noinline int follow(struct __sk_buff *skb, __u32 egress)
