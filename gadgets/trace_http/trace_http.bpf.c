@@ -6,8 +6,7 @@
  */
 #include <gadget/owner.bpf.h>
 
-#include "message.bpf.h"
-#include "trace_http.h"
+#include "connection.bpf.h"
 
 GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
        "A record for each request, when the head of its answer has come: who asked which server "
@@ -34,82 +33,7 @@ GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
 			"path==/selftest"));
 PACKET_TRACER_RING(http, http_event, HTTP_REQUEST_MAX + HTTP_ANSWER_MAX, 4 << 20);
 
-/* ---- what is known of a connection ---------------------------------------------------------- */
-
-enum { REQUESTS = 0, ANSWERS = 1 };
-enum { OPEN_MAX = 16, STEPS = 32 /* in a segment, squared */ };
-
-/* Where heads are kept. Behind either place there is room for what is only looked at. */
-enum {
-	REQUESTS_ROOM = 4608,
-	ANSWERS_AT = REQUESTS_ROOM + PIECE,
-	BYTES = ANSWERS_AT + HTTP_ANSWER_MAX + PIECE,
-};
-
-/* A request that has no answer yet. */
-struct request {
-	__u64 since;
-	__u32 at, stored; /* its head */
-	__u32 length;
-	__u8 is_head, is_connect;
-};
-
-/*
- * Requests are put into their queue by packets of one direction, and taken out by those of the
- * other, maybe at the same time: each has a counter of its own, and fields of `messages`.
- */
-struct connection {
-	struct message messages[2];
-	struct request open[OPEN_MAX];
-	volatile __u32 pushed, popped;
-	volatile __u32 skipped; /* requests that had no room in the queue, behind those in it */
-	volatile __u32 room;	/* where the head that is coming may lie */
-	volatile __u32 answered;
-	enum http_role role;
-	struct g_endpoint client, server;
-	g_container container;
-	char bytes[BYTES];
-};
-
-/* BPF_F_CLONE: a listener with TCP_DEFER_ACCEPT gets the first request in place of its child. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct connection);
-} connections SEC(".maps");
-
-static __always_inline struct connection *connection_of(struct __sk_buff *skb, __u64 how)
-{
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
-
-	return sk ? bpf_sk_storage_get(&connections, sk, 0, how) : NULL;
-}
-
-static __always_inline bool same_end(const struct g_endpoint *a, const struct g_endpoint *b)
-{
-	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
-
-	return x[0] == y[0] && x[1] == y[1] && a->port == b->port;
-}
-
-static __always_inline struct request *request_at(struct connection *c, __u32 number)
-{
-	return &c->open[number & (OPEN_MAX - 1)];
-}
-
-/* The packet has the first request. */
-static __always_inline void connection_begin(struct connection *c, const struct packet *p,
-					     bool egress)
-{
-	__builtin_memset(c->messages, 0, sizeof(c->messages));
-	c->messages[ANSWERS].next = p->ack;
-	c->messages[ANSWERS].known = true;
-	c->pushed = c->popped = c->skipped = c->answered = 0;
-	c->role = egress ? CLIENT : SERVER;
-	c->client = p->src;
-	c->server = p->dst;
-}
+enum { STEPS = 32 /* in a segment, squared */ };
 
 /* ---- records -------------------------------------------------------------------------------- */
 
@@ -137,82 +61,14 @@ static __always_inline void put(struct connection *c, struct request *r,
 	if (r->stored < r->length)
 		e->path.length |= G_TRUNCATED;
 	if (answered) {
-		__u32 stored = answer->length;
+		__u32 length = answer->length;
 
 		e->status = answer->status;
 		if (answer->has_length && !answer->chunked)
 			e->content_length = answer->number;
-		text_kernel_bytes(http, e, reason, c->bytes + ANSWERS_AT, stored, HTTP_ANSWER_MAX);
+		text_kernel_bytes(http, e, reason, c->bytes + ANSWERS_AT, length, HTTP_ANSWER_MAX);
 	}
 	packet_record_submit(http, e);
-}
-
-/* A segment is missing, or this is no HTTP: what was open cannot be told any more. */
-static __always_inline void lose(struct connection *c, bool answer)
-{
-	volatile struct message *m = &c->messages[answer];
-	__u32 open = c->pushed - c->popped;
-
-	/* What is missing may be a request. */
-	if (!open && !answer && m->state != MESSAGE_LOST)
-		record_lost(c->container);
-	for (int i = 0; i < OPEN_MAX; i++)
-		if (i < open)
-			record_lost(c->container);
-	c->popped = c->pushed;
-	c->skipped = 0;
-	m->state = MESSAGE_LOST;
-	m->skip = 0;
-}
-
-/* ---- requests ------------------------------------------------------------------------------- */
-
-/* A place for a head, behind the last one or before the oldest: r->at and c->room. */
-static __always_inline void find_place(struct connection *c, struct request *r)
-{
-	__u32 pushed = c->pushed, popped = c->popped, at = 0, oldest = 0, room = REQUESTS_ROOM;
-
-	if (pushed != popped) {
-		const struct request *last = request_at(c, pushed - 1);
-
-		at = last->at + last->stored;
-		oldest = request_at(c, popped)->at;
-		room = at > oldest ? REQUESTS_ROOM - at : oldest - at;
-		if (at > oldest && oldest > room) {
-			at = 0;
-			room = oldest;
-		}
-	}
-	r->at = at;
-	c->room = room < HTTP_REQUEST_MAX ? room : HTTP_REQUEST_MAX;
-}
-
-static __always_inline void begin_request(struct connection *c)
-{
-	struct request *r = request_at(c, c->pushed);
-
-	c->room = 0;
-	message_begin(&c->messages[REQUESTS]);
-	if (c->skipped || c->pushed - c->popped >= OPEN_MAX) {
-		__sync_fetch_and_add(&c->skipped, 1);
-		record_lost(c->container);
-		return;
-	}
-	find_place(c, r);
-	r->since = c->messages[REQUESTS].since;
-	r->stored = r->length = 0;
-	r->is_head = r->is_connect = false;
-	c->pushed++;
-}
-
-/* Its first line says that it is none. */
-static __always_inline void take_back(struct connection *c)
-{
-	if (c->skipped)
-		c->skipped--;
-	else if (c->pushed != c->popped)
-		c->pushed--;
-	c->messages[REQUESTS].state = MESSAGE_LOST;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -253,7 +109,7 @@ __noinline int put_answer(struct __sk_buff *skb)
 		c->messages[ANSWERS].state = MESSAGE_START;
 		return 0;
 	}
-	if (c->pushed != c->popped) {
+	if (open_requests(c)) {
 		r = request_at(c, c->popped);
 		put(c, r, owner_of_packet(skb), packet_netns(skb), true);
 		c->answered = true;
@@ -396,7 +252,9 @@ static __always_inline __u32 next_bytes(struct __sk_buff *skb, struct connection
 	n = look_at_bytes(skb, answer);
 	if (m->event == EVENT_LINE)
 		end_line(skb, answer);
-	if (m->event == EVENT_BAD)
+	if (!n)
+		lose(c, answer); /* the packet could not be read */
+	else if (m->event == EVENT_BAD)
 		is_none(c, answer);
 	else if (m->event == EVENT_HEAD && m->state == MESSAGE_TRAILER)
 		m->state = MESSAGE_START;
@@ -545,8 +403,8 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 	c->container = container;
 	answer = egress == (c->role == SERVER);
 	new_bytes(c, &p, answer);
-	if (!c->messages[answer].left || (c->messages[answer].state == MESSAGE_LOST &&
-					  !find_message(skb, c, &p, egress, &answer)))
+	if (!c->messages[answer].left ||
+	    (is_at_message(&c->messages[answer]) && !find_message(skb, c, &p, egress, &answer)))
 		return 0;
 	for (int i = 0; i < STEPS; i++)
 		if (!steps(skb, answer))
@@ -593,7 +451,7 @@ static __noinline int put_open(struct bpf_sock *sk)
 	if (!c)
 		return 0;
 	/* Of the last one maybe not even a line has come, which could say that it is one. */
-	if (c->pushed - c->popped == 1 && !c->messages[REQUESTS].line) {
+	if (open_requests(c) == 1 && !c->messages[REQUESTS].line) {
 		c->popped++;
 		return 0;
 	}
@@ -621,7 +479,7 @@ int closed(struct bpf_sock *sk)
 	if (bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport)) != peer->port)
 		return 1; /* a listener's, or passed on by one */
 	for (int i = 0; i < OPEN_MAX; i++)
-		if (c->pushed != c->popped)
+		if (open_requests(c))
 			put_open(sk);
 	return 1;
 }
