@@ -96,12 +96,21 @@ static __always_inline __u32 open_requests(const struct connection *c)
 	return open <= OPEN_MAX ? open : 0;
 }
 
-/* A segment is missing, or this is no HTTP: what was open cannot be told any more. */
-static __always_inline void lose(struct connection *c, bool answer)
+/*
+ * A segment is missing, or this is no HTTP: what was open cannot be told any more. A global
+ * function, which the verifier looks at once.
+ */
+__noinline int lose(struct __sk_buff *skb, __u32 answer)
 {
-	volatile struct message *m = &c->messages[answer];
-	__u32 open = open_requests(c);
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+	__u32 open;
 
+	answer &= 1;
+	if (!c)
+		return 0;
+	m = &c->messages[answer];
+	open = open_requests(c);
 	/* What is missing may be a request. */
 	if (!open && !answer && m->state != MESSAGE_LOST)
 		record_lost(c->container);
@@ -112,6 +121,7 @@ static __always_inline void lose(struct connection *c, bool answer)
 	c->skipped = 0;
 	m->state = MESSAGE_LOST;
 	m->skip = 0;
+	return 0;
 }
 
 /* A place for a head, behind the last one or before the oldest: r->at and c->room. */

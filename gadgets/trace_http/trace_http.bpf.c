@@ -223,21 +223,21 @@ static __always_inline bool begin_message(struct connection *c, bool answer, enu
 }
 
 /* What was taken for a message is none. */
-static __always_inline void is_none(struct connection *c, bool answer)
+static __always_inline void is_none(struct __sk_buff *skb, struct connection *c, bool answer)
 {
 	if (!answer)
 		take_back(c);
 	else if (c->answered)
-		lose(c, answer);
+		lose(skb, answer);
 	else /* who answers does not speak HTTP */
 		c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_NONE;
 }
 
 /* Where a message had to begin there is none: what lies between requests is nobody's. */
-static __always_inline void not_begun(struct connection *c, bool answer)
+static __always_inline void not_begun(struct __sk_buff *skb, struct connection *c, bool answer)
 {
 	if (answer)
-		is_none(c, answer);
+		is_none(skb, c, answer);
 	else
 		c->messages[REQUESTS].state = MESSAGE_LOST;
 }
@@ -253,9 +253,9 @@ static __always_inline __u32 next_bytes(struct __sk_buff *skb, struct connection
 	if (m->event == EVENT_LINE)
 		end_line(skb, answer);
 	if (!n)
-		lose(c, answer); /* the packet could not be read */
+		lose(skb, answer); /* the packet could not be read */
 	else if (m->event == EVENT_BAD)
-		is_none(c, answer);
+		is_none(skb, c, answer);
 	else if (m->event == EVENT_HEAD && m->state == MESSAGE_TRAILER)
 		m->state = MESSAGE_START;
 	else if (m->event == EVENT_HEAD && answer)
@@ -287,7 +287,7 @@ __noinline int step(struct __sk_buff *skb, __u32 answer)
 		if (kind == KIND_BLANK && !answer) /* RFC 9112, 2.2 */
 			n = 1;
 		else if (m->state == MESSAGE_START && !begin_message(c, answer, kind))
-			not_begun(c, answer);
+			not_begun(skb, c, answer);
 		else
 			n = next_bytes(skb, c, answer);
 	}
@@ -309,7 +309,8 @@ __noinline int steps(struct __sk_buff *skb, __u32 answer)
  * Which bytes of the segment are new: m->at and m->left. What is missing before them does no harm
  * in a body.
  */
-static __always_inline void new_bytes(struct connection *c, const struct packet *p, bool answer)
+static __always_inline void new_bytes(struct __sk_buff *skb, struct connection *c,
+				      const struct packet *p, bool answer)
 {
 	volatile struct message *m = &c->messages[answer];
 	__u32 end = p->seq + p->payload_len;
@@ -323,7 +324,7 @@ static __always_inline void new_bytes(struct connection *c, const struct packet 
 	if (missing > 0 && m->skip >= missing)
 		m->skip -= missing;
 	else if (missing > 0 && m->state != MESSAGE_NONE)
-		lose(c, answer);
+		lose(skb, answer);
 	m->known = true;
 	m->next = end;
 }
@@ -369,7 +370,7 @@ static __always_inline bool find_message(struct __sk_buff *skb, struct connectio
 
 	if (*answer && kind == KIND_REQUEST && !c->answered) {
 		connection_begin(c, p, egress);
-		new_bytes(c, p, false);
+		new_bytes(skb, c, p, false);
 		*answer = false;
 		return true;
 	}
@@ -402,14 +403,14 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 		return 0;
 	c->container = container;
 	answer = egress == (c->role == SERVER);
-	new_bytes(c, &p, answer);
+	new_bytes(skb, c, &p, answer);
 	if (!c->messages[answer].left ||
 	    (is_at_message(&c->messages[answer]) && !find_message(skb, c, &p, egress, &answer)))
 		return 0;
 	for (int i = 0; i < STEPS; i++)
 		if (!steps(skb, answer))
 			return 0;
-	lose(c, answer); /* too much in one segment */
+	lose(skb, answer); /* too much in one segment */
 	return 0;
 }
 
