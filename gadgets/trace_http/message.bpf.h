@@ -27,9 +27,9 @@ enum message_event {
 	EVENT_BAD,  /* this is no HTTP/1.x */
 };
 
-enum { HEAD_BYTES_MAX = 1 << 16 };
+enum { HEAD_BYTES_MAX = 1 << 16, PIECE = 256 /* is looked at in one go */ };
 
-/* Sixteen characters, the first one highest; what is not there is 0. */
+/* Sixteen characters, the first one highest. */
 struct characters {
 	__u64 high, low;
 };
@@ -41,9 +41,12 @@ struct message {
 	__u32 next;   /* sequence number of what comes next */
 	__u32 known;  /* false: `next` is not */
 	__u32 state, event;
-	__u32 line, column;	       /* column: bytes of the line, as far as it came */
-	struct characters first, last; /* of that line */
-	__u32 length;		       /* of the head as far as it came */
+	__u32 line, column; /* column: bytes of the line, as far as it came */
+	char first[16];	    /* of that line */
+	struct characters last;
+	__u32 at, left; /* what the packet has for it, behind what was looked at */
+	__u32 found;
+	__u32 length; /* of the head as far as it came */
 	__u32 status;
 	__u8 chunked, has_length;
 	__u8 is_head, is_connect; /* its method */
@@ -121,18 +124,10 @@ static __always_inline void message_begin(volatile struct message *m)
 	m->chunked = m->has_length = m->is_head = m->is_connect = 0;
 }
 
-/* Where bytes are put behind others, or taken off. */
-static __always_inline void shift_left(struct characters *c, __u32 bytes)
+static __always_inline void drop_first(struct characters *c)
 {
-	__u32 bits = bytes * 8;
-
-	if (bits >= 64) {
-		c->high = bits < 128 ? c->low << (bits - 64) : 0;
-		c->low = 0;
-	} else if (bits) {
-		c->high = c->high << bits | c->low >> (64 - bits);
-		c->low <<= bits;
-	}
+	c->high = c->high << 8 | c->low >> 56;
+	c->low <<= 8;
 }
 
 static __always_inline void drop_last(struct characters *c)
@@ -147,39 +142,92 @@ static __always_inline __u64 lower(__u64 characters)
 	return characters | 0x2020202020202020;
 }
 
-/*
- * Looks at up to n bytes, no further than to a line's end. How many; m->event says whether there is
- * one. `room`, a constant, is the most that n may be.
- */
-static __always_inline __u32 look_for_line(volatile struct message *m, const char *bytes, __u32 n,
-					   __u32 room)
+/* Two 64-bit words, as they lie in memory. */
+static __always_inline struct characters characters_at(const char *bytes)
 {
-	struct characters last = {m->last.high, m->last.low};
-	__u32 column = m->column, i;
+	return (struct characters){bpf_be64_to_cpu(*(const __u64 *)bytes),
+				   bpf_be64_to_cpu(*(const __u64 *)(bytes + 8))};
+}
 
-	for (i = 0; i < room; i++) {
-		__u8 byte;
+static __always_inline bool has_line_end(__u64 word)
+{
+	__u64 zero = word ^ 0x0a0a0a0a0a0a0a0a;
 
+	return (zero - 0x0101010101010101) & ~zero & 0x8080808080808080;
+}
+
+/*
+ * How many of the n bytes belong to the line that goes on there, with its end. There are PIECE
+ * bytes to look at, which n is not above.
+ */
+static __always_inline __u32 line_bytes(volatile struct message *m, const char *bytes, __u32 n)
+{
+	__u64 i;
+
+	for (i = 0; i < PIECE - 8; i += 8)
+		if (i >= n || has_line_end(*(const __u64 *)(bytes + i)))
+			break;
+	m->found = i; /* read back: the verifier need not go on from each */
+	i = m->found;
+	barrier_var(i);
+	if (i > PIECE - 8)
+		return 0;
+	for (int k = 0; k < 8; k++) {
+		if (bytes[i + k] == '\n') {
+			m->found = i + k + 1;
+			break;
+		}
+		m->found = i + k + 1;
+	}
+	return m->found < n ? m->found : n;
+}
+
+/* These n bytes, 1 to PIECE, belong to the line. */
+static __always_inline void line_grows(volatile struct message *m, const char *bytes, __u64 n)
+{
+	__u32 column = m->column;
+	__u64 rest;
+
+	if (!column) {
+		*(volatile __u64 *)m->first = *(const __u64 *)bytes;
+		*(volatile __u64 *)(m->first + 8) = *(const __u64 *)(bytes + 8);
+	} else if (column < 16) {
+		for (__u32 i = 0; i < 16; i++)
+			if (i < n && column + i < 16)
+				m->first[(column + i) & 15] = bytes[i];
+	}
+	m->column = column + n;
+	rest = n - 16;
+	barrier_var(rest);
+	if (rest <= PIECE - 16) {
+		struct characters last = characters_at(bytes + rest);
+
+		m->last.high = last.high;
+		m->last.low = last.low;
+		return;
+	}
+	for (__u32 i = 0; i < 16; i++) {
 		if (i >= n)
 			break;
-		byte = bytes[i];
-		last.high = last.high << 8 | last.low >> 56;
-		last.low = last.low << 8 | byte;
-		column++;
-		if (column == 16) {
-			m->first.high = last.high;
-			m->first.low = last.low;
-		}
-		if (byte == '\n') {
-			m->event = EVENT_LINE;
-			i++;
-			break;
-		}
+		m->last.high = m->last.high << 8 | m->last.low >> 56;
+		m->last.low = m->last.low << 8 | (__u8)bytes[i];
 	}
-	m->last.high = last.high;
-	m->last.low = last.low;
-	m->column = column;
-	return i;
+}
+
+/*
+ * Looks at up to n bytes, no further than to a line's end. How many; m->event says whether there is
+ * one.
+ */
+static __always_inline __u32 look_for_line(volatile struct message *m, const char *bytes, __u32 n)
+{
+	__u32 took = n ? line_bytes(m, bytes, n) : 0;
+
+	if (!took)
+		return 0;
+	line_grows(m, bytes, took);
+	if ((__u8)m->last.low == '\n')
+		m->event = EVENT_LINE;
+	return took;
 }
 
 /* A number that the line ends with. False: it does not. */
@@ -211,7 +259,7 @@ static __always_inline __u64 first_number(struct characters c)
 		if (digit > 9 && letter > 5)
 			break;
 		number = number << 4 | (digit <= 9 ? digit : letter + 10);
-		shift_left(&c, 1);
+		drop_first(&c);
 	}
 	return number;
 }
@@ -256,14 +304,11 @@ static __always_inline void read_header(volatile struct message *m, struct chara
 /* A line's end has come: m->event says what it ends. */
 static __always_inline void read_line(volatile struct message *m, bool answer)
 {
-	struct characters first = {m->first.high, m->first.low}, last = {m->last.high, m->last.low};
+	struct characters first = characters_at((const char *)m->first),
+			  last = {m->last.high, m->last.low};
 	__u32 column = m->column, ends = 1;
 	bool good = true;
 
-	if (column < 16) {
-		first = last;
-		shift_left(&first, 16 - column);
-	}
 	drop_last(&last);
 	if ((__u8)last.low == '\r') {
 		drop_last(&last);

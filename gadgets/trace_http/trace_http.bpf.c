@@ -6,8 +6,7 @@
  */
 #include <gadget/owner.bpf.h>
 
-#include "message.bpf.h"
-#include "trace_http.h"
+#include "connection.bpf.h"
 
 GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
        "A record for each request, when the head of its answer has come: who asked which server "
@@ -17,106 +16,28 @@ GADGET("Trace requests over HTTP/1.0 and HTTP/1.1 and how they are answered\n"
        "connection; those that are only interim (100 Continue …) are passed over. Of bodies only "
        "the length is looked at.",
        LIMITS("What is encrypted is not seen (trace_ssl shows it), nor HTTP/2 and HTTP/3, "
-	      "HTTP/0.9, "
-	      "and what follows an Upgrade or CONNECT. On a connection that is older than the "
-	      "gadget a "
-	      "segment that begins like a request is taken for one, be it in a body. Of a "
-	      "request's head 4 KiB are read, of an answer's 1 KiB, and less where many "
-	      "requests wait for answers on one connection; of more than 16 the others are counted "
-	      "as "
-	      "lost, as are those in whose heads segments were missing or out of order. Of a "
-	      "server "
-	      "the process is the one that listens; Linux 5.10 cannot tell it where that was "
-	      "there before.")
-	       SELFTEST("(sleep 1; perl -MIO::Socket::INET -e '$s = "
-			"IO::Socket::INET->new(\"127.0.0.1:8037\"); "
+	      "HTTP/0.9, and what follows an Upgrade or CONNECT. Where segments are missing in "
+	      "a head, or out of order, what was open on the connection is counted as lost. From "
+	      "there on, and on a connection that is older than the gadget, a segment that begins "
+	      "like a request is taken for one, be it in a body. Of a request's head 4 KiB are "
+	      "read, of an answer's 1 KiB, and less where many requests wait for answers on one "
+	      "connection; of more than 16 the others are counted as lost. Of a server the "
+	      "process is the one that listens; Linux 5.10 cannot tell it where that was there "
+	      "before.")
+	       SELFTEST("(sleep 1; perl -MIO::Socket::INET -e '"
+			"$s = IO::Socket::INET->new(\"127.0.0.1:8037\"); "
 			"print $s \"GET /selftest HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"; <$s>') & "
 			"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
-			"\"127.0.0.1\", "
-			"LocalPort => 8037, Listen => 1); $c = $l->accept; <$c>; "
+			"\"127.0.0.1\", LocalPort => 8037, Listen => 1); $c = $l->accept; <$c>; "
 			"print $c \"HTTP/1.1 204 No Content\\r\\n\\r\\n\"'",
 			"path==/selftest"));
 PACKET_TRACER_RING(http, http_event, HTTP_REQUEST_MAX + HTTP_ANSWER_MAX, 4 << 20);
 
-/* ---- what is known of a connection ---------------------------------------------------------- */
-
-enum { REQUESTS = 0, ANSWERS = 1 };
-enum { OPEN_MAX = 16, PIECE = 256, STEPS_MAX = 1024 /* in a segment */ };
-
-/* Where heads are kept. Behind either place there is room for what is only looked at. */
-enum {
-	REQUESTS_ROOM = 4608,
-	ANSWERS_AT = REQUESTS_ROOM + PIECE,
-	BYTES = ANSWERS_AT + HTTP_ANSWER_MAX + PIECE,
-};
-
-/* A request that has no answer yet. */
-struct request {
-	__u64 since;
-	__u32 at, stored; /* its head */
-	__u32 length;
-	__u8 is_head, is_connect;
-};
-
-/*
- * Requests are put into their queue by packets of one direction, and taken out by those of the
- * other, maybe at the same time: each has a counter of its own, and fields of `messages`.
- */
-struct connection {
-	struct message messages[2];
-	struct request open[OPEN_MAX];
-	volatile __u32 pushed, popped;
-	volatile __u32 skipped; /* requests that had no room in the queue, behind those in it */
-	volatile __u32 room;	/* where the head that is coming may lie */
-	volatile __u32 answered;
-	enum http_role role;
-	struct g_endpoint client, server;
-	char bytes[BYTES];
-};
-
-/* BPF_F_CLONE: a listener with TCP_DEFER_ACCEPT gets the first request in place of its child. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, struct connection);
-} connections SEC(".maps");
-
-static __always_inline struct connection *connection_of(struct __sk_buff *skb, __u64 how)
-{
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
-
-	return sk ? bpf_sk_storage_get(&connections, sk, 0, how) : NULL;
-}
-
-static __always_inline bool same_end(const struct g_endpoint *a, const struct g_endpoint *b)
-{
-	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
-
-	return x[0] == y[0] && x[1] == y[1] && a->port == b->port;
-}
-
-static __always_inline struct request *request_at(struct connection *c, __u32 number)
-{
-	return &c->open[number & (OPEN_MAX - 1)];
-}
-
-/* The packet has the first request. */
-static __always_inline void connection_begin(struct connection *c, const struct packet *p,
-					     bool egress)
-{
-	__builtin_memset(c->messages, 0, sizeof(c->messages));
-	/* The end of an older answer may come first. */
-	c->messages[ANSWERS].state = MESSAGE_LOST;
-	c->pushed = c->popped = c->skipped = c->answered = 0;
-	c->role = egress ? CLIENT : SERVER;
-	c->client = p->src;
-	c->server = p->dst;
-}
+enum { STEPS = 32 /* in a segment, squared */ };
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-static __always_inline void put(struct connection *c, struct request *r, g_container container,
+static __always_inline void put(struct connection *c, struct request *r,
 				const struct g_process *owner, __u64 netns, bool answered)
 {
 	volatile struct message *answer = &c->messages[ANSWERS];
@@ -124,7 +45,7 @@ static __always_inline void put(struct connection *c, struct request *r, g_conta
 
 	if (!owner_wanted(owner))
 		return;
-	e = packet_record_begin(http, container);
+	e = packet_record_begin(http, c->container);
 	if (!e)
 		return;
 	if (owner)
@@ -140,79 +61,14 @@ static __always_inline void put(struct connection *c, struct request *r, g_conta
 	if (r->stored < r->length)
 		e->path.length |= G_TRUNCATED;
 	if (answered) {
-		__u32 stored = answer->length;
+		__u32 length = answer->length;
 
 		e->status = answer->status;
 		if (answer->has_length && !answer->chunked)
 			e->content_length = answer->number;
-		text_kernel_bytes(http, e, reason, c->bytes + ANSWERS_AT, stored, HTTP_ANSWER_MAX);
+		text_kernel_bytes(http, e, reason, c->bytes + ANSWERS_AT, length, HTTP_ANSWER_MAX);
 	}
 	packet_record_submit(http, e);
-}
-
-/* What was open cannot be told any more: a segment is missing, or this is no HTTP. */
-static __always_inline void lose(struct connection *c, g_container container, bool answer)
-{
-	__u32 open = c->pushed - c->popped;
-
-	if (!open && !answer)
-		record_lost(container);
-	for (int i = 0; i < OPEN_MAX; i++)
-		if (i < open)
-			record_lost(container);
-	c->popped = c->pushed;
-	c->skipped = 0;
-	c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_LOST;
-}
-
-/* ---- requests ------------------------------------------------------------------------------- */
-
-/* A place for a head, behind the last one or before the oldest: r->at and c->room. */
-static __always_inline void find_place(struct connection *c, struct request *r)
-{
-	__u32 pushed = c->pushed, popped = c->popped, at = 0, oldest = 0, room = REQUESTS_ROOM;
-
-	if (pushed != popped) {
-		const struct request *last = request_at(c, pushed - 1);
-
-		at = last->at + last->stored;
-		oldest = request_at(c, popped)->at;
-		room = at > oldest ? REQUESTS_ROOM - at : oldest - at;
-		if (at > oldest && oldest > room) {
-			at = 0;
-			room = oldest;
-		}
-	}
-	r->at = at;
-	c->room = room < HTTP_REQUEST_MAX ? room : HTTP_REQUEST_MAX;
-}
-
-static __always_inline void begin_request(struct connection *c, g_container container)
-{
-	struct request *r = request_at(c, c->pushed);
-
-	c->room = 0;
-	message_begin(&c->messages[REQUESTS]);
-	if (c->skipped || c->pushed - c->popped >= OPEN_MAX) {
-		__sync_fetch_and_add(&c->skipped, 1);
-		record_lost(container);
-		return;
-	}
-	find_place(c, r);
-	r->since = c->messages[REQUESTS].since;
-	r->stored = r->length = 0;
-	r->is_head = r->is_connect = false;
-	c->pushed++;
-}
-
-/* Its first line says that it is none. */
-static __always_inline void take_back(struct connection *c)
-{
-	if (c->skipped)
-		c->skipped--;
-	else if (c->pushed != c->popped)
-		c->pushed--;
-	c->messages[REQUESTS].state = MESSAGE_LOST;
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -244,19 +100,18 @@ __noinline int put_answer(struct __sk_buff *skb)
 {
 	struct connection *c = connection_of(skb, 0);
 	struct request *r = NULL;
-	g_container container;
 	__u32 status;
 
-	if (!c || !packet_wanted(skb, &container))
+	if (!c)
 		return 0;
 	status = c->messages[ANSWERS].status;
 	if (status / 100 == 1 && status != 101) {
 		c->messages[ANSWERS].state = MESSAGE_START;
 		return 0;
 	}
-	if (c->pushed != c->popped) {
+	if (open_requests(c)) {
 		r = request_at(c, c->popped);
-		put(c, r, container, owner_of_packet(skb), packet_netns(skb), true);
+		put(c, r, owner_of_packet(skb), packet_netns(skb), true);
 		c->answered = true;
 	} else if (c->skipped) {
 		__sync_fetch_and_add(&c->skipped, -1);
@@ -273,13 +128,12 @@ __noinline int put_answer(struct __sk_buff *skb)
  * Up to PIECE bytes of the packet to where their head is kept, or beside it where they are only
  * looked at. Where in c->bytes, << 16, and how many.
  */
-static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection *c, bool answer,
-					__u32 at, __u32 left)
+static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection *c, bool answer)
 {
 	volatile struct message *m = &c->messages[answer];
 	const struct request *r = request_at(c, c->pushed - 1);
 	__u64 to = answer ? ANSWERS_AT + HTTP_ANSWER_MAX : REQUESTS_ROOM;
-	__u64 n = left < PIECE ? left : PIECE, room = 0;
+	__u64 n = m->left < PIECE ? m->left : PIECE, room = 0;
 
 	if (m->state == MESSAGE_HEAD) {
 		__u32 length = m->length, all = answer ? HTTP_ANSWER_MAX : c->room;
@@ -292,7 +146,7 @@ static __always_inline __u32 take_piece(struct __sk_buff *skb, struct connection
 	if (room && n > room)
 		n = room;
 	barrier_var(to);
-	if (to > BYTES - PIECE || g_packet_load(skb, at, c->bytes + to, n, PIECE) <= 0)
+	if (to > BYTES - PIECE || g_packet_load(skb, m->at, c->bytes + to, n, PIECE) <= 0)
 		return 0;
 	return to << 16 | n;
 }
@@ -313,8 +167,8 @@ static __always_inline void head_grows(struct connection *c, bool answer, __u32 
 	r->stored = length < c->room ? length : c->room;
 }
 
-/* Looks at the next bytes, up to where a line ends. How many. */
-__noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+/* Looks at the next bytes of the packet, up to where a line ends. How many. */
+__noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer)
 {
 	struct connection *c = connection_of(skb, 0);
 	volatile struct message *m;
@@ -325,12 +179,12 @@ __noinline int look_at_bytes(struct __sk_buff *skb, __u32 answer, __u32 at, __u3
 	if (!c)
 		return 0;
 	m = &c->messages[answer];
-	piece = take_piece(skb, c, answer, at, left);
+	piece = take_piece(skb, c, answer);
 	from = piece >> 16;
 	barrier_var(from);
 	if (from > BYTES - PIECE)
 		return 0;
-	n = look_for_line(m, c->bytes + from, piece & 0xffff, PIECE);
+	n = look_for_line(m, c->bytes + from, piece & 0xffff);
 	if (m->state == MESSAGE_HEAD)
 		head_grows(c, answer, n);
 	return n;
@@ -357,66 +211,51 @@ __noinline int end_line(struct __sk_buff *skb, __u32 answer)
 }
 
 /* A message begins here. False: none does. */
-static __always_inline bool begin_message(struct __sk_buff *skb, struct connection *c,
-					  g_container container, bool answer, __u32 at, __u32 left)
+static __always_inline bool begin_message(struct connection *c, bool answer, enum message_kind kind)
 {
-	enum message_kind kind = kind_at(skb, at, left);
-
 	if (kind != KIND_EITHER && kind != (answer ? KIND_ANSWER : KIND_REQUEST))
 		return false;
 	if (answer)
 		message_begin(&c->messages[ANSWERS]);
 	else
-		begin_request(c, container);
+		begin_request(c);
 	return true;
 }
 
-/* What was taken for a message, or had to be one, is none. */
-static __always_inline void is_none(struct connection *c, g_container container, bool answer)
+/* What was taken for a message is none. */
+static __always_inline void is_none(struct __sk_buff *skb, struct connection *c, bool answer)
 {
 	if (!answer)
 		take_back(c);
 	else if (c->answered)
-		lose(c, container, answer);
+		lose(skb, answer);
 	else /* who answers does not speak HTTP */
 		c->messages[REQUESTS].state = c->messages[ANSWERS].state = MESSAGE_NONE;
 }
 
-/* The next bytes of the segment: how many were done with. */
-__noinline int step(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
+/* Where a message had to begin there is none: what lies between requests is nobody's. */
+static __always_inline void not_begun(struct __sk_buff *skb, struct connection *c, bool answer)
 {
-	struct connection *c = connection_of(skb, 0);
-	volatile struct message *m;
-	g_container container;
+	if (answer)
+		is_none(skb, c, answer);
+	else
+		c->messages[REQUESTS].state = MESSAGE_LOST;
+}
+
+/* Looks at the next bytes; how many. */
+static __always_inline __u32 next_bytes(struct __sk_buff *skb, struct connection *c, bool answer)
+{
+	volatile struct message *m = &c->messages[answer];
 	__u32 n;
 
-	answer &= 1;
-	if (!c || !packet_wanted(skb, &container))
-		return 0;
-	m = &c->messages[answer];
-	if (m->state >= MESSAGE_LOST)
-		return left;
-	if (m->skip) {
-		n = m->skip < left ? m->skip : left;
-		m->skip -= n;
-		return n;
-	}
-	if (m->state == MESSAGE_START) {
-		if (!answer && kind_at(skb, at, left) == KIND_BLANK) /* RFC 9112, 2.2 */
-			return 1;
-		if (!begin_message(skb, c, container, answer, at, left)) {
-			m->state = MESSAGE_LOST;
-			if (answer)
-				is_none(c, container, answer);
-			return left;
-		}
-	}
 	m->event = EVENT_NONE;
-	n = look_at_bytes(skb, answer, at, left);
+	n = look_at_bytes(skb, answer);
 	if (m->event == EVENT_LINE)
 		end_line(skb, answer);
-	if (m->event == EVENT_BAD)
-		is_none(c, container, answer);
+	if (!n)
+		lose(skb, answer); /* the packet could not be read */
+	else if (m->event == EVENT_BAD)
+		is_none(skb, c, answer);
 	else if (m->event == EVENT_HEAD && m->state == MESSAGE_TRAILER)
 		m->state = MESSAGE_START;
 	else if (m->event == EVENT_HEAD && answer)
@@ -426,32 +265,68 @@ __noinline int step(struct __sk_buff *skb, __u32 answer, __u32 at, __u32 left)
 	return n;
 }
 
+/* The next part of the segment. How much is left; less than before, unless something is wrong. */
+__noinline int step(struct __sk_buff *skb, __u32 answer)
+{
+	struct connection *c = connection_of(skb, 0);
+	volatile struct message *m;
+	enum message_kind kind;
+	__u32 n;
+
+	answer &= 1;
+	if (!c)
+		return 0;
+	m = &c->messages[answer];
+	if (m->state >= MESSAGE_LOST)
+		return m->left = 0;
+	n = m->skip < m->left ? m->skip : m->left;
+	if (n) {
+		m->skip -= n;
+	} else {
+		kind = m->state == MESSAGE_START ? kind_at(skb, m->at, m->left) : KIND_OTHER;
+		if (kind == KIND_BLANK && !answer) /* RFC 9112, 2.2 */
+			n = 1;
+		else if (m->state == MESSAGE_START && !begin_message(c, answer, kind))
+			not_begun(skb, c, answer);
+		else
+			n = next_bytes(skb, c, answer);
+	}
+	m->at += n;
+	m->left -= n;
+	return n ? m->left : 0;
+}
+
+/* False: nothing is left. In two loops, of which the verifier goes through each but once. */
+__noinline int steps(struct __sk_buff *skb, __u32 answer)
+{
+	for (int i = 0; i < STEPS; i++)
+		if (!step(skb, answer))
+			return false;
+	return true;
+}
+
 /*
- * Which bytes of the segment are new: moves *at; how many. What is missing before them does no harm
+ * Which bytes of the segment are new: m->at and m->left. What is missing before them does no harm
  * in a body.
  */
-static __always_inline __u32 new_bytes(struct connection *c, volatile struct message *m,
-				       const struct packet *p, g_container container, bool answer,
-				       __u32 *at)
+static __always_inline void new_bytes(struct __sk_buff *skb, struct connection *c,
+				      const struct packet *p, bool answer)
 {
-	__u32 end = p->seq + p->payload_len, left = p->payload_len;
-	__s32 missing = p->seq - m->next;
+	volatile struct message *m = &c->messages[answer];
+	__u32 end = p->seq + p->payload_len;
+	__s32 missing = m->known ? p->seq - m->next : 0;
 
-	*at = p->payload;
+	m->left = 0;
 	if (m->known && (__s32)(end - m->next) <= 0)
-		return 0;
-	if (m->known && missing < 0) {
-		*at -= missing;
-		left += missing;
-	} else if (m->known && missing > 0 && m->state < MESSAGE_LOST) {
-		if (m->skip >= missing)
-			m->skip -= missing;
-		else
-			lose(c, container, answer);
-	}
+		return;
+	m->at = p->payload - (missing < 0 ? missing : 0);
+	m->left = p->payload_len + (missing < 0 ? missing : 0);
+	if (missing > 0 && m->skip >= missing)
+		m->skip -= missing;
+	else if (missing > 0 && m->state != MESSAGE_NONE)
+		lose(skb, answer);
 	m->known = true;
 	m->next = end;
-	return left;
 }
 
 /* True: the socket's connection is the packet's, and not one that a listener has passed on. */
@@ -484,24 +359,33 @@ find_connection(struct __sk_buff *skb, const struct packet *p, bool egress, g_co
 }
 
 /*
- * Where nothing is known of the stream: true: this segment begins a message. It may turn out that
+ * False: nothing is known of the stream, and the segment begins no message. It may turn out that
  * the other end is the client.
  */
 static __always_inline bool find_message(struct __sk_buff *skb, struct connection *c,
 					 const struct packet *p, bool egress, bool *answer)
 {
-	enum message_kind kind = kind_at(skb, p->payload, p->payload_len);
+	volatile struct message *m = &c->messages[*answer];
+	enum message_kind kind = kind_at(skb, m->at, m->left);
 
-	if (*answer && kind == KIND_REQUEST && c->pushed == c->popped) {
+	if (*answer && kind == KIND_REQUEST && !c->answered) {
 		connection_begin(c, p, egress);
-		c->messages[REQUESTS].next = p->seq + p->payload_len;
-		c->messages[REQUESTS].known = true;
+		new_bytes(skb, c, p, false);
 		*answer = false;
+		return true;
 	}
+	if (m->state == MESSAGE_START)
+		return true;
 	if (kind != KIND_EITHER && kind != (*answer ? KIND_ANSWER : KIND_REQUEST))
 		return false;
-	c->messages[*answer].state = MESSAGE_START;
+	m->state = MESSAGE_START;
 	return true;
+}
+
+/* The stream is where a message should begin, or may. */
+static __always_inline bool is_at_message(volatile struct message *m)
+{
+	return m->state == MESSAGE_LOST || (m->state == MESSAGE_START && !m->skip);
 }
 
 __noinline int follow(struct __sk_buff *skb, __u32 egress)
@@ -509,7 +393,6 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 	struct connection *c;
 	g_container container;
 	struct packet p;
-	__u32 at, left;
 	bool answer;
 
 	egress &= 1;
@@ -518,22 +401,16 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 	c = find_connection(skb, &p, egress, container);
 	if (!c)
 		return 0;
+	c->container = container;
 	answer = egress == (c->role == SERVER);
-	left = new_bytes(c, &c->messages[answer], &p, container, answer, &at);
-	if (!left)
+	new_bytes(skb, c, &p, answer);
+	if (!c->messages[answer].left ||
+	    (is_at_message(&c->messages[answer]) && !find_message(skb, c, &p, egress, &answer)))
 		return 0;
-	if (c->messages[answer].state == MESSAGE_LOST && !find_message(skb, c, &p, egress, &answer))
-		return 0;
-	for (int i = 0; i < STEPS_MAX; i++) {
-		__u32 took = left ? step(skb, answer, at, left) : 0;
-
-		if (!took || took > left)
-			break;
-		at += took;
-		left -= took;
-	}
-	if (left)
-		lose(c, container, answer);
+	for (int i = 0; i < STEPS; i++)
+		if (!steps(skb, answer))
+			return 0;
+	lose(skb, answer); /* too much in one segment */
 	return 0;
 }
 
@@ -563,15 +440,38 @@ int egress(struct __sk_buff *skb)
 	return see(skb, true);
 }
 
-/* The connection is closed: what is open has no answer, or the head of one that was not whole. */
-SEC("cgroup/sock_release")
-int closed(struct bpf_sock *sk)
+/* Of a connection that is closed: the oldest request that is open. */
+static __noinline int put_open(struct bpf_sock *sk)
 {
 	struct connection *c = bpf_sk_storage_get(&connections, sk, 0, 0);
 	const struct g_process *owner = bpf_sk_storage_get(&g_owners, sk, 0, 0);
 	struct sock *sock = (struct sock *)g_address_of(sk);
-	const struct g_endpoint *peer;
+	volatile struct message *answer;
 	bool answered;
+
+	if (!c)
+		return 0;
+	/* Of the last one maybe not even a line has come, which could say that it is one. */
+	if (open_requests(c) == 1 && !c->messages[REQUESTS].line) {
+		c->popped++;
+		return 0;
+	}
+	/* The head of its answer may have come in part. */
+	answer = &c->messages[ANSWERS];
+	answered = answer->state == MESSAGE_HEAD && answer->line && answer->status / 100 > 1;
+	answer->state = MESSAGE_NONE;
+	put(c, request_at(c, c->popped), owner,
+	    BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum), answered);
+	c->popped++;
+	return 0;
+}
+
+SEC("cgroup/sock_release")
+int closed(struct bpf_sock *sk)
+{
+	struct connection *c = bpf_sk_storage_get(&connections, sk, 0, 0);
+	struct sock *sock = (struct sock *)g_address_of(sk);
+	const struct g_endpoint *peer;
 	g_container container;
 
 	if (!c || !wanted_sock(sock, &container))
@@ -579,14 +479,8 @@ int closed(struct bpf_sock *sk)
 	peer = c->role == CLIENT ? &c->server : &c->client;
 	if (bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport)) != peer->port)
 		return 1; /* a listener's, or passed on by one */
-	answered = c->messages[ANSWERS].state == MESSAGE_HEAD && c->messages[ANSWERS].line &&
-		   c->messages[ANSWERS].status / 100 > 1;
-	for (int i = 0; i < OPEN_MAX; i++) {
-		if (c->pushed == c->popped)
-			break;
-		put(c, request_at(c, c->popped), container, owner,
-		    BPF_CORE_READ(sock, __sk_common.skc_net.net, ns.inum), answered && !i);
-		c->popped++;
-	}
+	for (int i = 0; i < OPEN_MAX; i++)
+		if (open_requests(c))
+			put_open(sk);
 	return 1;
 }

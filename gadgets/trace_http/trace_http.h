@@ -21,8 +21,8 @@ struct http_event {
 	struct g_endpoint server DOC("The end that answers") COL(width = 18);
 	g_text method DOC("GET, POST …") COL(width = 6);
 	g_text host DOC("The Host header: which of the server's sites is asked") COL(width = 20);
-	g_text path DOC("What is asked for, as it was sent: path and query; of a proxy a whole URL")
-		COL(width = 30);
+	g_text path DOC("What is asked for, as it was sent: path and query, of a proxy a whole "
+			"URL; of a head only the first 4 KiB are kept") COL(width = 30);
 	__u32 status DOC("How the answer ends: 200, 404 …; 0: there was none") COL(width = 6);
 	g_duration latency_ns DOC("From the request's first byte to the answer's; of a request "
 				  "without answer: how long it was waited for") COL(width = 10);

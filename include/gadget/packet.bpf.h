@@ -31,6 +31,7 @@ struct packet {
 	__u32 payload;		    /* where it begins in the packet */
 	__u32 payload_len;
 	__u32 seq;	/* TCP: of the payload's first byte */
+	__u32 ack;	/* TCP: what the sender expects next, if tcp_flags has PACKET_ACK */
 	__u8 tcp_flags; /* PACKET_… */
 };
 
@@ -149,6 +150,7 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p
 		p->payload = at + (tcp.words >> 4) * 4;
 		p->tcp_flags = tcp.flags;
 		p->seq = bpf_ntohl(tcp.seq) + (tcp.flags & PACKET_SYN ? 1 : 0);
+		p->ack = bpf_ntohl(tcp.ack);
 	} else {
 		return false;
 	}

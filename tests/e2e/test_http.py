@@ -11,6 +11,7 @@ import pytest
 import wires
 
 PORT = 8080
+FILES = 20  # of several lengths
 # What a request and its answer are, in nginx's words and in ours.
 LOGGED = {"port": "$remote_port", "method": "$request_method", "path": "$request_uri", "host": "$http_host", "status": "$status",
           "version": "$server_protocol", "type": "$sent_http_content_type", "length": "$sent_http_content_length",
@@ -46,6 +47,9 @@ def rootfs(whole_lab):
                        ("www/body", "POST /no HTTP/1.1\r\nHost: x\r\n\r\n" * 50000)):
         with open(os.path.join(path, name), "w", newline="") as f:
             f.write(text)
+    for i in range(FILES):
+        with open(os.path.join(path, f"www/f{i}"), "w") as f:
+            f.write("GET / HTTP/1.1\r\n" * i * 100)
     return path
 
 
@@ -152,3 +156,23 @@ def test_connections_that_are_older(peers):
         assert running.stop() == 0
         got = [(r["role"], r["path"], r["status"]) for r in running.records()]
     assert sorted(got) == [("CLIENT", "/after", 404), ("SERVER", "/after", 404)]
+
+
+def test_segments_that_are_lost(peers):
+    """An answer is never told of another request; what cannot be told is counted."""
+    server, client = peers
+    with ig.Ig("run", "trace_http", "-o", "json", "-c", f"{server.name},{client.name}") as running:
+        running.ready()
+        for c in (server, client):
+            wires.inside(c, "iptables", "-A", "INPUT", "-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", "0.02",
+                         "-j", "DROP")
+        script = " & ".join(f"curl -s --max-time 60 -H 'X: {'x' * 3000}' 'http://{wires.address(1)}:{PORT}/f[0-{FILES - 1}]?[1-3]' "
+                            ">/dev/null" for _ in range(5))
+        client.exec("sh", "-c", f"{script} & wait")
+        time.sleep(0.5)
+        assert running.stop() == 0
+        records, totals = running.records(), ig.totals(running.err)
+    log = logged(server)
+    assert len(log) == 5 * 3 * FILES
+    assert set(map(shown, records)) <= set(map(said, log))
+    assert totals.lost and abs(len(records) + totals.lost - 2 * len(log)) <= 5
