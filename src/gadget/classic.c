@@ -27,6 +27,7 @@ struct translation {
 	size_t room, at;
 	uint32_t *starts; /* of each instruction in `out`; [n]: of the rejection */
 	bool *reached;	  /* the others are left out: the verifier wants none that is not */
+	bool rejects;	  /* something jumps to the rejection */
 	struct err *err;
 };
 
@@ -46,6 +47,7 @@ static void put(struct translation *t, uint8_t code, uint8_t to, uint8_t from, i
 static void put_jump(struct translation *t, uint8_t code, uint8_t a, uint8_t b, int32_t value,
 		     size_t to)
 {
+	t->rejects |= to == t->n;
 	put(t, code, a, b, (int16_t)(t->out ? t->starts[to] - (t->at + 1) : 0), value);
 }
 
@@ -305,8 +307,10 @@ static int translate(struct translation *t)
 			r = translators[BPF_CLASS(t->in[i].code)](t, i);
 	}
 	t->starts[t->n] = (uint32_t)t->at;
-	put_value(t, A, 0);
-	put(t, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	if (t->rejects) {
+		put_value(t, A, 0);
+		put(t, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	}
 	return r;
 }
 

@@ -66,8 +66,8 @@ static const struct bpf_insn leave = {.code = BPF_JMP | BPF_EXIT};
 static void write_rest(struct bpf_insn *code, size_t n, size_t used)
 {
 	code[0] = no;
-	code[1] = (struct bpf_insn){
-		.code = BPF_JMP | BPF_JNE | BPF_K, .off = (int16_t)(used - PREFACE)};
+	code[1] = (struct bpf_insn){.code = BPF_JMP | BPF_JNE | BPF_K,
+				    .off = (int16_t)(used - PREFACE)};
 	for (size_t i = used; i < n; i++)
 		code[i] = no;
 	code[n - 1] = leave;
@@ -115,10 +115,10 @@ static int write_into(const struct gadget *g, const struct param *p, unsigned ch
 	    function.value % sizeof(struct bpf_insn))
 		return err_set(err, -EBADMSG, "%s: no function %s for a filter", g->name,
 			       p->filter);
-	return packet_filter_write((const char *)(p->value ?: p->initial),
-				   (struct bpf_insn *)(elf + (text->data - g->elf) +
-						       function.value),
-				   function.size / sizeof(struct bpf_insn), err);
+	return packet_filter_write(
+		(const char *)(p->value ?: p->initial),
+		(struct bpf_insn *)(elf + (text->data - g->elf) + function.value),
+		function.size / sizeof(struct bpf_insn), err);
 }
 
 int packet_filter_apply(const struct gadget *g, unsigned char **ret, struct err *err)
