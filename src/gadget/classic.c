@@ -95,11 +95,11 @@ static int load_absolute(struct translation *t, const struct sock_filter *i, uin
 	uint32_t bytes = load_bytes(i->code);
 
 	if (i->k > INT32_MAX)
-		return err_set(t->err, -ENOTSUP,
+		return err_set(t->err, -EINVAL,
 			       "this filter looks at what only a packet socket knows, not at the "
 			       "packet's bytes");
 	if (i->k > t->window - bytes)
-		return err_set(t->err, -ENOTSUP,
+		return err_set(t->err, -EINVAL,
 			       "this filter looks at byte %u of a packet; it can see the first %u",
 			       i->k, t->window);
 	put_jump(t, BPF_JMP32 | BPF_JLT | BPF_K, HAVE, 0, (int32_t)(i->k + bytes), t->n);

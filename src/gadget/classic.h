@@ -23,7 +23,7 @@
 struct err;
 
 /*
- * At most `room` instructions to `out`; *ret_n: how many. -EINVAL: not a valid filter; -ENOTSUP: it
+ * At most `room` instructions to `out`; *ret_n: how many. -EINVAL: not a valid filter, or one that
  * looks where this one cannot; -E2BIG: it does not fit. The program has neither calls nor wide
  * instructions, and jumps forward only.
  */
