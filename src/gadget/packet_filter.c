@@ -48,7 +48,8 @@ static bool compile(void *ctx, int report_fd)
 /* Into `ret`, as struct sock_filter. */
 static int compile_apart(const char *expression, struct buf *ret, struct err *err)
 {
-	int r = sandbox_run("libpcap", compile, (void *)expression, ret, err);
+	int r = sandbox_run("libpcap cannot read this filter", compile, (void *)expression, ret,
+			    err);
 
 	if (r == -EBADMSG)
 		return err_set(err, -EINVAL, "the filter '%s': %s", expression,

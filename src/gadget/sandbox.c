@@ -192,12 +192,12 @@ static int listen_to(int fd, struct buf *words)
 	return -ETIMEDOUT;
 }
 
-static int judge(int status, const char *who, struct err *err)
+static int judge(int status, const char *fault, struct err *err)
 {
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		return err_set(err, -EINVAL, "%s cannot read this (it took too long)", who);
+		return err_set(err, -EINVAL, "%s (it took too long)", fault);
 	if (WIFSIGNALED(status))
-		return err_set(err, -EINVAL, "%s cannot read this (it crashed: SIG%s)", who,
+		return err_set(err, -EINVAL, "%s (it crashed: SIG%s)", fault,
 			       sigabbrev_np(WTERMSIG(status)));
 	switch (WEXITSTATUS(status)) {
 	case CHILD_DONE:
@@ -207,7 +207,7 @@ static int judge(int status, const char *who, struct err *err)
 	case CHILD_NOT_CONFINED:
 		return err_set(err, -EPERM, "no confined process could be made to look at this");
 	default:
-		return err_set(err, -EINVAL, "%s cannot read this (it crashed)", who);
+		return err_set(err, -EINVAL, "%s (it crashed)", fault);
 	}
 }
 
@@ -219,7 +219,7 @@ static int reap(pid_t pid, int *ret_status)
 	return 0;
 }
 
-int sandbox_run(const char *who, sandbox_fn *work, void *ctx, struct buf *words, struct err *err)
+int sandbox_run(const char *fault, sandbox_fn *work, void *ctx, struct buf *words, struct err *err)
 {
 	_cleanup_(closep) int from_child = -1, to_parent = -1;
 	int fds[2], r, status;
@@ -242,8 +242,8 @@ int sandbox_run(const char *who, sandbox_fn *work, void *ctx, struct buf *words,
 	if (reap(pid, &status) < 0 && !r) /* somebody else's SIGCHLD handling took it */
 		return err_set(err, -ECHILD, "the process that looked at this is lost");
 	if (r == -ETIMEDOUT)
-		return err_set(err, -EINVAL, "%s cannot read this (it took too long)", who);
-	return r < 0 ? err_set(err, r, "no answer: %s", strerror(-r)) : judge(status, who, err);
+		return err_set(err, -EINVAL, "%s (it took too long)", fault);
+	return r < 0 ? err_set(err, r, "no answer: %s", strerror(-r)) : judge(status, fault, err);
 }
 
 /* ---- libbpf ------------------------------------------------------------------------------ */
@@ -294,7 +294,7 @@ int object_try_open(const void *elf, size_t size, struct err *err)
 	int r;
 
 	buf_init(&words, MAX_REPORT_BYTES);
-	r = sandbox_run("libbpf", open_object, &bytes, &words, err);
+	r = sandbox_run("libbpf cannot read this object", open_object, &bytes, &words, err);
 	if (r == -EBADMSG)
 		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(&words));
 	return r;

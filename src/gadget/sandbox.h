@@ -12,6 +12,6 @@ typedef bool sandbox_fn(void *ctx, int report_fd);
 
 /*
  * 0: done; -EBADMSG: refused, and *err is not set. What it told is in `words` then, as far as that
- * has room. -EINVAL: it crashed or took more than five seconds. who: whose work it is.
+ * has room. -EINVAL: it crashed or took more than five seconds. fault: that, in words.
  */
-int sandbox_run(const char *who, sandbox_fn *work, void *ctx, struct buf *words, struct err *err);
+int sandbox_run(const char *fault, sandbox_fn *work, void *ctx, struct buf *words, struct err *err);

@@ -344,7 +344,6 @@ static void test_refused(void **state)
 	refuses("ether[512] = 1", "looks at byte 512");
 	refuses("ether[511:2] = 1", "looks at byte 511");
 	refuses("inbound", "only a packet socket knows");
-	refuses("");
 	assert_int_equal(packet_filter_write("ether[508:4] = 1", code, 64, &err), 0);
 	assert_int_equal(packet_filter_write("tcp port 80 or udp port 53 or host 10.0.0.1", code,
 					     array_size(code), &err),
