@@ -22,7 +22,8 @@ IG_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURC
 	-DIG_VERSION='"$(VERSION)"' -DIG_PREFIX='"$(PREFIX)"' -Isrc -Iinclude -ffunction-sections -fdata-sections \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 IG_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-static) -Wl,--gc-sections
-IG_LDLIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS)) -lresolv
+# libpcap compiles filters only: what pkg-config says that it wants (D-Bus) is left out (src/gadget/pcap_compile.c).
+IG_LDLIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS)) -lpcap -lresolv
 BPF_CFLAGS := -g -O2 -Wall -Werror -Wno-unused-function -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude
 
 # ---- what there is -----------------------------------------------------------------------------
@@ -197,7 +198,7 @@ examples: all
 ARM_ROOT = $(abspath $(B))/arm64-root
 .PHONY: check-arm64
 check-arm64:
-	tests/lib/arm64-root $(ARM_ROOT) $(LIBS)
+	tests/lib/arm64-root $(ARM_ROOT) $(LIBS) libpcap
 	+PKG_CONFIG_LIBDIR=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM_ROOT) \
 		$(MORE) B=$(B)/arm64 ARCH=aarch64 CROSS=aarch64-linux-gnu- LDFLAGS=-L$(ARM_ROOT)/usr/lib/aarch64-linux-gnu \
 		CFLAGS='-O2 -g -isystem $(ARM_ROOT)/usr/include -isystem $(ARM_ROOT)/usr/include/aarch64-linux-gnu' all

@@ -18,7 +18,7 @@
 #pragma once
 
 #include <gadget/gadget.bpf.h>
-#include <gadget/packet_filter.h>
+#include <gadget/filter_room.h>
 
 /*
  * The jump over them makes them dead code, which the kernel removes. They are `r0 = 0` as data,

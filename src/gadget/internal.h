@@ -40,6 +40,7 @@ struct param {
 	bool alone;	 /* the same of the gadget where this is not its default */
 	enum kind kind;	 /* KIND_BOOL, KIND_UINT, KIND_INT, KIND_CHARS */
 	char *type;	 /* innermost typedef: g_duration, g_bytes, g_errno … or the C type */
+	char *filter;	/* the function that its value, a pcap expression, becomes; NULL: none */
 	unsigned char *initial; /* place.size bytes, as in the object */
 	unsigned char *value; /* the same if gadget_set() was called, else NULL */
 };

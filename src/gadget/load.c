@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "gadget/kernel_btf.h"
 #include "gadget/libbpf_log.h"
+#include "gadget/packet_filter.h"
 
 #define MAX_RING_BYTES (1u << 30)
 #define WAKE_BYTES (64u << 10) /* gadget.bpf.h's G_WAKE_BYTES */
@@ -368,10 +369,14 @@ static int prepare(struct gadget *g, const struct gadget_load_options *o,
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = g->name,
 		    .btf_custom_path = kernel_btf_path(types));
+	_cleanup_(freep) unsigned char *filtered = NULL;
 	uint32_t smallest_ring = 0;
 	int rc;
 
-	g->run->object = bpf_object__open_mem(g->elf, g->elf_size, &opts);
+	rc = packet_filter_apply(g, &filtered, err);
+	if (rc)
+		return rc;
+	g->run->object = bpf_object__open_mem(filtered ?: g->elf, g->elf_size, &opts);
 	if (!g->run->object)
 		return load_failed(g, -errno, log, err);
 	rc = rungs_choose(g->run->object, g, err);

@@ -227,6 +227,7 @@ static void free_param(struct param *p)
 {
 	free(p->place.symbol);
 	free(p->type);
+	free(p->filter);
 	free(p->value);
 	free((char *)p->pub.name);
 	free((char *)p->pub.doc);

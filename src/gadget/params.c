@@ -181,6 +181,7 @@ int describe_param(const struct object *o, uint32_t var, struct gadget *g, struc
 	p = grow(&g->params, &g->n_params, &g->room_params);
 	p->kind = kind;
 	p->alone = describe_tag(t, var, -1, "alone") != NULL;
+	p->filter = kind == KIND_CHARS ? xstrdup(describe_tag(t, var, -1, "packet-filter:")) : NULL;
 	p->type = xstrdup(end.meaning ? end.meaning : types_name(t, end.id));
 	p->place = (struct constant){
 		.symbol = xstrdup(name),

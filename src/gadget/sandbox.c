@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libbpf opens an object from outside in a child that can do nothing: no privileges, no files,
- * little memory, five seconds, and only the system calls that opening needs. If it crashes there,
- * the object is refused. libbpf's warnings come back through a pipe.
+ * What comes from outside is first given to a library in a child that can do nothing: no
+ * privileges, no files, little memory, five seconds, and only the system calls that its work needs.
+ * If it crashes there, what was given is refused. Words come back through a pipe.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -25,6 +25,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "gadget/internal.h"
+#include "gadget/sandbox.h"
 
 #define DEADLINE_S 5
 #define MEMORY_BYTES (256u << 20) /* beyond what the process had at the fork */
@@ -32,22 +33,11 @@
 #define MAX_PLACEHOLDERS 1024 /* descriptors of empty memory files: libbpf 1.4 and later take one for each map */
 #define NOBODY 65534
 
-/* In the child: where libbpf's words go, and the only descriptor that it has. */
+/* In the child: where its words go, and the only descriptor that it has. */
 enum { REPORT_FD = 3 };
-enum { CHILD_OPENED = 0, CHILD_REFUSED = 2, CHILD_NOT_CONFINED = 3 }; /* a sanitizer's end is 1 */
+enum { CHILD_DONE = 0, CHILD_REFUSED = 2, CHILD_NOT_CONFINED = 3 }; /* a sanitizer's end is 1 */
 
 /* ---- the child ----------------------------------------------------------------------- */
-
-/* Plain write(2): stdio would ask the descriptor more than the filter allows. */
-static int report(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	char line[512];
-	int n = level == LIBBPF_WARN ? vsnprintf(line, sizeof(line), fmt, ap) : 0;
-
-	if (n <= 0)
-		return 0;
-	return (int)write(REPORT_FD, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
-}
 
 /* Address space that this process has; sanitizers reserve terabytes. */
 static uint64_t address_space(void)
@@ -151,10 +141,8 @@ static int filter_calls(void)
 	return r;
 }
 
-__attribute__((noreturn)) static void child(int report_fd, const void *elf, size_t size)
+__attribute__((noreturn)) static void child(int report_fd, sandbox_fn *work, void *ctx)
 {
-	struct bpf_object *o;
-
 	child_reset_signals(); /* a crash shall be the signal that it is */
 	alarm(DEADLINE_S + 1);
 	if (report_fd != REPORT_FD && dup2(report_fd, REPORT_FD) < 0)
@@ -168,9 +156,7 @@ __attribute__((noreturn)) static void child(int report_fd, const void *elf, size
 		close(fd);
 	if (filter_calls() < 0)
 		_exit(CHILD_NOT_CONFINED);
-	libbpf_set_print(report);
-	o = bpf_object__open_mem(elf, size, NULL);
-	_exit(o ? CHILD_OPENED : CHILD_REFUSED);
+	_exit(work(ctx, REPORT_FD) ? CHILD_DONE : CHILD_REFUSED);
 }
 
 /* ---- the parent ---------------------------------------------------------------------- */
@@ -206,6 +192,73 @@ static int listen_to(int fd, struct buf *words)
 	return -ETIMEDOUT;
 }
 
+static int judge(int status, const char *fault, struct err *err)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return err_set(err, -EINVAL, "%s (it took too long)", fault);
+	if (WIFSIGNALED(status))
+		return err_set(err, -EINVAL, "%s (it crashed: SIG%s)", fault,
+			       sigabbrev_np(WTERMSIG(status)));
+	switch (WEXITSTATUS(status)) {
+	case CHILD_DONE:
+		return 0;
+	case CHILD_REFUSED:
+		return -EBADMSG;
+	case CHILD_NOT_CONFINED:
+		return err_set(err, -EPERM, "no confined process could be made to look at this");
+	default:
+		return err_set(err, -EINVAL, "%s (it crashed)", fault);
+	}
+}
+
+static int reap(pid_t pid, int *ret_status)
+{
+	while (waitpid(pid, ret_status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int sandbox_run(const char *fault, sandbox_fn *work, void *ctx, struct buf *words, struct err *err)
+{
+	_cleanup_(closep) int from_child = -1, to_parent = -1;
+	int fds[2], r, status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_set(err, -errno, "no pipe: %s", strerror(errno));
+	from_child = fds[0];
+	to_parent = fds[1];
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, -errno, "no process: %s", strerror(errno));
+	if (!pid)
+		child(to_parent, work, ctx);
+	close(take_fd(&to_parent));
+
+	r = listen_to(from_child, words);
+	if (r < 0)
+		kill(pid, SIGKILL);
+	if (reap(pid, &status) < 0 && !r) /* somebody else's SIGCHLD handling took it */
+		return err_set(err, -ECHILD, "the process that looked at this is lost");
+	if (r == -ETIMEDOUT)
+		return err_set(err, -EINVAL, "%s (it took too long)", fault);
+	return r < 0 ? err_set(err, r, "no answer: %s", strerror(-r)) : judge(status, fault, err);
+}
+
+/* ---- libbpf ------------------------------------------------------------------------------ */
+
+/* Plain write(2): stdio would ask the descriptor more than the filter allows. */
+static int report(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+	int n = level == LIBBPF_WARN ? vsnprintf(line, sizeof(line), fmt, ap) : 0;
+
+	if (n <= 0)
+		return 0;
+	return (int)write(REPORT_FD, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
 /* The first line of libbpf's words. It may quote the object, so control characters are replaced. */
 static const char *first_line(struct buf *words)
 {
@@ -221,59 +274,28 @@ static const char *first_line(struct buf *words)
 	return strncmp(line, "libbpf: ", 8) ? line : line + 8;
 }
 
-static int judge(int status, struct buf *words, struct err *err)
-{
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		return err_set(err, -EINVAL, "libbpf cannot read this object (it took too long)");
-	if (WIFSIGNALED(status))
-		return err_set(err, -EINVAL, "libbpf cannot read this object (it crashed: SIG%s)",
-			       sigabbrev_np(WTERMSIG(status)));
-	switch (WEXITSTATUS(status)) {
-	case CHILD_OPENED:
-		return 0;
-	case CHILD_REFUSED:
-		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(words));
-	case CHILD_NOT_CONFINED:
-		return err_set(err, -EPERM,
-			       "no confined process could be made to look at this object");
-	default:
-		return err_set(err, -EINVAL, "libbpf cannot read this object (it crashed)");
-	}
-}
+struct object_bytes {
+	const void *elf;
+	size_t size;
+};
 
-static int reap(pid_t pid, int *ret_status)
+static bool open_object(void *ctx, int report_fd)
 {
-	while (waitpid(pid, ret_status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	const struct object_bytes *bytes = ctx;
+
+	libbpf_set_print(report);
+	return bpf_object__open_mem(bytes->elf, bytes->size, NULL);
 }
 
 int object_try_open(const void *elf, size_t size, struct err *err)
 {
-	_cleanup_(closep) int from_child = -1, to_parent = -1;
+	struct object_bytes bytes = { elf, size };
 	_cleanup_(buf_done) struct buf words;
-	int fds[2], r, status;
-	pid_t pid;
+	int r;
 
 	buf_init(&words, MAX_REPORT_BYTES);
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_set(err, -errno, "no pipe: %s", strerror(errno));
-	from_child = fds[0];
-	to_parent = fds[1];
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, -errno, "no process: %s", strerror(errno));
-	if (!pid)
-		child(to_parent, elf, size);
-	close(take_fd(&to_parent));
-
-	r = listen_to(from_child, &words);
-	if (r < 0)
-		kill(pid, SIGKILL);
-	if (reap(pid, &status) < 0 && !r) /* somebody else's SIGCHLD handling took it */
-		return err_set(err, -ECHILD, "the process that looked at this object is lost");
-	if (r == -ETIMEDOUT)
-		return err_set(err, -EINVAL, "libbpf cannot read this object (it took too long)");
-	return r < 0 ? err_set(err, r, "no answer: %s", strerror(-r)) : judge(status, &words, err);
+	r = sandbox_run("libbpf cannot read this object", open_object, &bytes, &words, err);
+	if (r == -EBADMSG)
+		return err_set(err, -EINVAL, "libbpf refuses this object: %s", first_line(&words));
+	return r;
 }

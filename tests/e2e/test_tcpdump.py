@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tcpdump on a cable between two containers, beside the real one: the same packets with the same bytes, as tshark reads them."""
+
+import collections
+import os
+import signal
+import struct
+import subprocess
+import time
+
+import containers
+import ig
+import pytest
+import wires
+
+FILTER = "arp or ip or (icmp6 and ip6[40] >= 128 and ip6[40] <= 129) or vlan"
+MOST = 30000 + 14  # bytes of a frame that are taken
+PAYLOAD = 3_000_000
+# What is not the test's own, and may come at any time.
+NOT_NOISE = 'frame.interface_name != "lo"'
+
+
+@pytest.fixture
+def peers(lab):
+    """Two containers with a cable between them, and what listens at the second one."""
+    one = lab.start("sleep 1000", edit=wires.may("NET_RAW"))
+    other = lab.start("(sleep 1000 | nc -l -p 7000 >/dev/null) & sleep 1000")
+    wires.join(one, other)
+    return one, other
+
+
+def device(c):
+    return containers.run("nsenter", "-t", str(c.pid), "-n", "sh", "-c", "ls /proc/sys/net/ipv4/conf | grep igw").text.strip()
+
+
+def traffic(one):
+    """Fragments, IPv6, and payload that the kernel keeps in pages."""
+    one.exec("ping", "-c", "2", wires.address(2), check=False)
+    one.exec("ping", "-c", "1", "-s", "4000", wires.address(2), check=False)
+    one.exec("ping", "-c", "1", wires.address(2, 6), check=False)
+    one.exec("sh", "-c", f"yes 0123456789abcde | head -c {PAYLOAD} | nc {wires.address(2)} 7000", check=False)
+
+
+class RealTcpdump:
+    def __init__(self, c, path):
+        containers.require("tcpdump", "tshark")
+        self.path = path
+        self.process = subprocess.Popen(["nsenter", "-t", str(c.pid), "-n", "tcpdump", "-i", device(c), "-n", "-U", "-Z", "root",
+                                         "-B", "32768", "-w", path, FILTER], stderr=subprocess.PIPE, text=True)
+        assert any("listening" in line for line in self.process.stderr)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=20)[1]
+
+
+def tshark(path, *args):
+    return containers.run("tshark", "-n", "-r", path, *args).text
+
+
+def frames(path):
+    """(whole length, bytes) of each packet in a pcap file."""
+    with open(path, "rb") as f:
+        data = f.read()
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    at, found = 24, []
+    while at < len(data):
+        taken, length = struct.unpack_from(order + "8xII", data, at)
+        found.append((length, data[at + 16:at + 16 + taken][:MOST]))
+        at += 16 + taken
+    return collections.Counter(found)
+
+
+def captured(path, tmp_path):
+    """The same of a pcap-ng file; tshark makes the other kind of it."""
+    plain = str(tmp_path / "plain.pcap")
+    containers.run("tshark", "-n", "-r", path, "-Y", NOT_NOISE, "-F", "pcap", "-w", plain)
+    return frames(plain)
+
+
+def capture(one, tmp_path, *args):
+    path = str(tmp_path / "ours.pcapng")
+    with open(path, "wb") as out, ig.Ig("run", "tcpdump", "-o", "pcap-ng", "-c", one.name, *args, stdout=out) as running:
+        running.ready()
+        real = RealTcpdump(one, str(tmp_path / "real.pcap"))
+        traffic(one)
+        time.sleep(1.5)  # the real one reads its ring once a second, and leaves the rest
+        assert running.stop() == 0, running.err
+        said = real.stop()
+    assert "\n0 packets dropped by kernel" in said, said
+    return path, running.totals()
+
+
+def test_same_packets_and_bytes(peers, tmp_path):
+    one, _ = peers
+    path, totals = capture(one, tmp_path, "--pf", FILTER)
+    assert totals.lost == 0
+    real, ours = frames(str(tmp_path / "real.pcap")), captured(path, tmp_path)
+    assert sum(real.values()) > 60
+    assert any(length > MOST for length, _ in real), "no segment is as large as it should be here"
+    assert {(n, b[:60]): c for (n, b), c in (real - ours).items()} == {}
+    assert {(n, b[:60]): c for (n, b), c in (ours - real).items()} == {}
+
+
+def test_comments_directions_and_counts(peers, tmp_path):
+    one, _ = peers
+    path, totals = capture(one, tmp_path)
+    rows = [line.split("\t") for line in tshark(
+        path, "-T", "fields", *(a for f in ("frame.interface_name", "frame.interface_description", "frame.packet_flags_direction",
+                                            "frame.comment", "icmp.type", "ip.dst") for a in ("-e", f))).splitlines()
+        if "\t" in line]
+    assert len(rows) == totals.delivered
+    echoes = [r for r in rows if r[4] == "8"]
+    assert echoes and all(r[:3] == [device(one), one.name, "0x00000002"] for r in echoes)
+    assert all(r[3].startswith(f"container: {one.name}; process: ping[") for r in echoes)
+    replies = [r for r in rows if r[4] == "0"]
+    assert replies and all(r[2] == "0x00000001" and r[3] == f"container: {one.name}" for r in replies)
+
+
+def test_replay_writes_the_same_capture(peers, tmp_path):
+    one, _ = peers
+    record = str(tmp_path / "r.rec")
+    path, _ = capture(one, tmp_path, "--record", record, "--pf", "icmp")
+    again = str(tmp_path / "again.pcapng")
+    with open(again, "wb") as out:
+        subprocess.run([ig.IG, "replay", record, "-o", "pcap-ng"], stdout=out, stderr=subprocess.DEVNULL, check=True)
+    assert captured(path, tmp_path) == captured(again, tmp_path)
+    assert "Echo (ping) request" in tshark(again)
+    assert os.path.getsize(again) == os.path.getsize(path)
+
+
+def test_pipe_into_tshark(peers):
+    """A reader sees packets as they come, and its end ends the run."""
+    one, _ = peers
+    reader = subprocess.Popen(["tshark", "-n", "-l", "-i", "-", "-c", "2", "-Y", "icmp"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with ig.Ig("run", "tcpdump", "-o", "pcap-ng", "-c", one.name, "--pf", "icmp", stdout=reader.stdin) as running:
+        reader.stdin.close()
+        running.ready()
+        one.exec("ping", "-c", "3", wires.address(2), check=False)
+        assert reader.stdout.read().count("Echo (ping)") == 2
+        reader.wait(20)
+        one.exec("ping", "-c", "3", wires.address(2), check=False)
+        running.wait()
+
+
+@pytest.mark.parametrize("expression, words", [("porrt 80", "syntax error"), ("inbound", "only a packet socket knows"),
+                                               ("host www.example.com", "unknown host"), ("ether[600] = 1", "byte 600")])
+def test_filters_that_cannot_be(expression, words):
+    done = ig.once("run", "tcpdump", "--pf", expression, "--timeout", "1")
+    assert done.returncode == 2 and words in done.err and done.out.count("\n") <= 1, done.err
