@@ -11,6 +11,7 @@
 #include "base/reactor.h"
 #include "base/utf8.h"
 #include "client/remote.h"
+#include "containers/container.h"
 #include "kube/agents.h"
 #include "kube/exec.h"
 #include "kube/kube.h"
@@ -186,6 +187,7 @@ static int reach_all(struct cluster *c, const struct cluster_options *o,
 		c->n++;
 		r->cluster = c;
 		r->node.name = xstrdup(agents->items[i].node);
+		r->node.number = (size_t)(r - c->nodes);
 		reach(r, &agents->items[i], o->program);
 	}
 	if (!c->n)
@@ -268,4 +270,28 @@ struct remote *cluster_first(struct cluster *c)
 		if (c->nodes[i].node.remote)
 			return c->nodes[i].node.remote;
 	return NULL;
+}
+
+#define VERSION_BITS 40
+
+struct row cluster_row(const struct cluster_node *n, const struct row *row)
+{
+	struct container *c = (struct container *)row->part[PART_CONTAINER];
+	struct row r = *row;
+
+	r.clock = r.clock ?: &n->clock;
+	if (!c) {
+		r.part[PART_CONTAINER] = &n->name;
+		r.size[PART_CONTAINER] = sizeof(n->name);
+		return r;
+	}
+	if (!c->k8s_node || strcmp(c->k8s_node, n->name) != 0) {
+		free(c->k8s_node);
+		c->k8s_node = xstrdup(n->name);
+	}
+	if (r.container_version >> VERSION_BITS)
+		r.container_version = 0;
+	if (r.container_version)
+		r.container_version |= (uint64_t)(n->number + 1) << VERSION_BITS;
+	return r;
 }

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "columns/format.h"
+#include "columns/schema.h"
 
 struct cluster;
 struct reactor;
@@ -28,6 +29,7 @@ struct cluster_options {
 
 struct cluster_node {
 	char *name;
+	size_t number;		 /* among the nodes */
 	struct remote *remote;	 /* NULL: it was not reached */
 	char *version;		 /* of its daemon; NULL: not known */
 	struct err why;		 /* code 0: it was reached */
@@ -46,3 +48,10 @@ size_t cluster_n_nodes(const struct cluster *c);
 struct cluster_node *cluster_node(struct cluster *c, size_t i); /* in order of names */
 struct reactor *cluster_reactor(struct cluster *c);
 struct remote *cluster_first(struct cluster *c); /* one of the daemons, for what all know alike */
+
+/*
+ * A row that has come from n, as one of all: with n's clock, its name as k8s.node, and versions
+ * that are no other node's. The row's container, which may be none, is changed to have the name; of
+ * none it has a part that is the name alone, which is no whole struct container.
+ */
+struct row cluster_row(const struct cluster_node *n, const struct row *row);

@@ -26,31 +26,10 @@ static uint64_t boot_now(void)
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-/* A row of a cluster's: by its node's clock, with its name, and with versions of all nodes' own. */
-static struct row row_of_node(const struct far_node *n, const struct row *row)
-{
-	struct container *c = (struct container *)row->part[PART_CONTAINER];
-	struct row r = *row;
-
-	r.clock = r.clock ?: &n->node->clock;
-	if (!c) { /* the node alone is known */
-		r.part[PART_CONTAINER] = &n->node->name;
-		r.size[PART_CONTAINER] = sizeof(n->node->name);
-		return r;
-	}
-	if (!c->k8s_node || strcmp(c->k8s_node, n->node->name) != 0) {
-		free(c->k8s_node);
-		c->k8s_node = xstrdup(n->node->name);
-	}
-	if (r.container_version)
-		r.container_version |= (uint64_t)(n->number + 1) << 40;
-	return r;
-}
-
 static void deliver(struct far *r, unsigned int source, const struct row *row, bool late)
 {
 	const struct feed_reader *to = &r->feed->feed.reader;
-	struct row named = r->node->node ? row_of_node(r->node, row) : *row;
+	struct row named = r->node->node ? cluster_row(r->node->node, row) : *row;
 
 	if (to->row(to->ctx, r->first_source + source, &named, late))
 		r->taken++;
@@ -445,9 +424,7 @@ static const struct feed_kind kind = {
 
 static void add_node(struct far_feed *f, struct remote *remote, struct cluster_node *node)
 {
-	f->nodes[f->n_nodes] =
-		(struct far_node){.remote = remote, .node = node, .number = f->n_nodes};
-	f->n_nodes++;
+	f->nodes[f->n_nodes++] = (struct far_node){.remote = remote, .node = node};
 }
 
 static void add_nodes(struct far_feed *f, struct remote *remote, struct cluster *cluster)

@@ -18,8 +18,7 @@ struct discarded {
 struct far_node {
 	struct remote *remote;
 	struct cluster_node *node; /* NULL: of no cluster */
-	size_t number;
-	bool lost; /* and said to be */
+	bool lost;		   /* and said to be */
 };
 
 /* What a daemon is asked for, of one gadget. */

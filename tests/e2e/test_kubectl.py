@@ -146,6 +146,36 @@ def test_host_rows_have_their_node(cluster):
     assert nodes(ig.records(done.out)) <= {"n1", "n2"}, done.out
 
 
+def test_list_containers(cluster, pod):
+    api, plugin = cluster
+    rows = ig.records(plugin.once("list-containers", "-o", "json", check=0).out)
+    ours = [r for r in rows if ig.get(r, "k8s.podName") == pod.name]
+    assert nodes(ours) == {"n1", "n2"} and {ig.container_of(r) for r in ours} == {"main"}
+    assert not ig.resolved(ig.records(plugin.once("list-containers", "-o", "json", "-n", "other", check=0).out))
+    api.nodes["gadget-n1"].how = "forbidden"
+    head, *rows = plugin.once("list-containers", check=0).out.splitlines()
+    assert head.split()[:3] == ["K8S.NODE", "K8S.NAMESPACE", "K8S.PODNAME"] and pod.name in "".join(rows)
+    assert all(row.startswith("n2 ") for row in rows)
+
+
+def test_watch_containers(cluster, pod):
+    _, plugin = cluster
+    with plugin.start("list-containers", "-w", "-o", "json") as running:
+        running.wait_record(lambda r: ig.get(r, "k8s.node") == "n1" and ig.get(r, "k8s.podName") == pod.name)
+        running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2" and ig.get(r, "k8s.podName") == pod.name)
+        assert running.stop() == 0 and not running.err
+
+
+def test_ps(cluster, agents):
+    _, plugin = cluster
+    agents[1].once("run", "trace_exec", "--detach", "--name", "audit", "-c", "none", check=0)
+    try:
+        rows = ig.records(plugin.once("ps", "-o", "json", check=0).out)
+        assert [(r["node"], r["name"], r["gadget"]) for r in rows] == [("n2", "audit", "trace_exec")]
+    finally:
+        agents[1].once("stop", "audit", check=0)
+
+
 # ---- nodes that are not well --------------------------------------------------------
 
 def test_a_node_is_lost(cluster, pod):
