@@ -94,11 +94,12 @@ def test_stream_of_all_nodes(cluster, pod, words):
             running.wait_record(lambda r, node=node: ig.said("kube")(r) and ig.get(r, "k8s.node") == node)
         assert running.stop() == 0, running.err
         records, totals = ig.records(running.out), running.totals("trace_exec")
+    assert totals.seen == totals.delivered == len(records) and not totals.lost
+    records = ig.resolved(records)
     assert {ig.get(r, "k8s.namespace") for r in records} == {NAMESPACE}
     assert {ig.get(r, "k8s.podName") for r in records} == {pod.name}
     times = [r["timestamp"] for r in records]
     assert times == sorted(times)
-    assert totals.seen == totals.delivered == len(records) and not totals.lost
     assert re.search(r"n1/main: seen \d+.*\n.*n2/main: seen", running.err), running.err
 
 
@@ -114,7 +115,8 @@ def test_columns_name_the_node(cluster, pod):
     (("-c", "main"), True), (("-c", "side"), False), (("-p", "nothing"), False), (("--filter", "k8s.node==n1"), True)))
 def test_selection(cluster, pod, args, found):
     _, plugin = cluster
-    records = ig.records(plugin.once("run", "trace_exec", "-o", "json", "--timeout", "1s", *args, check=0).out)
+    out = plugin.once("run", "trace_exec", "-o", "json", "--timeout", "1s", *args, check=0).out
+    records = ig.resolved(ig.records(out))
     assert bool(records) == found
     if "--filter" in args:
         assert nodes(records) == {"n1"}
@@ -123,7 +125,7 @@ def test_selection(cluster, pod, args, found):
 def test_namespace_of_the_configuration(cluster, pod):
     api, plugin = cluster
     api.write_config("elsewhere")
-    assert not ig.records(plugin.once("run", "trace_exec", "-o", "json", "--timeout", "1s", check=0).out)
+    assert not ig.resolved(ig.records(plugin.once("run", "trace_exec", "-o", "json", "--timeout", "1s", check=0).out))
 
 
 def test_tables_are_one(cluster, pod):

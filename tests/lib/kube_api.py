@@ -3,6 +3,7 @@
 real: an exec into an agent's pod starts the program that it asks for, at the daemon of a test."""
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -203,7 +204,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                     stdin.flush()
         except (OSError, ValueError):
             pass
-        stdin.close()
+        with contextlib.suppress(OSError):  # what was not flushed has no reader
+            stdin.close()
 
     def finish_exec(self, fault):
         status = {"status": "Failure", "message": fault} if fault else {"status": "Success"}
