@@ -4,10 +4,12 @@
  * by one reactor, behind one kubectl proxy.
  *
  * Life: cluster_open(), which waits until the nodes have answered, or time is up; calls and runs at
- * the nodes that were reached; cluster_close() after the last of them.
+ * the nodes that were reached; cluster_follow() for those that come later; cluster_close() after
+ * the last call and run.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +50,27 @@ size_t cluster_n_nodes(const struct cluster *c);
 struct cluster_node *cluster_node(struct cluster *c, size_t i); /* in order of names */
 struct reactor *cluster_reactor(struct cluster *c);
 struct remote *cluster_first(struct cluster *c); /* one of the daemons, for what all know alike */
+
+/* ---- nodes that come and go ------------------------------------------------------ */
+
+struct cluster_events {
+	/*
+	 * A node was reached: for the first time, or again (is_back), and then runs at what was its
+	 * remote before must be freed within. One that was there at the start is not told.
+	 */
+	void (*joined)(void *ctx, struct cluster_node *n, bool is_back);
+	/* Those that come are not seen: once, and NULL when they are again. */
+	void (*trouble)(void *ctx, const struct err *err);
+};
+
+/* events: constant, borrowed. Not after it was followed already. */
+void cluster_follow(struct cluster *c, const struct cluster_events *events, void *ctx);
+void cluster_unfollow(struct cluster *c); /* one that is not followed is fine */
+
+/* n's remote is of no more use: it is reached again, as long as the cluster is followed. */
+void cluster_lost(struct cluster *c, struct cluster_node *n);
+
+/* ---- rows ------------------------------------------------------------------------ */
 
 /*
  * A row that has come from n, as one of all: with n's clock, its name as k8s.node, and versions

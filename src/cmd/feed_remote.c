@@ -92,24 +92,33 @@ static void merge(struct far *r, unsigned int source, const struct row *row)
 
 /* ---- tables ---------------------------------------------------------------------- */
 
-/* The table of this tracer is whole, or has to do without those that have told nothing. */
+static uint64_t bit(const struct far *r, unsigned int source)
+{
+	return 1ull << ((source - r->first_source) & 63);
+}
+
+/* The table is whole, or has to do without those that have told nothing. */
 static void end_table(struct far_feed *f, size_t tracer, unsigned int source)
 {
-	for (size_t i = 0; i < f->n_nodes; i++)
-		far_at(f, i, tracer)->told = false;
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		struct far *r = far_at(f, i, tracer);
+
+		r->told &= ~bit(r, source);
+	}
 	f->feed.reader.table_end(f->feed.reader.ctx, source);
 }
 
-static bool all_have_told(struct far_feed *f, size_t tracer)
+static bool all_have_told(struct far_feed *f, size_t tracer, unsigned int source)
 {
 	bool some = false;
 
 	for (size_t i = 0; i < f->n_nodes; i++) {
 		const struct far *r = far_at(f, i, tracer);
+		bool told = r->told & bit(r, source);
 
-		if (!r->told && !r->ended)
+		if (!told && !r->ended)
 			return false;
-		some = some || r->told;
+		some = some || told;
 	}
 	return some;
 }
@@ -136,7 +145,7 @@ static void on_row(void *ctx, unsigned int source, const struct row *row)
 			deliver(r, source, row, false);
 		return;
 	}
-	if (r->told) /* one is a whole table ahead of another, which is not waited for any longer */
+	if (r->told & bit(r, number)) /* it is a table ahead of one that is not waited for longer */
 		end_table(f, r->tracer, number);
 	deliver(r, source, row, false);
 }
@@ -144,14 +153,15 @@ static void on_row(void *ctx, unsigned int source, const struct row *row)
 static void on_table_end(void *ctx, unsigned int source)
 {
 	struct far *r = ctx;
+	unsigned int number = r->first_source + source;
 
 	if (!is_known(r, source))
 		return;
-	if (r->told)
-		end_table(r->feed, r->tracer, r->first_source + source);
-	r->told = true;
-	if (all_have_told(r->feed, r->tracer))
-		end_table(r->feed, r->tracer, r->first_source + source);
+	if (r->told & bit(r, number))
+		end_table(r->feed, r->tracer, number);
+	r->told |= bit(r, number);
+	if (all_have_told(r->feed, r->tracer, number))
+		end_table(r->feed, r->tracer, number);
 }
 
 static void on_lost(void *ctx, unsigned int source, const struct container *c, uint64_t count)
@@ -210,15 +220,22 @@ static void on_started(void *ctx, const struct wire_gadget *g)
 /* The rest goes on without it. */
 static void say_lost_node(struct far *r, const struct err *err)
 {
+	struct far_node *n = r->node;
 	struct err why = {0};
 
-	if (r->node->lost || r->feed->stopping)
+	if (n->lost || r->feed->stopping)
 		return;
-	if (remote_broken(r->node->remote, &why))
+	if (remote_broken(n->remote, &why))
 		err = &why;
-	r->node->lost = true;
-	log_warn("node %s is lost: %s; going on without it", r->node->node->name,
+	if (err && !why.code) { /* the node is there, the gadget is not */
+		log_warn("node %s: %s: %s; going on without it", n->node->name,
+			 feed_name(&r->feed->feed, r->tracer), err->text);
+		return;
+	}
+	n->lost = true;
+	log_warn("node %s is lost: %s; going on without it", n->node->name,
 		 err ? err->text : "its agent has ended");
+	cluster_lost(r->feed->cluster, n->node);
 }
 
 /* A stream ends when it is asked to. */
@@ -241,7 +258,10 @@ static void on_ended(void *ctx, const struct err *err)
 		return;
 	if (err || (is_stream(r) && !r->refused))
 		say_lost_node(r, err);
-	if (!is_stream(r) && !r->told && all_have_told(f, r->tracer))
+	if (r->told || is_stream(r) || r->first_source >= f->feed.n_sources)
+		return;
+	/* It is waited for no longer. */
+	if (all_have_told(f, r->tracer, r->first_source))
 		end_table(f, r->tracer, r->first_source);
 }
 
@@ -284,7 +304,7 @@ static int judge(struct far_feed *f, struct err *err)
 {
 	for (size_t i = 0; !f->feed.options.instance && i < f->feed.n_tracers; i++) {
 		struct wire_gadget *g;
-		int r = remote_gadget(f->nodes[0].remote, f->gadgets[i].image,
+		int r = remote_gadget(f->nodes[0]->remote, f->gadgets[i].image,
 				      &f->gadgets[i].params, &g, err);
 
 		if (r)
@@ -294,15 +314,80 @@ static int judge(struct far_feed *f, struct err *err)
 	return 0;
 }
 
+static struct far_node *add_node(struct far_feed *f, struct remote *remote,
+				 struct cluster_node *node)
+{
+	struct far_node *n = xnew(struct far_node);
+
+	*n = (struct far_node){.remote = remote, .node = node};
+	n->fars = xnew_n(struct far, f->feed.n_tracers);
+	for (size_t i = 0; i < f->feed.n_tracers; i++) {
+		n->fars[i].feed = f;
+		n->fars[i].node = n;
+		n->fars[i].tracer = i;
+		n->fars[i].first_source = f->feed.tracers[i].first_source;
+	}
+	*grow(&f->nodes, &f->n_nodes, &f->room_nodes) = n;
+	return n;
+}
+
+static void begin_all(struct far_feed *f, struct far_node *n)
+{
+	for (size_t i = 0; i < f->feed.n_tracers; i++)
+		begin(&n->fars[i]);
+}
+
+static struct far_node *node_of(const struct far_feed *f, const struct cluster_node *node)
+{
+	for (size_t i = 0; i < f->n_nodes; i++)
+		if (f->nodes[i]->node == node)
+			return f->nodes[i];
+	return NULL;
+}
+
+/* Streams and tables that repeat are told by those who come later as well. */
+static void on_joined(void *ctx, struct cluster_node *node, bool is_back)
+{
+	struct far_feed *f = ctx;
+	struct far_node *n = node_of(f, node) ?: add_node(f, node->remote, node);
+
+	log_warn("node %s %s", node->name, is_back ? "is back" : "has joined");
+	n->remote = node->remote;
+	n->lost = false;
+	for (size_t i = 0; i < f->feed.n_tracers; i++)
+		far_begin_anew(&n->fars[i]);
+	begin_all(f, n);
+}
+
+static void on_trouble(void *ctx, const struct err *err)
+{
+	if (err)
+		log_warn("nodes that join are not seen: %s", err->text);
+	else
+		log_warn("nodes that join are seen again");
+}
+
+static bool has_snapshot(const struct feed *f)
+{
+	for (size_t i = 0; i < f->n_sources; i++)
+		if (f->sources[i].kind == SOURCE_SNAPSHOT)
+			return true;
+	return false;
+}
+
 static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
+	static const struct cluster_events events = {on_joined, on_trouble};
 	struct far_feed *f = far_of(feed);
 	int r = judge(f, err);
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < f->n_fars; i++)
-		begin(&f->fars[i]);
+	for (size_t i = 0; i < f->n_nodes; i++)
+		begin_all(f, f->nodes[i]);
+	f->follows = f->cluster && !has_snapshot(feed);
+	if (f->follows)
+		cluster_follow(f->cluster, &events, f);
 	return loop_add_fd(loop, reactor_fd(f->reactor), on_remote, f, err);
 }
 
@@ -312,8 +397,8 @@ static int have_ended(void *ctx)
 
 	if (f->gave_up)
 		return 1;
-	for (size_t i = 0; i < f->n_fars; i++)
-		if (f->fars[i].run && !f->fars[i].ended)
+	for (size_t i = 0; i < far_count(f); i++)
+		if (far_nth(f, i)->run && !far_nth(f, i)->ended)
 			return 0;
 	return 1;
 }
@@ -338,15 +423,17 @@ static void stop(struct feed *feed)
 	struct far_feed *f = far_of(feed);
 
 	f->stopping = true;
-	for (size_t i = 0; i < f->n_fars; i++)
-		if (f->fars[i].run && !f->fars[i].ended)
-			remote_run_stop(f->fars[i].run);
-	timer_start(&f->stop_timer, f->reactor, f->nodes[0].node ? LAST_OF_NODES_NS : LAST_ROWS_NS,
+	if (f->cluster)
+		cluster_unfollow(f->cluster);
+	for (size_t i = 0; i < far_count(f); i++)
+		if (far_nth(f, i)->run && !far_nth(f, i)->ended)
+			remote_run_stop(far_nth(f, i)->run);
+	timer_start(&f->stop_timer, f->reactor, f->cluster ? LAST_OF_NODES_NS : LAST_ROWS_NS,
 		    give_up, f);
-	remote_wait(f->nodes[0].remote, have_ended, f);
+	remote_wait(f->nodes[0]->remote, have_ended, f);
 	timer_stop(&f->stop_timer);
-	for (size_t i = 0; i < f->n_fars; i++)
-		say_unanswered(&f->fars[i]);
+	for (size_t i = 0; i < far_count(f); i++)
+		say_unanswered(far_nth(f, i));
 	if (f->merge)
 		merge_release_all(f->merge);
 }
@@ -368,37 +455,41 @@ static void free_feed(struct feed *feed)
 	if (f->merge)
 		merge_release_all(f->merge); /* their containers are let go */
 	merge_free(f->merge);
-	for (size_t i = 0; i < f->n_fars; i++)
-		free_far(&f->fars[i]);
+	for (size_t i = 0; i < far_count(f); i++)
+		free_far(far_nth(f, i));
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		free(f->nodes[i]->fars);
+		free(f->nodes[i]);
+	}
 	for (size_t i = 0; f->gadgets && i < f->feed.n_tracers; i++) {
 		labels_done(&f->gadgets[i].params);
 		free(f->gadgets[i].image);
 	}
-	free(f->fars);
 	free(f->gadgets);
 	free(f->nodes);
 }
 
-/* One that failed ends all, as it would here; of a cluster's nodes, if none is left. */
+/* One that failed ends all, as it would here; a cluster's nodes may come back. */
 static bool finished(const struct feed *feed)
 {
 	const struct far_feed *f = far_of(feed);
 
-	for (size_t i = 0; i < f->n_fars; i++)
-		if (f->fars[i].failure.code && !f->fars[i].node->node)
+	for (size_t i = 0; !f->cluster && i < far_count(f); i++)
+		if (far_nth(f, i)->failure.code)
 			return true;
-	return have_ended((void *)f);
+	return !f->follows && have_ended((void *)f);
 }
 
+/* Of a cluster's nodes, if none is left. */
 static int failure(const struct feed *feed, struct err *err)
 {
 	const struct far_feed *f = far_of(feed);
 	const struct far *failed = NULL;
 
-	for (size_t i = 0; i < f->n_fars; i++) {
-		if (f->fars[i].failure.code)
-			failed = failed ?: &f->fars[i];
-		else if (f->fars[i].node->node)
+	for (size_t i = 0; i < far_count(f); i++) {
+		if (far_nth(f, i)->failure.code)
+			failed = failed ?: far_nth(f, i);
+		else if (f->cluster)
 			return 0; /* this one did not fail */
 	}
 	if (!failed)
@@ -422,20 +513,12 @@ static const struct feed_kind kind = {
 
 /* ---- making one ------------------------------------------------------------------ */
 
-static void add_node(struct far_feed *f, struct remote *remote, struct cluster_node *node)
+static void add_nodes(struct far_feed *f, struct remote *remote)
 {
-	f->nodes[f->n_nodes++] = (struct far_node){.remote = remote, .node = node};
-}
-
-static void add_nodes(struct far_feed *f, struct remote *remote, struct cluster *cluster)
-{
-	size_t n = cluster ? cluster_n_nodes(cluster) : 1;
-
-	f->nodes = xnew_n(struct far_node, n);
-	if (!cluster)
+	if (!f->cluster)
 		add_node(f, remote, NULL);
-	for (size_t i = 0; cluster && i < n; i++) {
-		struct cluster_node *node = cluster_node(cluster, i);
+	for (size_t i = 0; f->cluster && i < cluster_n_nodes(f->cluster); i++) {
+		struct cluster_node *node = cluster_node(f->cluster, i);
 
 		if (node->remote)
 			add_node(f, node->remote, node);
@@ -453,18 +536,6 @@ static void add_gadget(struct far_feed *f, const struct offer *offer, struct far
 	}
 }
 
-static void add_fars(struct far_feed *f)
-{
-	f->n_fars = f->n_nodes * f->feed.n_tracers;
-	f->fars = xnew_n(struct far, f->n_fars);
-	for (size_t i = 0; i < f->n_fars; i++) {
-		f->fars[i].feed = f;
-		f->fars[i].node = &f->nodes[i / f->feed.n_tracers];
-		f->fars[i].tracer = i % f->feed.n_tracers;
-		f->fars[i].first_source = f->feed.tracers[f->fars[i].tracer].first_source;
-	}
-}
-
 int feed_remote_new(struct gadget_flags *gadgets, const struct feed_options *o,
 		    const struct feed_reader *to, struct feed **ret, struct err *err)
 {
@@ -474,12 +545,12 @@ int feed_remote_new(struct gadget_flags *gadgets, const struct feed_options *o,
 	f->feed.options = *o;
 	f->reactor = remote_reactor(gadgets->remote);
 	clock_base_now(&f->clock);
-	add_nodes(f, gadgets->remote, gadgets->cluster);
+	f->cluster = gadgets->cluster;
 	f->gadgets = xnew_n(struct far_gadget, gadgets->n);
 	for (size_t i = 0; i < gadgets->n; i++)
 		add_gadget(f, gadgets->offers[i], &f->gadgets[i]);
-	add_fars(f);
-	if (o->window_ns && f->n_streams * f->n_nodes > 1)
+	add_nodes(f, gadgets->remote);
+	if (o->window_ns && f->n_streams > (f->cluster ? 0 : 1))
 		f->merge = merge_new(o->window_ns, MAX_HELD_BYTES, on_merged, f);
 	*ret = &f->feed;
 	return 0;

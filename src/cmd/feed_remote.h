@@ -19,6 +19,7 @@ struct far_node {
 	struct remote *remote;
 	struct cluster_node *node; /* NULL: of no cluster */
 	bool lost;		   /* and said to be */
+	struct far *fars;	   /* one for each of the feed's tracers */
 };
 
 /* What a daemon is asked for, of one gadget. */
@@ -35,8 +36,10 @@ struct far {
 	unsigned int first_source;
 	struct remote_run *run; /* NULL: not begun */
 	struct clock_base clock;
-	bool refused;			 /* its rows are not those of the others */
-	bool told;			 /* its part of the table that is being gathered is whole */
+	bool refused;  /* its rows are not those of the others */
+	uint64_t told; /* bit for each source: its part of the table that is being gathered is whole
+			*/
+	struct totals earlier;		 /* of runs before its node was lost */
 	struct owner_names *host_owners; /* of its rows of no container */
 	uint64_t taken, discarded;
 	struct discarded *by_name;
@@ -48,15 +51,15 @@ struct far {
 struct far_feed {
 	struct feed feed; /* first */
 	struct reactor *reactor;
-	struct far_node *nodes;
-	size_t n_nodes;
+	struct cluster *cluster; /* NULL: it is one daemon */
+	struct far_node **nodes;
+	size_t n_nodes, room_nodes;
 	struct far_gadget *gadgets; /* one for each of the feed's tracers */
-	struct far *fars;	    /* those of the first daemon, of the second … */
-	size_t n_fars, n_streams;
+	size_t n_streams;
 	struct merge *merge; /* NULL: rows go on as they come */
 	struct timer merge_timer, stop_timer;
 	struct clock_base clock; /* ours */
-	bool stopping, gave_up;
+	bool follows, stopping, gave_up;
 };
 
 static inline struct far_feed *far_of(const struct feed *f)
@@ -66,11 +69,25 @@ static inline struct far_feed *far_of(const struct feed *f)
 
 static inline struct far *far_at(struct far_feed *f, size_t node, size_t tracer)
 {
-	return &f->fars[node * f->feed.n_tracers + tracer];
+	return &f->nodes[node]->fars[tracer];
+}
+
+static inline size_t far_count(const struct far_feed *f)
+{
+	return f->n_nodes * f->feed.n_tracers;
+}
+
+/* All of them, one after the other. */
+static inline struct far *far_nth(const struct far_feed *f, size_t i)
+{
+	return &f->nodes[i / f->feed.n_tracers]->fars[i % f->feed.n_tracers];
 }
 
 /* The reader has not taken a row of this container; NULL: of none. */
 void far_discard(struct far *r, const struct container *c);
+
+/* Its run has ended with its node: what came of it is kept, and another may begin. */
+void far_begin_anew(struct far *r);
 
 /* Of struct feed_kind. */
 void far_take_back(struct feed *feed, size_t tracer, const struct container *c);

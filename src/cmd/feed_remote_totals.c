@@ -47,14 +47,31 @@ static struct totals less(struct totals n, uint64_t discarded)
 	return n;
 }
 
+static struct totals add(struct totals a, struct totals b)
+{
+	return (struct totals){a.seen + b.seen, a.delivered + b.delivered,
+			       a.discarded + b.discarded, a.lost + b.lost};
+}
+
 static struct totals totals_of(const struct far *r)
 {
 	uint64_t lost = r->run ? remote_run_missed(r->run) : 0, difference;
-	struct totals n;
+	struct totals n = {r->taken + r->discarded + lost, r->taken, r->discarded, lost};
 
 	if (r->run && remote_run_totals(r->run, &n, &difference))
-		return less(n, r->discarded);
-	return (struct totals){r->taken + r->discarded + lost, r->taken, r->discarded, lost};
+		n = less(n, r->discarded);
+	return add(r->earlier, n);
+}
+
+void far_begin_anew(struct far *r)
+{
+	r->earlier = totals_of(r);
+	r->run = remote_run_free(r->run);
+	r->taken = r->discarded = r->told = 0;
+	for (size_t i = 0; i < r->n_names; i++)
+		r->by_name[i].rows = 0;
+	r->ended = r->refused = false;
+	r->failure = (struct err){0};
 }
 
 struct totals far_totals(const struct feed *feed, size_t tracer)
@@ -62,14 +79,8 @@ struct totals far_totals(const struct feed *feed, size_t tracer)
 	struct far_feed *f = far_of(feed);
 	struct totals sum = {0};
 
-	for (size_t i = 0; i < f->n_nodes; i++) {
-		struct totals n = totals_of(far_at(f, i, tracer));
-
-		sum.seen += n.seen;
-		sum.delivered += n.delivered;
-		sum.discarded += n.discarded;
-		sum.lost += n.lost;
-	}
+	for (size_t i = 0; i < f->n_nodes; i++)
+		sum = add(sum, totals_of(far_at(f, i, tracer)));
 	return sum;
 }
 

@@ -185,6 +185,7 @@ def test_a_node_is_lost(cluster, pod):
     api, plugin = cluster
     with plugin.start("run", "trace_exec,trace_open", "-o", "json") as running:
         running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
+        api.nodes["gadget-n2"].how = "forbidden"
         api.nodes["gadget-n2"].drop()
         containers.wait_for(lambda: "node n2 is lost" in running.err, 10, "the node's loss")
         n = len(running.records())
@@ -194,13 +195,72 @@ def test_a_node_is_lost(cluster, pod):
     assert running.err.count("node n2 is lost") == 1 and nodes(last) == {"n1"}
 
 
-def test_all_nodes_are_lost(cluster, pod):
+def test_nodes_come_back(cluster, pod):
+    """All were lost; the records of each go on, under the names that are theirs, and all are in the totals."""
+    api, plugin = cluster
+    with plugin.start("run", "trace_exec", "-o", "json") as running:
+        for node in api.nodes.values():
+            running.wait_record(lambda r, node=node: ig.get(r, "k8s.node") == node.name)
+            node.drop()
+            containers.wait_for(lambda node=node: f"node {node.name} is lost" in running.err, 10, "the node's loss")
+        containers.wait_for(lambda: running.err.count("is back") == 2, 10, "the nodes' return")
+        n = len(running.records())
+        containers.wait_for(lambda: nodes(running.records()[n:]) == {"n1", "n2"}, 10, "records of both")
+        assert running.stop() == 0, running.err
+        records, totals = running.records(), running.totals("trace_exec")
+    assert {ig.get(r, "k8s.podName") for r in ig.resolved(records)} == {pod.name}
+    assert totals.delivered == len(records)
+
+
+def test_all_nodes_stay_lost(cluster, pod):
     api, plugin = cluster
     with plugin.start("run", "trace_exec", "-o", "json") as running:
         running.wait_record(lambda r: True)
         for node in api.nodes.values():
+            node.how = "forbidden"
             node.drop()
-        assert running.wait() == 1 and running.err.count("is lost") == 2, running.err
+        containers.wait_for(lambda: running.err.count("is lost") == 2, 10, "the nodes' loss")
+        assert running.stop() == 1 and "level=error msg=\"node n" in running.err, running.err
+
+
+def test_a_node_joins(agents, pod, tmp_path):
+    """One that is not asked for does not, and one whose agent is not ready does when it is."""
+    with KubeApi(str(tmp_path), [Node("n1", agents[0].address)]) as api:
+        api.write_config(NAMESPACE)
+        plugin = Plugin(str(tmp_path), api)
+        with plugin.start("run", "trace_exec", "-o", "json", "--node", "n*") as running:
+            running.wait_record(lambda r: True)
+            late = Node("n2", agents[1].address, ready=False)
+            api.change(Node("m1", agents[1].address), "ADDED")
+            api.change(late, "ADDED")
+            time.sleep(1)
+            assert not running.err
+            late.ready = True
+            api.change(late)
+            running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
+            assert running.stop() == 0
+    assert running.err.count("has joined") == 1 and nodes(running.records()) == {"n1", "n2"}
+    assert re.search(r"n1/main: seen \d+.*\n.*n2/main: seen", running.err), running.err
+
+
+def test_an_agent_is_replaced(cluster, agents, pod):
+    """As by a rolling restart: the daemon ends, and another one takes its place some seconds later."""
+    api, plugin = cluster
+    with plugin.start("run", "trace_exec", "-o", "json") as running:
+        running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
+        node = api.nodes["gadget-n2"]
+        node.ready = False
+        api.change(node)
+        assert agents[1].stop() == 0
+        containers.wait_for(lambda: "node n2 is lost" in running.err, 10, "the node's loss")
+        agents[1].start()
+        time.sleep(1.5)
+        n, said = len(running.records()), running.err
+        assert "is back" not in said and nodes(running.records()[-4:]) == {"n1"}
+        node.ready = True
+        api.change(node)
+        containers.wait_for(lambda: "n2" in nodes(running.records()[n:]), 10, "records of the new one")
+        assert running.stop() == 0 and running.err.count("node n2 is lost") == running.err.count("node n2 is back") == 1
 
 
 def test_ctrl_c_does_not_wait_for_a_node_that_hangs(cluster, agents, pod):

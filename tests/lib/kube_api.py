@@ -54,12 +54,20 @@ class KubeApi:
     def __init__(self, folder, nodes, protocols=(V5, V4), refuse=None, page=None):
         self.nodes = {f"gadget-{n.name}": n for n in nodes}
         self.protocols, self.refuse, self.page, self.chosen, self.asked = protocols, refuse, page, [], []
+        self.changes, self.changed, self.watches = [], threading.Condition(), []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.server.daemon_threads = True
         self.server.api = self
         self.kubeconfig = os.path.join(folder, "kubeconfig")
         self.write_config()
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def change(self, node, event="MODIFIED"):
+        """Watches are told of it; of a node that is new as well."""
+        self.nodes[f"gadget-{node.name}"] = node
+        with self.changed:
+            self.changes.append({"type": event, "object": node.pod()})
+            self.changed.notify_all()
 
     def write_config(self, namespace="default"):
         port = self.server.server_address[1]
@@ -121,10 +129,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def pods(self, api, query):
         assert query["labelSelector"] == ["k8s-app=gadget"]
+        if "watch" in query:
+            self.watch(api, int(query["resourceVersion"][0]))
+            return
+        version = str(len(api.changes))
         pods = [n.pod() for n in api.nodes.values()]
         begin = int(query.get("continue", ["0"])[0])
         end = begin + api.page if api.page else len(pods)
-        self.answer(200, {"items": pods[begin:end], "metadata": {"continue": str(end) if end < len(pods) else ""}})
+        self.answer(200, {"items": pods[begin:end], "metadata": {"continue": str(end) if end < len(pods) else "",
+                                                                 "resourceVersion": version}})
+
+    def watch(self, api, version):
+        """The versions are the numbers of changes."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        api.watches.append(self.connection)
+        with contextlib.suppress(OSError):
+            while True:
+                with api.changed:
+                    api.changed.wait_for(lambda: len(api.changes) > version)
+                    change = api.changes[version]
+                    version += 1
+                change["object"]["metadata"]["resourceVersion"] = str(version)
+                data = json.dumps(change).encode() + b"\n"
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     # ---- exec -----------------------------------------------------------------------
 
