@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The whole build. Wildcards only: a gadget is a folder, a source, test or fuzzer is a file; none is listed here.
-#   make            build/ig, build/libig.a          make check     all tests but the slow suites
+#   make            build/ig, build/libig.a …        make check     all tests but the slow suites
 #   make install    PREFIX=/usr/local DESTDIR=       make bench     measurements, side by side
 #   make image      build/ig-image.tar, IMAGE=name
 #   make SAN=address,undefined B=build/asan …        the same with sanitizers
@@ -43,11 +43,15 @@ BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
 
 .PHONY: all FORCE
-all: $(B)/ig $(B)/libig.a
+all: $(B)/ig $(B)/kubectl-gadget $(B)/libig.a
 
 # ---- programs and library ----------------------------------------------------------------------
 $(B)/ig: $(B)/src/ig.o $(CMD_OBJ) $(LIB_OBJ) $(B)/objects.list
 	$(CC) $(CFLAGS) $(IG_LDFLAGS) $(LDFLAGS) $(filter %.o,$^) $(IG_LDLIBS) -o $@
+
+# The same program by its other name, by which kubectl finds it.
+$(B)/kubectl-gadget: | $(B)/ig
+	ln -sf ig $@
 
 # One relocatable object inside: an archive of many would lose the members that only register themselves.
 $(B)/libig.a: $(LIB_OBJ) $(B)/objects.list
@@ -105,7 +109,7 @@ $(LIB_OBJ) $(CMD_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(
 # ---- install ---------------------------------------------------------------------------------------
 # A header is public when another layer, or an example, uses it.
 PUBLIC = $(shell src/public-headers)
-INSTALLED = bin/ig lib/libig.a lib/pkgconfig/ig.pc $(wildcard include/gadget/*.h) $(PUBLIC:src/%=include/ig/%) \
+INSTALLED = bin/ig bin/kubectl-gadget lib/libig.a lib/pkgconfig/ig.pc $(wildcard include/gadget/*.h) $(PUBLIC:src/%=include/ig/%) \
 	share/man/man8/ig.8 share/bash-completion/completions/ig share/zsh/site-functions/_ig \
 	share/fish/vendor_completions.d/ig.fish lib/systemd/system/ig.service
 AT := $(DESTDIR)$(PREFIX)
@@ -113,6 +117,7 @@ AT := $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall
 install: all
 	install -D -s --strip-program=$(CROSS)strip $(B)/ig $(AT)/bin/ig
+	ln -sf ig $(AT)/bin/kubectl-gadget
 	install -D -m 644 $(B)/libig.a $(AT)/lib/libig.a
 	@mkdir -p $(sort $(dir $(INSTALLED:%=$(AT)/%)))
 	sed 's#@PREFIX@#$(PREFIX)#; s#@VERSION@#$(VERSION)#; s#@LIBS@#$(LIBS)#' src/ig.pc.in > $(AT)/lib/pkgconfig/ig.pc

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig: tells what containers do, from eBPF. Finds the command and runs it. */
+/*
+ * ig: tells what containers do, from eBPF; and, called by its other name, kubectl-gadget, which has
+ * ig's agents do so on the nodes of a cluster. Finds the command and runs it.
+ */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "cmd/era.h"
 #include "cmd/flags.h"
 #include "cmd/remote_flags.h"
 
@@ -17,13 +21,18 @@ static void usage(FILE *to)
 {
 	const struct command *c;
 
-	fputs("ig tells what containers do, as they do it.\n\nUsage: ig COMMAND "
-	      "[FLAGS]\n\nCommands:\n",
-	      to);
+	const char *program = command_program();
+
+	fprintf(to,
+		"%s tells what containers do%s, as they do it.\n\nUsage: %s COMMAND "
+		"[FLAGS]\n\nCommands:\n",
+		program, command_is_kubectl() ? " on the nodes of a cluster" : "", program);
 	for (size_t i = 0; (c = command_nth(i)); i++)
 		fprintf(to, "  %-16s %s\n", c->name, c->summary);
-	fputs("\n`ig COMMAND --help` tells a command's flags, `ig run GADGET --help` a gadget's.\n",
-	      to);
+	fprintf(to,
+		"\n`%s COMMAND --help` tells a command's flags, `%s run GADGET --help` a "
+		"gadget's.\n",
+		program, program);
 }
 
 static const char *command_name(const void *ctx, size_t i)
@@ -96,11 +105,13 @@ static int run_command(int argc, char **argv)
 	}
 	if (c)
 		return c->run(argc - at, argv + at);
+	if (command_is_kubectl() && era_gadget(argc - at, argv + at))
+		return era_run(argc - at, argv + at);
 	near = nearest(word, command_name, NULL);
 	if (near)
 		log_error("no command '%s'; did you mean '%s'?", word, near);
 	else
-		log_error("no command '%s'; `ig help` lists them", word);
+		log_error("no command '%s'; `%s help` lists them", word, command_program());
 	return EXIT_USAGE;
 }
 
@@ -120,6 +131,7 @@ static int finish_output(int exit_code)
 int main(int argc, char **argv)
 {
 	fill_standard_streams();
+	command_set_program(argc ? argv[0] : "");
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends us cleanly */
 	return finish_output(run_command(argc, argv));
 }

@@ -81,8 +81,7 @@ int remote_adopt(struct reactor *reactor, struct transport *t, uint64_t timeout_
 		 struct remote **ret, struct err *err)
 {
 	struct remote *r = xnew(struct remote);
-	const struct grpc_channel_options co = {
-		.transport = t, .on_broken = on_broken, .ctx = r};
+	const struct grpc_channel_options co = {.transport = t, .on_broken = on_broken, .ctx = r};
 	int code;
 
 	r->reactor = reactor;
@@ -116,6 +115,13 @@ struct reactor *remote_reactor(struct remote *r)
 struct grpc_channel *remote_channel(struct remote *r)
 {
 	return r->channel;
+}
+
+int remote_broken(const struct remote *r, struct err *err)
+{
+	if (r->broken.code)
+		*err = r->broken;
+	return r->broken.code;
 }
 
 int remote_wait(struct remote *r, int (*until)(void *ctx), void *ctx)

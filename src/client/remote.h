@@ -57,6 +57,9 @@ void *remote_ask(struct remote *r, const char *method, const ProtobufCMessage *r
 struct grpc_reply;
 int remote_failure(const struct grpc_reply *reply, struct err *err);
 
+/* Why the connection is of no more use, which is more than its calls say; 0: it is. */
+int remote_broken(const struct remote *r, struct err *err);
+
 /* Lets things happen until `until` says so, or an error stands in the way of that: its value. */
 int remote_wait(struct remote *r, int (*until)(void *ctx), void *ctx);
 

@@ -48,6 +48,7 @@ struct command {
 	const char *description;		/* paragraphs for help and man page; may be NULL */
 	const struct flag_table *const *tables; /* NULL-terminated; may be NULL */
 	bool hidden;
+	bool of_kubectl; /* of kubectl-gadget, not of ig */
 	int (*run)(int argc,
 		   char **argv); /* argv[0] is the command's name; returns the exit code */
 	/* Candidates for the word after argv, one a line on stdout; may be NULL. */
@@ -56,6 +57,14 @@ struct command {
 
 #define COMMAND(c) REGISTER(ig_commands, struct command, c)
 REGISTERED(ig_commands, struct command);
+
+/*
+ * Which of the two programs this is, by the name that it was called by; ig, unless it is told. Only
+ * that one's commands are found.
+ */
+void command_set_program(const char *argv0);
+const char *command_program(void); /* as users call it: "ig", "kubectl gadget" */
+bool command_is_kubectl(void);
 
 const struct command *command_find(const char *name);
 

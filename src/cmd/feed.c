@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "containers/container.h"
 
 /* ---- making one ------------------------------------------------------------------ */
 
@@ -123,7 +124,9 @@ const struct gadget_source *feed_source(const struct feed *f, unsigned int sourc
 
 void feed_take_back(struct feed *f, unsigned int source, const struct row *row)
 {
-	f->kind->take_back(f, feed_tracer_of(f, source), row->part[PART_CONTAINER]);
+	bool whole = row->size[PART_CONTAINER] == sizeof(struct container); /* else a node alone */
+
+	f->kind->take_back(f, feed_tracer_of(f, source), whole ? row->part[PART_CONTAINER] : NULL);
 }
 
 struct totals feed_totals(const struct feed *f, size_t tracer)

@@ -1,58 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Gadgets that run at a daemon, and instances that are read there. */
-#include <inttypes.h>
+/*
+ * Gadgets that run at a daemon, and instances that are read there; or at the daemons of a cluster,
+ * whose rows become one stream, and whose tables one table.
+ */
 #include <string.h>
 #include <time.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/parse.h"
-#include "base/reactor.h"
-#include "client/remote_run.h"
-#include "cmd/feed_internal.h"
+#include "cmd/feed_remote.h"
 #include "cmd/run_params.h"
-#include "traces/merge.h"
 
 #define LAST_ROWS_NS (5 * 1000000000ull) /* how long they are waited for */
+#define LAST_OF_NODES_NS 800000000ull	 /* the same of many, of which some may not answer */
 #define MERGE_INTERVAL_NS 25000000ull
-
-/* What the reader discarded here, of one container. */
-struct discarded {
-	char *name; /* "": of none */
-	uint64_t rows;
-};
-
-struct far {
-	struct far_feed *feed;
-	unsigned int first_source;
-	char *image;
-	struct labels params;
-	struct remote_run *run; /* NULL: not begun */
-	struct clock_base clock;
-	struct owner_names *host_owners; /* of its rows of no container */
-	uint64_t taken, discarded;
-	struct discarded *by_name;
-	size_t n_names, room_names;
-	bool ended;
-	struct err failure; /* code 0: none */
-};
-
-struct far_feed {
-	struct feed feed; /* first */
-	struct remote *remote;
-	struct far *fars;
-	size_t n_streams;
-	struct merge *merge; /* NULL: rows go on as they come */
-	struct timer merge_timer, stop_timer;
-	struct clock_base clock; /* ours */
-	bool gave_up;
-};
-
-static struct far_feed *far_of(const struct feed *f)
-{
-	return (struct far_feed *)f;
-}
 
 static uint64_t boot_now(void)
 {
@@ -64,29 +26,15 @@ static uint64_t boot_now(void)
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-static struct discarded *discarded_of(struct far *r, const char *name)
-{
-	for (size_t i = 0; i < r->n_names; i++)
-		if (!strcmp(r->by_name[i].name, name))
-			return &r->by_name[i];
-	*grow(&r->by_name, &r->n_names, &r->room_names) = (struct discarded){xstrdup(name), 0};
-	return &r->by_name[r->n_names - 1];
-}
-
-static void discard(struct far *r, const struct container *c)
-{
-	r->discarded++;
-	discarded_of(r, c ? c->name : "")->rows++;
-}
-
 static void deliver(struct far *r, unsigned int source, const struct row *row, bool late)
 {
 	const struct feed_reader *to = &r->feed->feed.reader;
+	struct row named = r->node->node ? cluster_row(r->node->node, row) : *row;
 
-	if (to->row(to->ctx, r->first_source + source, row, late))
+	if (to->row(to->ctx, r->first_source + source, &named, late))
 		r->taken++;
 	else
-		discard(r, row->part[PART_CONTAINER]);
+		far_discard(r, row->part[PART_CONTAINER]);
 }
 
 static void on_merged(void *ctx, const struct merge_row *m, bool late)
@@ -115,8 +63,7 @@ static void on_merge_time(void *ctx)
 
 	merge_release(f->merge, boot_now());
 	if (merge_held(f->merge))
-		timer_start(&f->merge_timer, remote_reactor(f->remote), MERGE_INTERVAL_NS,
-			    on_merge_time, f);
+		timer_start(&f->merge_timer, f->reactor, MERGE_INTERVAL_NS, on_merge_time, f);
 	f->feed.reader.dispatched(f->feed.reader.ctx);
 }
 
@@ -140,30 +87,81 @@ static void merge(struct far *r, unsigned int source, const struct row *row)
 	}
 	merge_push(f->merge, &m, boot_now());
 	if (!f->merge_timer.reactor)
-		timer_start(&f->merge_timer, remote_reactor(f->remote), MERGE_INTERVAL_NS,
-			    on_merge_time, f);
+		timer_start(&f->merge_timer, f->reactor, MERGE_INTERVAL_NS, on_merge_time, f);
+}
+
+/* ---- tables ---------------------------------------------------------------------- */
+
+static uint64_t bit(const struct far *r, unsigned int source)
+{
+	return 1ull << ((source - r->first_source) & 63);
+}
+
+/* The table is whole, or has to do without those that have told nothing. */
+static void end_table(struct far_feed *f, size_t tracer, unsigned int source)
+{
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		struct far *r = far_at(f, i, tracer);
+
+		r->told &= ~bit(r, source);
+	}
+	f->feed.reader.table_end(f->feed.reader.ctx, source);
+}
+
+static bool all_have_told(struct far_feed *f, size_t tracer, unsigned int source)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		const struct far *r = far_at(f, i, tracer);
+		bool told = r->told & bit(r, source);
+
+		if (!told && !r->ended)
+			return false;
+		some = some || told;
+	}
+	return some;
+}
+
+/* ---- what daemons say ------------------------------------------------------------ */
+
+static bool is_known(const struct far *r, unsigned int source)
+{
+	return !r->refused && r->first_source + source < r->feed->feed.n_sources;
 }
 
 static void on_row(void *ctx, unsigned int source, const struct row *row)
 {
 	struct far *r = ctx;
-	const struct feed *f = &r->feed->feed;
+	struct far_feed *f = r->feed;
+	unsigned int number = r->first_source + source;
 
-	if (r->first_source + source >= f->n_sources)
+	if (!is_known(r, source))
 		return;
-	if (r->feed->merge && f->sources[r->first_source + source].kind == SOURCE_TRACER)
-		merge(r, source, row);
-	else
-		deliver(r, source, row, false);
+	if (f->feed.sources[number].kind == SOURCE_TRACER) {
+		if (f->merge)
+			merge(r, source, row);
+		else
+			deliver(r, source, row, false);
+		return;
+	}
+	if (r->told & bit(r, number)) /* it is a table ahead of one that is not waited for longer */
+		end_table(f, r->tracer, number);
+	deliver(r, source, row, false);
 }
 
 static void on_table_end(void *ctx, unsigned int source)
 {
-	const struct far *r = ctx;
-	const struct feed *f = &r->feed->feed;
+	struct far *r = ctx;
+	unsigned int number = r->first_source + source;
 
-	if (r->first_source + source < f->n_sources)
-		f->reader.table_end(f->reader.ctx, r->first_source + source);
+	if (!is_known(r, source))
+		return;
+	if (r->told & bit(r, number))
+		end_table(r->feed, r->tracer, number);
+	r->told |= bit(r, number);
+	if (all_have_told(r->feed, r->tracer, number))
+		end_table(r->feed, r->tracer, number);
 }
 
 static void on_lost(void *ctx, unsigned int source, const struct container *c, uint64_t count)
@@ -171,7 +169,7 @@ static void on_lost(void *ctx, unsigned int source, const struct container *c, u
 	const struct far *r = ctx;
 	const struct feed *f = &r->feed->feed;
 
-	if (r->first_source + source < f->n_sources)
+	if (is_known(r, source))
 		f->reader.lost(f->reader.ctx, r->first_source + source, c, count);
 }
 
@@ -179,12 +177,28 @@ static void on_lost(void *ctx, unsigned int source, const struct container *c, u
 static void on_log(void *ctx, unsigned int severity, const char *text)
 {
 	enum { ERROR = 2, WARNING = 3, INFO = 4 };
+	const struct far *r = ctx;
 
 	log_line(severity <= ERROR     ? LOG_ERROR
 		 : severity == WARNING ? LOG_WARN
 		 : severity == INFO    ? LOG_INFO
 				       : LOG_DEBUG,
-		 "daemon: %s", text);
+		 "%s: %s", r->node->node ? r->node->node->name : "daemon", text);
+}
+
+/* Of several daemons each must mean the same by a row. */
+static bool is_same(const struct far *r, const struct wire_gadget *g)
+{
+	const struct feed *f = &r->feed->feed;
+	size_t end = r->tracer + 1 < f->n_tracers ? f->tracers[r->tracer + 1].first_source
+						  : f->n_sources;
+
+	if (g->n_sources != end - r->first_source)
+		return false;
+	for (size_t i = 0; i < g->n_sources; i++)
+		if (!schema_same(g->sources[i].schema, f->sources[r->first_source + i].schema))
+			return false;
+	return true;
 }
 
 static void on_started(void *ctx, const struct wire_gadget *g)
@@ -192,15 +206,63 @@ static void on_started(void *ctx, const struct wire_gadget *g)
 	struct far *r = ctx;
 
 	r->clock = g->clock;
+	if (!r->node->node)
+		return;
+	r->node->node->clock = g->clock;
+	r->refused = !is_same(r, g);
+	if (r->refused) {
+		log_warn("node %s has another version of %s, which is left out",
+			 r->node->node->name, g->name);
+		remote_run_stop(r->run);
+	}
+}
+
+/* The rest goes on without it. */
+static void say_lost_node(struct far *r, const struct err *err)
+{
+	struct far_node *n = r->node;
+	struct err why = {0};
+
+	if (n->lost || r->feed->stopping)
+		return;
+	if (remote_broken(n->remote, &why))
+		err = &why;
+	if (err && !why.code) { /* the node is there, the gadget is not */
+		log_warn("node %s: %s: %s; going on without it", n->node->name,
+			 feed_name(&r->feed->feed, r->tracer), err->text);
+		return;
+	}
+	n->lost = true;
+	log_warn("node %s is lost: %s; going on without it", n->node->name,
+		 err ? err->text : "its agent has ended");
+	cluster_lost(r->feed->cluster, n->node);
+}
+
+/* A stream ends when it is asked to. */
+static bool is_stream(const struct far *r)
+{
+	const struct feed *f = &r->feed->feed;
+
+	return r->first_source < f->n_sources && f->sources[r->first_source].kind == SOURCE_TRACER;
 }
 
 static void on_ended(void *ctx, const struct err *err)
 {
 	struct far *r = ctx;
+	struct far_feed *f = r->feed;
 
 	r->ended = true;
 	if (err)
 		r->failure = *err;
+	if (!r->node->node)
+		return;
+	if (err || (is_stream(r) && !r->refused))
+		say_lost_node(r, err);
+	if (r->told || is_stream(r) || r->first_source >= f->feed.n_sources)
+		return;
+	/* It is waited for no longer. */
+	if (all_have_told(f, r->tracer, r->first_source))
+		end_table(f, r->tracer, r->first_source);
 }
 
 static const struct remote_reader reader = {
@@ -216,7 +278,7 @@ static void on_remote(void *ctx)
 {
 	struct far_feed *f = ctx;
 
-	reactor_dispatch(remote_reactor(f->remote));
+	reactor_dispatch(f->reactor);
 	f->feed.reader.dispatched(f->feed.reader.ctx);
 }
 
@@ -224,24 +286,26 @@ static void on_remote(void *ctx)
 
 static void begin(struct far *r)
 {
+	const struct far_gadget *g = &r->feed->gadgets[r->tracer];
 	struct remote_reader to = reader;
 	const struct remote_request request = {
-		.image = r->image,
-		.params = &r->params,
+		.image = g->image,
+		.params = &g->params,
 		.instance = r->feed->feed.options.instance,
 		.last = r->feed->feed.options.last,
 	};
 
 	to.ctx = r;
-	r->run = remote_run_new(r->feed->remote, &request, &to);
+	r->run = remote_run_new(r->node->remote, &request, &to);
 }
 
-/* All can run, or none is begun. */
+/* All can run, or none is begun. Of a cluster's daemons one is asked for all. */
 static int judge(struct far_feed *f, struct err *err)
 {
 	for (size_t i = 0; !f->feed.options.instance && i < f->feed.n_tracers; i++) {
 		struct wire_gadget *g;
-		int r = remote_gadget(f->remote, f->fars[i].image, &f->fars[i].params, &g, err);
+		int r = remote_gadget(f->nodes[0]->remote, f->gadgets[i].image,
+				      &f->gadgets[i].params, &g, err);
 
 		if (r)
 			return r;
@@ -250,16 +314,81 @@ static int judge(struct far_feed *f, struct err *err)
 	return 0;
 }
 
+static struct far_node *add_node(struct far_feed *f, struct remote *remote,
+				 struct cluster_node *node)
+{
+	struct far_node *n = xnew(struct far_node);
+
+	*n = (struct far_node){.remote = remote, .node = node};
+	n->fars = xnew_n(struct far, f->feed.n_tracers);
+	for (size_t i = 0; i < f->feed.n_tracers; i++) {
+		n->fars[i].feed = f;
+		n->fars[i].node = n;
+		n->fars[i].tracer = i;
+		n->fars[i].first_source = f->feed.tracers[i].first_source;
+	}
+	*grow(&f->nodes, &f->n_nodes, &f->room_nodes) = n;
+	return n;
+}
+
+static void begin_all(struct far_feed *f, struct far_node *n)
+{
+	for (size_t i = 0; i < f->feed.n_tracers; i++)
+		begin(&n->fars[i]);
+}
+
+static struct far_node *node_of(const struct far_feed *f, const struct cluster_node *node)
+{
+	for (size_t i = 0; i < f->n_nodes; i++)
+		if (f->nodes[i]->node == node)
+			return f->nodes[i];
+	return NULL;
+}
+
+/* Streams and tables that repeat are told by those who come later as well. */
+static void on_joined(void *ctx, struct cluster_node *node, bool is_back)
+{
+	struct far_feed *f = ctx;
+	struct far_node *n = node_of(f, node) ?: add_node(f, node->remote, node);
+
+	log_warn("node %s %s", node->name, is_back ? "is back" : "has joined");
+	n->remote = node->remote;
+	n->lost = false;
+	for (size_t i = 0; i < f->feed.n_tracers; i++)
+		far_begin_anew(&n->fars[i]);
+	begin_all(f, n);
+}
+
+static void on_trouble(void *ctx, const struct err *err)
+{
+	if (err)
+		log_warn("nodes that join are not seen: %s", err->text);
+	else
+		log_warn("nodes that join are seen again");
+}
+
+static bool has_snapshot(const struct feed *f)
+{
+	for (size_t i = 0; i < f->n_sources; i++)
+		if (f->sources[i].kind == SOURCE_SNAPSHOT)
+			return true;
+	return false;
+}
+
 static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
+	static const struct cluster_events events = {on_joined, on_trouble};
 	struct far_feed *f = far_of(feed);
 	int r = judge(f, err);
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < feed->n_tracers; i++)
-		begin(&f->fars[i]);
-	return loop_add_fd(loop, reactor_fd(remote_reactor(f->remote)), on_remote, f, err);
+	for (size_t i = 0; i < f->n_nodes; i++)
+		begin_all(f, f->nodes[i]);
+	f->follows = f->cluster && !has_snapshot(feed);
+	if (f->follows)
+		cluster_follow(f->cluster, &events, f);
+	return loop_add_fd(loop, reactor_fd(f->reactor), on_remote, f, err);
 }
 
 static int have_ended(void *ctx)
@@ -268,8 +397,8 @@ static int have_ended(void *ctx)
 
 	if (f->gave_up)
 		return 1;
-	for (size_t i = 0; i < f->feed.n_tracers; i++)
-		if (f->fars[i].run && !f->fars[i].ended)
+	for (size_t i = 0; i < far_count(f); i++)
+		if (far_nth(f, i)->run && !far_nth(f, i)->ended)
 			return 0;
 	return 1;
 }
@@ -279,16 +408,32 @@ static void give_up(void *ctx)
 	((struct far_feed *)ctx)->gave_up = true;
 }
 
+/* A node's totals come with its end. */
+static void say_unanswered(struct far *r)
+{
+	if (r->ended || !r->node->node || r->node->lost)
+		return;
+	r->node->lost = true;
+	log_warn("node %s does not answer: its last records and its totals are not known",
+		 r->node->node->name);
+}
+
 static void stop(struct feed *feed)
 {
 	struct far_feed *f = far_of(feed);
 
-	for (size_t i = 0; i < f->feed.n_tracers; i++)
-		if (f->fars[i].run && !f->fars[i].ended)
-			remote_run_stop(f->fars[i].run);
-	timer_start(&f->stop_timer, remote_reactor(f->remote), LAST_ROWS_NS, give_up, f);
-	remote_wait(f->remote, have_ended, f);
+	f->stopping = true;
+	if (f->cluster)
+		cluster_unfollow(f->cluster);
+	for (size_t i = 0; i < far_count(f); i++)
+		if (far_nth(f, i)->run && !far_nth(f, i)->ended)
+			remote_run_stop(far_nth(f, i)->run);
+	timer_start(&f->stop_timer, f->reactor, f->cluster ? LAST_OF_NODES_NS : LAST_ROWS_NS,
+		    give_up, f);
+	remote_wait(f->nodes[0]->remote, have_ended, f);
 	timer_stop(&f->stop_timer);
+	for (size_t i = 0; i < far_count(f); i++)
+		say_unanswered(far_nth(f, i));
 	if (f->merge)
 		merge_release_all(f->merge);
 }
@@ -296,8 +441,6 @@ static void stop(struct feed *feed)
 static void free_far(struct far *r)
 {
 	remote_run_free(r->run);
-	labels_done(&r->params);
-	free(r->image);
 	for (size_t i = 0; i < r->n_names; i++)
 		free(r->by_name[i].name);
 	free(r->by_name);
@@ -312,97 +455,48 @@ static void free_feed(struct feed *feed)
 	if (f->merge)
 		merge_release_all(f->merge); /* their containers are let go */
 	merge_free(f->merge);
-	for (size_t i = 0; i < f->feed.n_tracers; i++)
-		free_far(&f->fars[i]);
-	free(f->fars);
+	for (size_t i = 0; i < far_count(f); i++)
+		free_far(far_nth(f, i));
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		free(f->nodes[i]->fars);
+		free(f->nodes[i]);
+	}
+	for (size_t i = 0; f->gadgets && i < f->feed.n_tracers; i++) {
+		labels_done(&f->gadgets[i].params);
+		free(f->gadgets[i].image);
+	}
+	free(f->gadgets);
+	free(f->nodes);
 }
 
-/* One that failed ends all, as it would here. */
+/* One that failed ends all, as it would here; a cluster's nodes may come back. */
 static bool finished(const struct feed *feed)
 {
 	const struct far_feed *f = far_of(feed);
 
-	for (size_t i = 0; i < feed->n_tracers; i++)
-		if (f->fars[i].failure.code)
+	for (size_t i = 0; !f->cluster && i < far_count(f); i++)
+		if (far_nth(f, i)->failure.code)
 			return true;
-	return have_ended((void *)f);
+	return !f->follows && have_ended((void *)f);
 }
 
+/* Of a cluster's nodes, if none is left. */
 static int failure(const struct feed *feed, struct err *err)
 {
 	const struct far_feed *f = far_of(feed);
+	const struct far *failed = NULL;
 
-	for (size_t i = 0; i < f->feed.n_tracers; i++) {
-		if (!f->fars[i].failure.code)
-			continue;
-		*err = f->fars[i].failure;
-		return err->code;
+	for (size_t i = 0; i < far_count(f); i++) {
+		if (far_nth(f, i)->failure.code)
+			failed = failed ?: far_nth(f, i);
+		else if (f->cluster)
+			return 0; /* this one did not fail */
 	}
-	return 0;
-}
-
-/* ---- totals ---------------------------------------------------------------------- */
-
-static void take_back(struct feed *feed, size_t tracer, const struct container *c)
-{
-	struct far *r = &far_of(feed)->fars[tracer];
-
-	r->taken--;
-	discard(r, c);
-}
-
-/* As the daemon has it, and then what was discarded here of what it delivered. */
-static struct totals less(struct totals n, uint64_t discarded)
-{
-	if (discarded > n.delivered)
-		discarded = n.delivered;
-	n.delivered -= discarded;
-	n.discarded += discarded;
-	return n;
-}
-
-static struct totals totals(const struct feed *feed, size_t tracer)
-{
-	const struct far *r = &far_of(feed)->fars[tracer];
-	uint64_t lost = r->run ? remote_run_missed(r->run) : 0, difference;
-	struct totals n;
-
-	if (r->run && remote_run_totals(r->run, &n, &difference))
-		return less(n, r->discarded);
-	return (struct totals){r->taken + r->discarded + lost, r->taken, r->discarded, lost};
-}
-
-static uint64_t unaccounted(const struct feed *feed, size_t tracer)
-{
-	const struct far *r = &far_of(feed)->fars[tracer];
-	uint64_t difference = 0;
-	struct totals n;
-
-	if (r->run)
-		remote_run_totals(r->run, &n, &difference);
-	return difference;
-}
-
-struct each {
-	struct far *far;
-	void (*fn)(void *ctx, const char *name, struct totals n);
-	void *ctx;
-};
-
-static void give_total(void *ctx, const char *name, struct totals n)
-{
-	const struct each *e = ctx;
-
-	e->fn(e->ctx, *name ? name : NULL, less(n, discarded_of(e->far, name)->rows));
-}
-
-static void each_total(const struct feed *feed, size_t tracer,
-		       void (*fn)(void *ctx, const char *name, struct totals n), void *ctx)
-{
-	struct far *r = &far_of(feed)->fars[tracer];
-
-	if (r->run)
-		remote_run_each_total(r->run, give_total, &(struct each){r, fn, ctx});
+	if (!failed)
+		return 0;
+	*err = failed->failure;
+	return failed->node->node ? err_wrap(err, err->code, "node %s", failed->node->node->name)
+				  : err->code;
 }
 
 static const struct feed_kind kind = {
@@ -411,46 +505,52 @@ static const struct feed_kind kind = {
 	.free = free_feed,
 	.finished = finished,
 	.failure = failure,
-	.take_back = take_back,
-	.totals = totals,
-	.unaccounted = unaccounted,
-	.each_total = each_total,
+	.take_back = far_take_back,
+	.totals = far_totals,
+	.unaccounted = far_unaccounted,
+	.each_total = far_each_total,
 };
 
 /* ---- making one ------------------------------------------------------------------ */
 
-static struct far_feed *far_feed_new(struct remote *r, size_t n, const struct feed_reader *to)
+static void add_nodes(struct far_feed *f, struct remote *remote)
 {
-	struct far_feed *f = xnew(struct far_feed);
+	if (!f->cluster)
+		add_node(f, remote, NULL);
+	for (size_t i = 0; f->cluster && i < cluster_n_nodes(f->cluster); i++) {
+		struct cluster_node *node = cluster_node(f->cluster, i);
 
-	feed_init(&f->feed, &kind, to);
-	f->remote = r;
-	f->fars = xnew_n(struct far, n);
-	for (size_t i = 0; i < n; i++)
-		f->fars[i].feed = f;
-	clock_base_now(&f->clock);
-	return f;
+		if (node->remote)
+			add_node(f, node->remote, node);
+	}
+}
+
+static void add_gadget(struct far_feed *f, const struct offer *offer, struct far_gadget *g)
+{
+	g->image = xstrdup(offer_image(offer));
+	run_params(&f->feed.options, offer_params(offer), &g->params);
+	feed_add_tracer(&f->feed, offer_name(offer));
+	for (size_t s = 0; s < offer_n_sources(offer); s++) {
+		feed_add_source(&f->feed, offer_source(offer, s));
+		f->n_streams += offer_source(offer, s)->kind == SOURCE_TRACER;
+	}
 }
 
 int feed_remote_new(struct gadget_flags *gadgets, const struct feed_options *o,
 		    const struct feed_reader *to, struct feed **ret, struct err *err)
 {
-	struct far_feed *f = far_feed_new(gadgets->remote, gadgets->n, to);
+	struct far_feed *f = xnew(struct far_feed);
 
+	feed_init(&f->feed, &kind, to);
 	f->feed.options = *o;
-	for (size_t i = 0; i < gadgets->n; i++) {
-		const struct offer *offer = gadgets->offers[i];
-
-		feed_add_tracer(&f->feed, offer_name(offer));
-		f->fars[i].image = xstrdup(offer_image(offer));
-		f->fars[i].first_source = f->feed.tracers[i].first_source;
-		run_params(o, offer_params(offer), &f->fars[i].params);
-		for (size_t s = 0; s < offer_n_sources(offer); s++) {
-			feed_add_source(&f->feed, offer_source(offer, s));
-			f->n_streams += offer_source(offer, s)->kind == SOURCE_TRACER;
-		}
-	}
-	if (o->window_ns && f->n_streams > 1)
+	f->reactor = remote_reactor(gadgets->remote);
+	clock_base_now(&f->clock);
+	f->cluster = gadgets->cluster;
+	f->gadgets = xnew_n(struct far_gadget, gadgets->n);
+	for (size_t i = 0; i < gadgets->n; i++)
+		add_gadget(f, gadgets->offers[i], &f->gadgets[i]);
+	add_nodes(f, gadgets->remote);
+	if (o->window_ns && f->n_streams > (f->cluster ? 0 : 1))
 		f->merge = merge_new(o->window_ns, MAX_HELD_BYTES, on_merged, f);
 	*ret = &f->feed;
 	return 0;

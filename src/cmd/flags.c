@@ -255,8 +255,8 @@ void flags_help(const struct flags *f)
 {
 	const struct command *c = f->command;
 
-	printf("%s\n\nUsage: ig %s%s%s\n", c->summary, c->name, c->usage && *c->usage ? " " : "",
-	       c->usage ?: "");
+	printf("%s\n\nUsage: %s %s%s%s\n", c->summary, command_program(), c->name,
+	       c->usage && *c->usage ? " " : "", c->usage ?: "");
 	if (c->description)
 		printf("\n%s\n", c->description);
 	if (f->about)

@@ -11,7 +11,8 @@
 
 struct gadget_flags {
 	struct flags *flags;
-	struct remote *remote; /* whose gadgets they are; NULL: those that are here */
+	struct remote *remote;	 /* whose gadgets they are; NULL: those that are here */
+	struct cluster *cluster; /* whose nodes are to run them, remote being one; NULL: none */
 	struct offer **offers;
 	struct gadget_flag_table **tables;
 	size_t n, room, n_tables, room_tables;

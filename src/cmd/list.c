@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* ig list: the gadgets in this program, or in a daemon. */
 #include "base/mem.h"
+#include "cmd/list.h"
 #include "cmd/flags.h"
 #include "cmd/own_rows.h"
 #include "cmd/remote_flags.h"
@@ -22,20 +23,6 @@ static const struct field fields[] = {
 	TEXT_FIELD(description, "description", "What it does", 60),
 };
 
-static int ask(Ig__V1__GadgetsResponse **ret, struct err *err)
-{
-	Ig__V1__GadgetsRequest request = IG__V1__GADGETS_REQUEST__INIT;
-	struct remote *remote;
-	int r = remote_flags_open(&remote, err);
-
-	if (r)
-		return r;
-	*ret = remote_ask(remote, "/ig.v1.Node/Gadgets", &request.base,
-			  &ig__v1__gadgets_response__descriptor, err);
-	remote_close(remote);
-	return *ret ? 0 : err->code;
-}
-
 static int show(const Ig__V1__GadgetsResponse *m, struct err *err)
 {
 	struct own_rows rows = {0};
@@ -52,9 +39,46 @@ static int show(const Ig__V1__GadgetsResponse *m, struct err *err)
 	return r;
 }
 
+int list_of(struct remote *remote, struct err *err)
+{
+	Ig__V1__GadgetsRequest request = IG__V1__GADGETS_REQUEST__INIT;
+	Ig__V1__GadgetsResponse *m = remote_ask(remote, "/ig.v1.Node/Gadgets", &request.base,
+						&ig__v1__gadgets_response__descriptor, err);
+	int r;
+
+	if (!m)
+		return err->code;
+	r = show(m, err);
+	ig__v1__gadgets_response__free_unpacked(m, NULL);
+	return r;
+}
+
+static int list_remote(struct err *err)
+{
+	struct remote *remote;
+	int r = remote_flags_open(&remote, err);
+
+	if (r)
+		return r;
+	r = list_of(remote, err);
+	remote_close(remote);
+	return r;
+}
+
+static int list_here(struct err *err)
+{
+	Ig__V1__GadgetsResponse *m;
+	int r = wire_builtins(&m, err);
+
+	if (r)
+		return r;
+	r = show(m, err);
+	ig__v1__gadgets_response__free_unpacked(m, NULL);
+	return r;
+}
+
 static int list_main(int argc, char **argv)
 {
-	Ig__V1__GadgetsResponse *m = NULL;
 	struct err err = {0};
 	struct flags flags;
 	int exit_code, r;
@@ -62,10 +86,7 @@ static int list_main(int argc, char **argv)
 	flags_init(&flags, command_find("list"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = remote_flags_given() ? ask(&m, &err) : wire_builtins(&m, &err);
-	r = r ?: show(m, &err);
-	if (m)
-		ig__v1__gadgets_response__free_unpacked(m, NULL);
+	r = remote_flags_given() ? list_remote(&err) : list_here(&err);
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 

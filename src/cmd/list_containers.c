@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig list-containers: the containers of this host or of a daemon's, once or as they come and go. */
+/*
+ * ig list-containers: the containers of this host or of a daemon's, once or as they come and go;
+ * and kubectl gadget list-containers: those of a cluster's nodes.
+ */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +13,7 @@
 #include "base/mem.h"
 #include "base/reactor.h"
 #include "client/remote_run.h"
+#include "cmd/cluster_flags.h"
 #include "cmd/container_flags.h"
 #include "cmd/flags.h"
 #include "cmd/loop.h"
@@ -37,10 +41,20 @@ struct list {
 	struct loop loop;
 	struct selector *selector; /* these and the next: of this host */
 	struct containers *containers;
-	struct remote *remote; /* these and the next: of a daemon's */
+	struct remote *remote;	 /* this: of a daemon's */
+	struct cluster *cluster; /* this: of a cluster's */
+	struct far *fars;	 /* these and the next: of either */
+	size_t n_fars;
+	struct err failure; /* code 0: none */
+};
+
+/* The containers of one daemon. */
+struct far {
+	struct list *list;
+	struct remote *remote;
+	struct cluster_node *node; /* NULL: of no cluster */
 	struct remote_run *run;
 	bool ended;
-	struct err failure; /* code 0: none */
 };
 
 /* A table shows less than JSON does; `+a,-b` change that. */
@@ -50,7 +64,8 @@ static char *choose_columns(const char *fields)
 
 	if (!none && *fields != '+' && *fields != '-')
 		return xstrdup(fields);
-	return xasprintf("%s%s%s%s%s", opt_watch ? "event," : "",
+	return xasprintf("%s%s%s%s%s%s", opt_watch ? "event," : "",
+			 command_is_kubectl() ? "k8s.node," : "",
 			 selector_flags_pods() ? "k8s.namespace,k8s.podName," : "", LIST_FIELDS,
 			 none ? "" : ",", none ? "" : fields);
 }
@@ -174,45 +189,64 @@ static int list_local(struct list *l, struct err *err)
 	return view_flags_finish(l->view, err);
 }
 
-/* ---- of a daemon's --------------------------------------------------------------- */
+/* ---- of daemons ------------------------------------------------------------------ */
 
-static void end(struct list *l, const struct err *why)
+static bool have_ended(const struct list *l)
 {
-	l->ended = true;
-	if (why)
+	for (size_t i = 0; i < l->n_fars; i++)
+		if (!l->fars[i].ended)
+			return false;
+	return true;
+}
+
+/* Of several, one that ends does not end the others. */
+static void end(struct far *f, const struct err *why)
+{
+	struct list *l = f->list;
+
+	f->ended = true;
+	if (why && f->node)
+		log_warn("node %s: %s; going on without it", f->node->name, why->text);
+	else if (why)
 		l->failure = *why;
+	if (!have_ended(l))
+		return;
+	if (f->node && !opt_watch && l->view)
+		view_table_end(l->view, l->source);
 	loop_stop(&l->loop);
 }
 
 static void on_started(void *ctx, const struct wire_gadget *g)
 {
-	struct list *l = ctx;
+	struct far *f = ctx;
+	struct list *l = f->list;
 	struct err err = {0};
 
-	if (l->view)
-		return;
+	if (f->node)
+		f->node->clock = g->clock;
 	if (!g->n_sources)
 		err_set(&err, -EBADMSG, "the daemon does not say what a container is");
-	else
+	else if (!l->view)
 		start_view(l, g->sources[0].schema, &g->clock, &err);
 	if (err.code)
-		end(l, &err);
+		end(f, &err);
 }
 
 static void on_row(void *ctx, unsigned int source, const struct row *row)
 {
-	struct list *l = ctx;
+	struct far *f = ctx;
+	struct row named = f->node ? cluster_row(f->node, row) : *row;
 
-	if (!l->ended && !source)
-		view_row(l->view, l->source, row, false);
+	if (!f->ended && !source)
+		view_row(f->list->view, f->list->source, &named, false);
 }
 
 static void on_table_end(void *ctx, unsigned int source)
 {
-	struct list *l = ctx;
+	const struct far *f = ctx;
 
-	if (!l->ended)
-		view_table_end(l->view, l->source);
+	if (!f->ended && !f->node)
+		view_table_end(f->list->view, f->list->source);
 }
 
 static void on_lost(void *ctx, unsigned int source, const struct container *c, uint64_t count)
@@ -229,12 +263,12 @@ static void on_remote(void *ctx)
 {
 	struct list *l = ctx;
 
-	reactor_dispatch(remote_reactor(l->remote));
+	reactor_dispatch(remote_reactor(l->fars[0].remote));
 	if (l->view)
 		flush(l);
 }
 
-static int list_remote(struct list *l, struct err *err)
+static void begin(struct far *f)
 {
 	static const struct remote_reader reader = {.started = on_started,
 						    .row = on_row,
@@ -244,22 +278,76 @@ static int list_remote(struct list *l, struct err *err)
 	const struct remote_request request = {.containers = selector_flags_options(),
 					       .watch = opt_watch};
 	struct remote_reader to = reader;
-	int r = remote_flags_open(&l->remote, err);
 
-	to.ctx = l;
-	r = r ?: loop_init(&l->loop, err);
-	r = r ?: loop_add_fd(&l->loop, reactor_fd(remote_reactor(l->remote)), on_remote, l, err);
+	to.ctx = f;
+	f->run = remote_run_new(f->remote, &request, &to);
+}
+
+static int list_far(struct list *l, struct err *err)
+{
+	int r = loop_init(&l->loop, err);
+
+	r = r
+		    ?: loop_add_fd(&l->loop, reactor_fd(remote_reactor(l->fars[0].remote)),
+				   on_remote, l, err);
 	r = r ?: loop_add_signal(&l->loop, SIGWINCH, on_resize, l, err);
 	if (r)
 		return r;
-	l->run = remote_run_new(l->remote, &request, &to);
+	for (size_t i = 0; i < l->n_fars; i++)
+		begin(&l->fars[i]);
 	loop_run(&l->loop);
 	if (l->failure.code)
 		*err = l->failure;
 	return l->failure.code ?: view_flags_finish(l->view, err);
 }
 
-/* ---- the command ----------------------------------------------------------------- */
+static void add_far(struct list *l, struct remote *remote, struct cluster_node *node)
+{
+	l->fars[l->n_fars++] = (struct far){.list = l, .remote = remote, .node = node};
+}
+
+static int list_remote(struct list *l, struct err *err)
+{
+	int r = remote_flags_open(&l->remote, err);
+
+	if (r)
+		return r;
+	l->fars = xnew(struct far);
+	add_far(l, l->remote, NULL);
+	return list_far(l, err);
+}
+
+static int list_cluster(struct list *l, struct err *err)
+{
+	int r = cluster_flags_select(err);
+
+	r = r ?: cluster_flags_open(&l->cluster, err);
+	if (r)
+		return r;
+	l->fars = xnew_n(struct far, cluster_n_nodes(l->cluster));
+	for (size_t i = 0; i < cluster_n_nodes(l->cluster); i++) {
+		struct cluster_node *n = cluster_node(l->cluster, i);
+
+		if (n->remote)
+			add_far(l, n->remote, n);
+	}
+	return list_far(l, err);
+}
+
+/* ---- the commands ---------------------------------------------------------------- */
+
+static void done(struct list *l)
+{
+	containers_free(l->containers);
+	for (size_t i = 0; i < l->n_fars; i++)
+		remote_run_free(l->fars[i].run);
+	free(l->fars);
+	remote_close(l->remote);
+	view_free(l->view); /* which keeps rows with the clocks of the nodes */
+	cluster_close(l->cluster);
+	selector_free(l->selector);
+	loop_done(&l->loop);
+}
 
 static int list_main(int argc, char **argv)
 {
@@ -271,13 +359,11 @@ static int list_main(int argc, char **argv)
 	flags_init(&flags, command_find("list-containers"));
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = remote_flags_given() ? list_remote(&l, &err) : list_local(&l, &err);
-	containers_free(l.containers);
-	remote_run_free(l.run);
-	remote_close(l.remote);
-	view_free(l.view);
-	selector_free(l.selector);
-	loop_done(&l.loop);
+	if (command_is_kubectl())
+		r = list_cluster(&l, &err);
+	else
+		r = remote_flags_given() ? list_remote(&l, &err) : list_local(&l, &err);
+	done(&l);
 	return r ? command_fail(r, &err) : EXIT_OK;
 }
 
@@ -291,3 +377,15 @@ static const struct command list_containers = {
 	.run = list_main,
 };
 COMMAND(&list_containers);
+
+static const struct flag_table *const cluster_tables[] = {&own_flags,  &selector_flags, &node_flags,
+							  &view_flags, &cluster_flags,	NULL};
+static const struct command cluster_list_containers = {
+	.name = "list-containers",
+	.summary = "List the containers of the nodes' pods",
+	.usage = "[FLAGS]",
+	.tables = cluster_tables,
+	.of_kubectl = true,
+	.run = list_main,
+};
+COMMAND(&cluster_list_containers);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ig ps: the gadgets that run at a daemon whether somebody reads or not. */
+/*
+ * ig ps: the gadgets that run at a daemon whether somebody reads or not; kubectl gadget ps: those
+ * at the nodes of a cluster.
+ */
 #include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "cmd/cluster_flags.h"
 #include "cmd/flags.h"
 #include "cmd/own_rows.h"
 #include "cmd/remote_command.h"
@@ -12,7 +17,7 @@
 #include "wire/api.pb-c.h"
 
 struct instance_row {
-	const char *id, *name, *gadget, *state, *error, *tags, *nodes;
+	const char *node, *id, *name, *gadget, *state, *error, *tags, *nodes;
 	int64_t created; /* Unix time, ns */
 	uint64_t age, readers, kept, history;
 	struct labels params;
@@ -22,6 +27,8 @@ struct instance_row {
 	.parent = -1, .offset = offsetof(struct instance_row, member_), \
 	.size = sizeof(((struct instance_row *)0)->member_)
 static const struct field fields[] = {
+	{"node", "Node that it runs on", .kind = KIND_CSTR, AT(node),
+	 .width = 16}, /* of a cluster */
 	{"id", "Id, for `ig attach` and `ig stop`; its start will do", "short_id", KIND_CSTR,
 	 AT(id)},
 	{"name", "Name, which will do as well", .kind = KIND_CSTR, AT(name), .width = 16},
@@ -57,13 +64,14 @@ static const char *state_name(const Api__GadgetInstanceState *s)
 	return s->status == API__GADGET_INSTANCE_STATUS__StatusRunning ? "running" : "error";
 }
 
-static void show(struct own_rows *rows, const Api__GadgetInstance *i)
+static void show(struct own_rows *rows, const char *node, const Api__GadgetInstance *i)
 {
 	_cleanup_(freep) char *tags = joined(i->tags, i->n_tags);
 	_cleanup_(freep) char *nodes = joined(i->nodes, i->n_nodes);
 	const Api__GadgetRunRequest *config = i->gadgetconfig;
 	int64_t now = time(NULL);
 	struct instance_row row = {
+		.node = node,
 		.id = i->id,
 		.name = i->name,
 		.gadget = config ? config->imagename : "",
@@ -85,24 +93,55 @@ static void show(struct own_rows *rows, const Api__GadgetInstance *i)
 	labels_done(&row.params);
 }
 
-static int list(struct remote *r, const struct words *words, struct err *err)
+static int open_rows(struct own_rows *rows, bool with_node, struct err *err)
+{
+	size_t skip = with_node ? 0 : 1;
+
+	return own_rows_open(rows, VIEW_TABLE_ONCE, "instances", fields + skip,
+			     array_size(fields) - skip, sizeof(struct instance_row), err);
+}
+
+/* node NULL: of no cluster. */
+static int add(struct own_rows *rows, struct remote *r, const char *node, struct err *err)
 {
 	Api__ListGadgetInstancesRequest request = API__LIST_GADGET_INSTANCES_REQUEST__INIT;
 	Api__ListGadgetInstanceResponse *m =
 		remote_ask(r, "/api.GadgetInstanceManager/ListGadgetInstances", &request.base,
 			   &api__list_gadget_instance_response__descriptor, err);
-	struct own_rows rows = {0};
-	int code;
 
 	if (!m)
 		return err->code;
-	code = own_rows_open(&rows, VIEW_TABLE_ONCE, "instances", fields, array_size(fields),
-			     sizeof(struct instance_row), err);
-	for (size_t i = 0; !code && i < m->n_gadgetinstances; i++)
-		show(&rows, m->gadgetinstances[i]);
+	for (size_t i = 0; i < m->n_gadgetinstances; i++)
+		show(rows, node, m->gadgetinstances[i]);
+	api__list_gadget_instance_response__free_unpacked(m, NULL);
+	return 0;
+}
+
+static int list(struct remote *r, const struct words *words, struct err *err)
+{
+	struct own_rows rows = {0};
+	int code = open_rows(&rows, false, err);
+
+	code = code ?: add(&rows, r, NULL, err);
 	code = code ?: own_rows_end(&rows, err);
 	own_rows_done(&rows);
-	api__list_gadget_instance_response__free_unpacked(m, NULL);
+	return code;
+}
+
+static int list_nodes(struct cluster *c, struct err *err)
+{
+	struct own_rows rows = {0};
+	int code = open_rows(&rows, true, err);
+
+	for (size_t i = 0; !code && i < cluster_n_nodes(c); i++) {
+		const struct cluster_node *n = cluster_node(c, i);
+		struct err why;
+
+		if (n->remote && add(&rows, n->remote, n->name, &why))
+			log_warn("node %s: %s; going on without it", n->name, why.text);
+	}
+	code = code ?: own_rows_end(&rows, err);
+	own_rows_done(&rows);
 	return code;
 }
 
@@ -121,3 +160,20 @@ static const struct command ps = {
 	.run = ps_main,
 };
 COMMAND(&ps);
+
+static int cluster_ps_main(int argc, char **argv)
+{
+	return cluster_command("ps", argc, argv, list_nodes);
+}
+
+static const struct flag_table *const cluster_tables[] = {&view_flags, &node_flags, &cluster_flags,
+							  NULL};
+static const struct command cluster_ps = {
+	.name = "ps",
+	.summary = "List the gadgets that run on the nodes on their own",
+	.usage = "[FLAGS]",
+	.tables = cluster_tables,
+	.of_kubectl = true,
+	.run = cluster_ps_main,
+};
+COMMAND(&cluster_ps);

@@ -13,6 +13,7 @@
 #include "cmd/flags.h"
 #include "cmd/gadget_flags.h"
 #include "cmd/remote_flags.h"
+#include "cmd/run_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/show.h"
 #include "cmd/traceloop.h"
@@ -20,75 +21,18 @@
 
 static struct {
 	bool detach, append;
-	uint64_t timeout_ns, history;
-	const char *record, *name;
-	struct feed_options feed;
-} opt = {.feed = {.window_ns = 100 * 1000 * 1000, .process = {-1, -1, -1, -1, ""}}};
+	uint64_t history;
+	const char *record, *name, *tracer;
+} opt;
 
-static int set_id(const struct flag *f, const char *value, struct err *err)
-{
-	uint64_t id;
-
-	if (parse_u64(value, &id) || id > UINT32_MAX)
-		return err_set(err, -EINVAL, "--%s wants a number up to %u, not '%s'", f->name,
-			       UINT32_MAX, value);
-	*(int64_t *)f->to = (int64_t)id;
-	return 0;
-}
-
-/* No process is 0, and the kernel's side takes 0 for any. */
-static int set_pid(const struct flag *f, const char *value, struct err *err)
-{
-	int r = set_id(f, value, err);
-
-	return r || *(int64_t *)f->to ? r : err_set(err, -EINVAL, "--%s: no process is 0", f->name);
-}
-
-static int set_comm(const struct flag *f, const char *value, struct err *err)
-{
-	char *comm = opt.feed.process.comm;
-
-	if (strlen(value) >= sizeof(opt.feed.process.comm))
-		return err_set(err, -EINVAL, "--%s is at most 15 bytes, as the kernel keeps it",
-			       f->name);
-	memset(comm, 0, sizeof(opt.feed.process.comm));
-	memcpy(comm, value, strlen(value));
-	return 0;
-}
-
-static const struct flag process_flag_list[] = {
-	{"host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.feed.host, NULL},
-	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_pid,
-	 &opt.feed.process.pid, NULL},
-	{"tid", 0, "TID", "Only this thread", set_pid, &opt.feed.process.tid, NULL},
-	{"uid", 0, "UID", "Only this user", set_id, &opt.feed.process.uid, NULL},
-	{"gid", 0, "GID", "Only this group", set_id, &opt.feed.process.gid, NULL},
-	{"comm", 0, "NAME", "Only processes of this name", set_comm, NULL, NULL},
-	{0},
-};
-static const struct flag_table process_flags = {"Processes (filtered in the kernel)",
-						process_flag_list};
-
-static const struct flag run_flag_list[] = {
-	{"timeout", 't', "TIME", "Stop after so many seconds (or 500ms, 2m …)", flag_duration,
-	 &opt.timeout_ns, NULL},
-	{"interval", 0, "TIME", "Interval of top gadgets (default 1s)", flag_duration,
-	 &opt.feed.interval_ns, NULL},
-	{"buffer-size", 0, "BYTES",
-	 "Ring of each stream, rounded up to a power of two (default: the gadget's)", flag_bytes,
-	 &opt.feed.buffer_bytes, NULL},
-	{"window", 0, "TIME",
-	 "Sort several gadgets' records within this time (default 100ms, 0: as read)",
-	 flag_duration, &opt.feed.window_ns, NULL},
-	{"totals", 0, NULL, "At the end, show the totals of each container, however many there are",
-	 flag_on, &show_all_totals, NULL},
+static const struct flag own_flag_list[] = {
 	{"record", 'r', "FILE",
 	 "Also write the records that pass the filters to FILE, for `ig replay`; of tables all "
 	 "rows",
 	 flag_text, &opt.record, NULL},
 	{"append", 0, NULL, "With --record: behind what FILE has", flag_on, &opt.append, NULL},
 	{"tracer", 0, "ID", "At the daemon: follow the containers of its tracer ID, and tell it",
-	 flag_text, &opt.feed.tracer, NULL},
+	 flag_text, &opt.tracer, NULL},
 	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id", flag_on,
 	 &opt.detach, NULL},
 	{"name", 0, "NAME", "With --detach: what it is called (default: as the gadget)", flag_text,
@@ -97,7 +41,7 @@ static const struct flag run_flag_list[] = {
 	 flag_number, &opt.history, NULL},
 	{0},
 };
-static const struct flag_table run_flags = {"Run", run_flag_list};
+static const struct flag_table own_flags = {"Records and the daemon", own_flag_list};
 
 static bool shows_rows(void)
 {
@@ -125,17 +69,20 @@ static int check(const struct gadget_flags *gadgets, struct err *err)
 
 static int run(struct gadget_flags *gadgets, struct err *err)
 {
+	const struct run_flags *o = run_flags_options();
 	const struct show_options so = {
-		.record = opt.record, .append = opt.append, .timeout_ns = opt.timeout_ns};
+		.record = opt.record, .append = opt.append, .timeout_ns = o->timeout_ns};
+	struct feed_options feed = o->feed;
 	int r = check(gadgets, err);
 
 	if (r)
 		return r;
-	opt.feed.selector = *selector_flags_options();
+	feed.selector = *selector_flags_options();
+	feed.tracer = opt.tracer;
 	if (opt.detach)
-		return detach(gadgets, &opt.feed,
-			      &(struct detach_options){opt.name, opt.history, opt.timeout_ns}, err);
-	return show(gadgets, &opt.feed, &so, err);
+		return detach(gadgets, &feed,
+			      &(struct detach_options){opt.name, opt.history, o->timeout_ns}, err);
+	return show(gadgets, &feed, &so, err);
 }
 
 static bool has_word(int argc, char **argv, const char *flag, const char *letter)
@@ -180,8 +127,8 @@ static int run_main(int argc, char **argv)
 }
 
 static const struct flag_table *const tables[] = {
-	&selector_flags,  &process_flags, &view_flags, &run_flags,
-	&container_flags, &remote_flags,  NULL};
+	&selector_flags, &process_flags,   &view_flags,	  &run_flags,
+	&own_flags,	 &container_flags, &remote_flags, NULL};
 static const struct command command = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 static struct selector_options opt;
+static bool of_cluster;
 
 static const struct flag flags[] = {
 	{"containername", 'c', "LIST", "Containers of these names; globs, !name excludes",
@@ -41,7 +42,13 @@ const struct selector_options *selector_flags_options(void)
 
 bool selector_flags_pods(void)
 {
-	return opt.namespace_ || opt.pod || opt.labels;
+	return of_cluster || opt.namespace_ || opt.pod || opt.labels;
+}
+
+void selector_flags_of_cluster(const char *namespace_)
+{
+	of_cluster = true;
+	opt.namespace_ = opt.namespace_ ?: namespace_;
 }
 
 char *selector_flags_fields(const char *fields)
@@ -50,5 +57,6 @@ char *selector_flags_fields(const char *fields)
 
 	if (listed || !selector_flags_pods())
 		return xstrdup(fields);
-	return xasprintf("+k8s.namespace,+k8s.podName%s%s", some ? "," : "", some ? fields : "");
+	return xasprintf("%s+k8s.namespace,+k8s.podName%s%s", of_cluster ? "+k8s.node," : "",
+			 some ? "," : "", some ? fields : "");
 }

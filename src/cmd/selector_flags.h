@@ -12,6 +12,10 @@ const struct selector_options *selector_flags_options(void); /* valid as long as
 
 bool selector_flags_pods(void); /* were pods asked for? */
 
+/* From now on it is a cluster's pods, and their nodes are shown; namespace_: where none was given.
+ */
+void selector_flags_of_cluster(const char *namespace_);
+
 /*
  * Who asks for pods sees them: --fields with their columns added, as a new string, NULL for none at
  * all. Fields that are listed one by one are left as they are.

@@ -22,6 +22,7 @@ struct container *container_ref(struct container *c)
 
 static void container_free(struct container *c)
 {
+	free(c->k8s_node);
 	free(c->id);
 	free(c->name);
 	free(c->runtime);
@@ -105,6 +106,11 @@ struct row container_row(const struct container *c, const void *record, uint32_t
 
 static const struct field fields[] = {
 	GROUP("k8s", "Kubernetes' view of the container"),
+	{.name = "k8s.node",
+	 .doc = "Node of the cluster",
+	 TEXT(k8s_node),
+	 .flags = FIELD_HIDDEN | FIELD_SKIP_EMPTY,
+	 .width = 16},
 	{.name = "k8s.namespace",
 	 .doc = "Namespace of the pod",
 	 TEXT(k8s_namespace),

@@ -17,6 +17,7 @@
 #include "columns/schema.h"
 
 struct container {
+	char *k8s_node; /* first: a row of no container may have a part that is this alone */
 	unsigned int refs;
 	uint64_t key;		/* g_container: slot in the low 32 bits */
 	uint64_t cgroup_id;	/* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */

@@ -35,6 +35,7 @@ const struct member container_members[] = {
 	MEMBER("startedBoot", MEMBER_U64, started_boot_ns),
 	MEMBER("startedReal", MEMBER_U64, started_real_ns),
 	MEMBER("byNamespace", MEMBER_BOOL, by_namespace),
+	MEMBER("k8sNode", MEMBER_TEXT, k8s_node),
 	MEMBER("k8sPodIp", MEMBER_TEXT, k8s_pod_ip),
 	MEMBER("k8sOwnerKind", MEMBER_TEXT, k8s_owner_kind),
 	MEMBER("k8sOwnerName", MEMBER_TEXT, k8s_owner_name),

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "kube/server.h"
 #include "net/http2_get.h"
 #include "net/tls.h"
 
@@ -81,4 +82,64 @@ char *kube_authorization(const struct kube_access *a, struct err *err)
 		return NULL;
 	}
 	return xasprintf("Bearer %.*s", (int)strcspn(buf_cstr(&token), "\r\n"), buf_cstr(&token));
+}
+
+/* ---- as a server that is asked ---------------------------------------------------- */
+
+struct access_server {
+	struct kube_server server; /* first */
+	const struct kube_access *access;
+	struct reactor *reactor;
+	struct kube_connection connection;
+	struct http2_get *get;
+};
+
+static int ask(struct kube_server *server, const struct kube_request *q, struct err *err)
+{
+	struct access_server *s = (struct access_server *)server;
+	_cleanup_(freep) char *authorization = kube_authorization(s->access, err);
+	int r = authorization ? 0 : err->code;
+
+	if (!r && !s->connection.http)
+		r = kube_access_connect(s->access, s->reactor, &s->connection, err);
+	if (r)
+		return r;
+	s->get = http2_get(s->connection.http, &(struct http2_request){
+						       .path = q->path,
+						       .accept = "application/json",
+						       .authorization = authorization,
+						       .max_body = q->max_body,
+						       .silence_ns = q->silence_ns,
+						       .on_part = q->on_part,
+						       .done = q->done,
+						       .ctx = q->ctx,
+					       });
+	return 0;
+}
+
+static void cancel(struct kube_server *server)
+{
+	struct access_server *s = (struct access_server *)server;
+
+	s->get = http2_cancel(s->get);
+}
+
+static void forsake(struct kube_server *server)
+{
+	kube_connection_close(&((struct access_server *)server)->connection);
+}
+
+static void free_server(struct kube_server *server)
+{
+	forsake(server);
+	free(server);
+}
+
+struct kube_server *kube_access_server(const struct kube_access *access, struct reactor *r)
+{
+	static const struct kube_server_ops ops = {ask, cancel, forsake, free_server};
+	struct access_server *s = xnew(struct access_server);
+
+	*s = (struct access_server){.server = {&ops}, .access = access, .reactor = r};
+	return &s->server;
 }

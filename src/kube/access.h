@@ -11,6 +11,7 @@
 
 struct err;
 struct http2_client;
+struct kube_server;
 struct reactor;
 struct tls;
 
@@ -39,6 +40,9 @@ struct kube_connection {
 int kube_access_connect(const struct kube_access *a, struct reactor *r, struct kube_connection *ret,
 			struct err *err);
 void kube_connection_close(struct kube_connection *c); /* one that is zeroed is fine, and left */
+
+/* For a reflector; access stays the caller's. */
+struct kube_server *kube_access_server(const struct kube_access *access, struct reactor *r);
 
 /* "Bearer …", as a new string; NULL: err says why. */
 char *kube_authorization(const struct kube_access *a, struct err *err);

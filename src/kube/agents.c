@@ -14,13 +14,14 @@
 
 #define PAGE "500"
 
-static void agent_done(struct agent *a)
+void agent_done(struct agent *a)
 {
 	free(a->node);
 	free(a->pod);
 	free(a->namespace_);
 	free(a->image);
 	free(a->why);
+	*a = (struct agent){0};
 }
 
 void agents_done(struct agents *a)
@@ -90,7 +91,7 @@ static void explain(struct agent *a, const json_t *pod)
 		a->why = xasprintf("the agent is not ready (%s)", phase);
 }
 
-static struct agent agent_of(const json_t *pod)
+struct agent agent_of(const json_t *pod)
 {
 	const json_t *ready = find(get(pod, "status", "conditions"), "type", "Ready");
 	const char *is_ready = json_string_value(json_object_get(ready, "status"));
@@ -156,18 +157,25 @@ static void one_for_each_node(struct agents *a)
 	a->n = n;
 }
 
+void agents_where(const char *namespace_, struct buf *path, struct buf *query)
+{
+	buf_str(path, "/api/v1/namespaces/");
+	kube_escape(path, namespace_ ?: AGENT_NAMESPACE);
+	buf_str(path, "/pods");
+	buf_str(query, "labelSelector=");
+	kube_escape(query, AGENT_LABEL);
+}
+
 /* One page after the other; *token, to be freed, becomes the next one's, NULL after the last. */
 static int add_page(struct kube *k, const char *namespace_, char **token, struct agents *a,
 		    struct err *err)
 {
-	_cleanup_(buf_done) struct buf path = {.max = 16384};
+	_cleanup_(buf_done) struct buf path = {.max = 16384}, query = {.max = 16384};
 	json_t *list = NULL;
 	int r;
 
-	buf_str(&path, "/api/v1/namespaces/");
-	kube_escape(&path, namespace_);
-	buf_str(&path, "/pods?limit=" PAGE "&labelSelector=");
-	kube_escape(&path, AGENT_LABEL);
+	agents_where(namespace_, &path, &query);
+	buf_printf(&path, "?limit=" PAGE "&%s", buf_cstr(&query));
 	if (*token) {
 		buf_str(&path, "&continue=");
 		kube_escape(&path, *token);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+struct buf;
 struct err;
 struct kube;
 
@@ -30,6 +31,15 @@ struct agents {
  */
 int agents_list(struct kube *k, const char *namespace_, struct agents *ret, struct err *err);
 void agents_done(struct agents *a);
+
+/*
+ * From a pod. node "": it is on none yet. agent_done() also of what is zeroed.
+ */
+struct agent agent_of(const json_t *pod);
+void agent_done(struct agent *a);
+
+/* Those pods for a reflector: path and query, appended. */
+void agents_where(const char *namespace_, struct buf *path, struct buf *query);
 
 /* From one page of a list of pods, added. -EBADMSG: it is none; -ENOSPC. For agents_list(). */
 int agents_add(struct agents *a, const json_t *list, struct err *err);

@@ -37,14 +37,17 @@ struct channels {
 
 /* ---- writing --------------------------------------------------------------------- */
 
-/* 0: all of `out` is on its way; -EAGAIN. */
+/*
+ * 0: all of `out` is on its way; -EAGAIN, also where the server has closed: why it has comes by
+ * reading.
+ */
 static int flush(struct channels *c, struct err *err)
 {
 	while (c->sent < c->out.len) {
 		ssize_t n = send(c->t.fd, c->out.data + c->sent, c->out.len - c->sent,
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == EPIPE))
 			return -EAGAIN;
 		if (n < 0)
 			return err_set(err, -errno, "writing: %s", strerror(errno));

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "kube/proxy.h"
+#include "kube/server.h"
 #include "net/http1.h"
 #include "net/unix.h"
 
@@ -147,6 +148,56 @@ int kube_get(struct kube *k, const char *path, const char *what, json_t **ret, s
 	if (!q.code)
 		*ret = q.answer;
 	return q.code;
+}
+
+/* ---- as a server that is asked ---------------------------------------------------- */
+
+#define MAX_WATCH_PART (4u << 20)
+
+struct proxied {
+	struct kube_server server; /* first */
+	struct kube *kube;
+	struct http1_get *get;
+};
+
+/* The proxy ends with the API server's answer, so its silence is not watched. */
+static int ask(struct kube_server *server, const struct kube_request *q, struct err *err)
+{
+	struct proxied *s = (struct proxied *)server;
+	int fd = kube_connect(s->kube, err);
+
+	if (fd < 0)
+		return fd;
+	s->get = q->on_part ? http1_stream(s->kube->reactor, fd, q->path, MAX_WATCH_PART,
+					   q->on_part, q->done, q->ctx)
+			    : http1_get(s->kube->reactor, fd, q->path, q->max_body, q->silence_ns,
+					q->done, q->ctx);
+	return 0;
+}
+
+static void cancel(struct kube_server *server)
+{
+	struct proxied *s = (struct proxied *)server;
+
+	s->get = http1_cancel(s->get);
+}
+
+static void forsake(struct kube_server *server)
+{
+}
+
+static void free_server(struct kube_server *server)
+{
+	free(server);
+}
+
+struct kube_server *kube_server(struct kube *k)
+{
+	static const struct kube_server_ops ops = {ask, cancel, forsake, free_server};
+	struct proxied *s = xnew(struct proxied);
+
+	*s = (struct proxied){.server = {&ops}, .kube = k};
+	return &s->server;
 }
 
 void kube_escape(struct buf *out, const char *text)

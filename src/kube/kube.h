@@ -15,6 +15,7 @@
 struct buf;
 struct err;
 struct kube;
+struct kube_server;
 struct reactor;
 
 struct kube_options {
@@ -31,6 +32,9 @@ struct kube *kube_close(struct kube *k); /* NULL is fine; returns NULL */
 /* A connection of its own to the proxy, or -errno. */
 int kube_connect(const struct kube *k, struct err *err);
 struct reactor *kube_reactor(const struct kube *k);
+
+/* For a reflector (kube/reflector.h). */
+struct kube_server *kube_server(struct kube *k);
 
 /*
  * GETs path and waits for the answer. What the API server, or the proxy in its place, refuses is

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "columns/labels.h"
 #include "containers/containers.h"
+#include "kube/access.h"
 #include "kube/pod.h"
 #include "kube/reflector.h"
 
@@ -77,7 +78,8 @@ struct node_pods *node_pods_new(struct reactor *r, const struct node_pods_option
 	_cleanup_(freep) char *query = xasprintf("fieldSelector=spec.nodeName%%3D%s", o->node);
 
 	n->options = *o;
-	n->reflector = reflector_new(r, o->access, "/api/v1/pods", query, PAGE, &events, n);
+	n->reflector = reflector_new(r, kube_access_server(o->access, r), "/api/v1/pods", query,
+				     PAGE, &events, n);
 	return n;
 }
 

@@ -2,20 +2,14 @@
 #include "kube/proxy.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "base/child.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/parse.h"
+#include "kube/kubectl.h"
 
 #define MAX_LINE 4096
 #define START_MS 30000
@@ -56,74 +50,16 @@ static void on_said(void *ctx, uint32_t events)
 		watch_remove(&p->watch);
 }
 
-/* ---- the child ------------------------------------------------------------------- */
-
-/* flags, and what makes a proxy of it; NULL-terminated, to be freed. */
-static const char **make_arguments(const char *program, const char *socket,
-				   const char *const *flags)
-{
-	/* Of itself it refuses execs, since its port would be everybody's. */
-	const char *own[] = {program, "proxy", socket, "--reject-paths=^$"};
-	size_t n = 0;
-	const char **argv;
-
-	while (flags && flags[n])
-		n++;
-	argv = xnew_n(const char *, n + array_size(own) + 1);
-	memcpy(argv, own, sizeof(own));
-	if (n)
-		memcpy(argv + array_size(own), flags, n * sizeof(*flags));
-	return argv;
-}
-
-/* In the child. */
-static void become(const char *const *argv, int said, pid_t parent)
-{
-	int none = open("/dev/null", O_RDONLY);
-
-	child_reset_signals();
-	setpgid(0, 0); /* Ctrl-C is for us, who have records to wait for */
-	if (none < 0 || dup2(none, STDIN_FILENO) < 0 || dup2(said, STDOUT_FILENO) < 0 ||
-	    dup2(said, STDERR_FILENO) < 0)
-		_exit(126);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == parent) /* else we are too late for its signal */
-		execvp(argv[0], (char *const *)argv);
-	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
-static int spawn(struct proxy *p, const char *const *argv, struct err *err)
-{
-	pid_t parent = getpid();
-	int said[2];
-
-	if (pipe2(said, O_CLOEXEC))
-		return err_set(err, -errno, "making a pipe: %s", strerror(errno));
-	fcntl(said[0], F_SETFL, O_NONBLOCK);
-	p->said_fd = said[0];
-	p->pid = fork();
-	if (!p->pid)
-		become(argv, said[1], parent);
-	close(said[1]);
-	if (p->pid < 0) {
-		p->pid = 0;
-		return err_set(err, -errno, "starting kubectl: %s", strerror(errno));
-	}
-	setpgid(p->pid, p->pid); /* whoever of both is first */
-	return 0;
-}
+/* ---- its start ------------------------------------------------------------------- */
 
 /* It ended instead of serving. */
 static int explain(struct proxy *p, struct err *err)
 {
 	const char *said = buf_cstr(&p->last);
-	int status = 0;
+	int exit_code = kubectl_wait(p->pid);
 
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		;
 	p->pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	if (exit_code == 127)
 		return err_set(err, -ENOENT,
 			       "no program kubectl, by which the cluster is reached (%s)", said);
 	return err_set(err, -EINVAL, "kubectl: %s",
@@ -172,9 +108,9 @@ static int serve(struct proxy *p, const char *path, const char *const *flags, st
 		 struct err *err)
 {
 	_cleanup_(freep) char *socket = xasprintf("--unix-socket=%s", path);
-	_cleanup_(freep) const char **argv =
-		make_arguments(getenv("KUBECTL") ?: "kubectl", socket, flags);
-	int code = spawn(p, argv, err);
+	/* Of itself it refuses execs, since its port would be everybody's. */
+	const char *const words[] = {"proxy", socket, "--reject-paths=^$", NULL};
+	int code = kubectl_start(words, flags, true, &p->pid, &p->said_fd, err);
 
 	code = code ?: wait_until_it_serves(p, err);
 	if (code)
@@ -206,14 +142,11 @@ int proxy_start(struct proxy *p, const char *const *flags, struct reactor *r, st
 void proxy_end(struct proxy *p)
 {
 	watch_remove(&p->watch);
-	if (p->pid) {
-		kill(-p->pid, SIGKILL); /* it keeps nothing that it could lose */
-		while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	kubectl_end(p->pid);
+	if (p->line.max) { /* it was started: descriptors are -1, or ours */
 		closep(&p->socket);
-	}
-	if (p->line.max)
 		closep(&p->said_fd);
+	}
 	buf_done(&p->line);
 	buf_done(&p->last);
 	*p = (struct proxy){0};

@@ -14,9 +14,8 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/reactor.h"
-#include "kube/access.h"
 #include "kube/kube.h"
-#include "net/http2_get.h"
+#include "kube/server.h"
 
 #define MS 1000000ull
 #define FIRST_WAIT_NS (500 * MS)
@@ -34,14 +33,13 @@ enum { HTTP_OK = 200, HTTP_GONE = 410 };
 
 struct reflector {
 	struct reactor *reactor;
-	const struct kube_access *access;
+	struct kube_server *server;
 	char *path, *query;
 	unsigned int page_size;
 	const struct reflector_events *events;
 	void *ctx;
 
-	struct kube_connection connection;
-	struct http2_get *get;
+	bool asking;
 	struct timer timer; /* the wait for the next step */
 	uint64_t wait_ns;   /* what the next failure costs */
 	bool troubled;	    /* so it was told */
@@ -152,7 +150,7 @@ static void on_list(void *ctx, const struct err *failed, unsigned int status, st
 	struct err err;
 	int code;
 
-	r->get = NULL;
+	r->asking = false;
 	if (failed)
 		err = *failed;
 	else if (status != HTTP_OK)
@@ -247,7 +245,7 @@ static void on_watch_end(void *ctx, const struct err *failed, unsigned int statu
 	struct reflector *r = ctx;
 	struct err err;
 
-	r->get = NULL;
+	r->asking = false;
 	if (failed) {
 		r->lost = true;
 		end_watch(r, failed, r->gone);
@@ -261,7 +259,7 @@ static void on_watch_end(void *ctx, const struct err *failed, unsigned int statu
 
 /* ---- steps ----------------------------------------------------------------------- */
 
-static void begin_request(struct reflector *r, struct buf *url, const char *authorization)
+static int begin_request(struct reflector *r, struct buf *url, struct err *err)
 {
 	bool watch = r->version != NULL;
 
@@ -277,41 +275,36 @@ static void begin_request(struct reflector *r, struct buf *url, const char *auth
 	buf_clear(&r->line);
 	r->failed = (struct err){0};
 	r->gone = false;
-	r->get = http2_get(r->connection.http,
-			   &(struct http2_request){
-				   .path = buf_cstr(url),
-				   .accept = "application/json",
-				   .authorization = authorization,
-				   .max_body = MAX_PAGE_BYTES,
-				   .silence_ns = watch ? WATCH_SILENCE_NS : LIST_SILENCE_NS,
-				   .on_part = watch ? on_part : NULL,
-				   .done = watch ? on_watch_end : on_list,
-				   .ctx = r,
-			   });
+	return r->server->ops->ask(r->server,
+				   &(struct kube_request){
+					   .path = buf_cstr(url),
+					   .max_body = MAX_PAGE_BYTES,
+					   .silence_ns = watch ? WATCH_SILENCE_NS : LIST_SILENCE_NS,
+					   .on_part = watch ? on_part : NULL,
+					   .done = watch ? on_watch_end : on_list,
+					   .ctx = r,
+				   },
+				   err);
 }
 
 static void step(void *ctx)
 {
 	struct reflector *r = ctx;
 	_cleanup_(buf_done) struct buf url = {.max = MAX_URL_BYTES};
-	_cleanup_(freep) char *authorization = NULL;
 	struct err err;
 
-	if (r->get) { /* a watch that said what is no event */
-		r->get = http2_cancel(r->get);
+	if (r->asking) { /* a watch that said what is no event */
+		r->server->ops->cancel(r->server);
+		r->asking = false;
 		end_watch(r, &r->failed, r->gone);
 		return;
 	}
 	if (r->lost)
-		kube_connection_close(&r->connection);
+		r->server->ops->forsake(r->server);
 	r->lost = false;
-	authorization = kube_authorization(r->access, &err);
-	if (!authorization || (!r->connection.http &&
-			       kube_access_connect(r->access, r->reactor, &r->connection, &err))) {
+	r->asking = !begin_request(r, &url, &err);
+	if (!r->asking)
 		went_wrong(r, &err);
-		return;
-	}
-	begin_request(r, &url, authorization);
 }
 
 static void step_later(struct reflector *r, uint64_t ns)
@@ -319,14 +312,14 @@ static void step_later(struct reflector *r, uint64_t ns)
 	timer_start(&r->timer, r->reactor, ns, step, r);
 }
 
-struct reflector *reflector_new(struct reactor *reactor, const struct kube_access *access,
+struct reflector *reflector_new(struct reactor *reactor, struct kube_server *server,
 				const char *path, const char *query, unsigned int page,
 				const struct reflector_events *events, void *ctx)
 {
 	struct reflector *r = xnew(struct reflector);
 
 	r->reactor = reactor;
-	r->access = access;
+	r->server = server;
 	r->path = xstrdup(path);
 	r->query = xstrdup(query);
 	r->page_size = page;
@@ -343,8 +336,9 @@ struct reflector *reflector_free(struct reflector *r)
 	if (!r)
 		return NULL;
 	timer_stop(&r->timer);
-	http2_cancel(r->get);
-	kube_connection_close(&r->connection);
+	if (r->asking)
+		r->server->ops->cancel(r->server);
+	r->server->ops->free(r->server);
 	buf_done(&r->line);
 	free(r->page);
 	free(r->version);

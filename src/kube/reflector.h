@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 struct err;
-struct kube_access;
+struct kube_server;
 struct reactor;
 struct reflector;
 
@@ -33,10 +33,11 @@ struct reflector_events {
 };
 
 /*
- * path: "/api/v1/pods"; query: "fieldSelector=…", percent-encoded, "" for all. access and events
- * stay the caller's. page: objects that are asked for at a time.
+ * server (kube/server.h) is taken over. path: "/api/v1/pods"; query: "fieldSelector=…",
+ * percent-encoded, "" for all. events stay the caller's. page: objects that are asked for at a
+ * time.
  */
-struct reflector *reflector_new(struct reactor *r, const struct kube_access *access,
-				const char *path, const char *query, unsigned int page,
+struct reflector *reflector_new(struct reactor *r, struct kube_server *server, const char *path,
+				const char *query, unsigned int page,
 				const struct reflector_events *events, void *ctx);
 struct reflector *reflector_free(struct reflector *r); /* NULL is fine; returns NULL */

@@ -40,6 +40,7 @@ PACKAGES = {
     "docker": "docker.io", "dockerd": "docker.io",
     "ip": "iproute2",
     "iptables": "iptables",
+    "kubectl": "kubernetes-client",
     "nghttpx": "nghttp2-proxy",
     "perf": "linux-perf",
     "nsenter": "util-linux", "unshare": "util-linux",

@@ -26,10 +26,11 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 Totals = collections.namedtuple("Totals", "seen delivered discarded lost")
 
 
-def once(*args, timeout=30, check=None, env=None, view=None, **kwargs):
+def once(*args, timeout=30, check=None, env=None, view=None, program=None, **kwargs):
     """An ig that ends by itself: .out, .err (texts), .returncode."""
-    done = subprocess.run([*(view.enter if view else ()), IG, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=timeout * containers.SLOWER, env=dict(ENV, **(env or {})), **kwargs)
+    done = subprocess.run([*(view.enter if view else ()), program or IG, *args], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout * containers.SLOWER,
+                          env=dict(ENV, **(env or {})), **kwargs)
     done.out = done.stdout.decode(errors="surrogateescape")
     done.err = done.stderr.decode(errors="surrogateescape")
     if check is not None:
@@ -107,11 +108,11 @@ def said(*words):
 class Ig:
     """An ig in the background, in a view.View if one is given. As a context it is ended, if it still runs, on leaving."""
 
-    def __init__(self, *args, stdout=None, env=None, view=None):
+    def __init__(self, *args, stdout=None, env=None, view=None, program=None):
         self.args = args
         self.out_file = tempfile.TemporaryFile()
         self.err_file = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*(view.enter if view else ()), IG, *args], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*(view.enter if view else ()), program or IG, *args], stdin=subprocess.DEVNULL,
                                         stdout=stdout or self.out_file, stderr=self.err_file, env=dict(ENV, **(env or {})))
 
     def __enter__(self):

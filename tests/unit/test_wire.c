@@ -98,8 +98,8 @@ static void begin(struct trip *t)
 	struct err err = {0};
 
 	for (size_t i = 0; i < gadget_n_sources(t->g); i++)
-		sources[i] = wire_source_new((unsigned int)i, gadget_source(t->g, i), t->compact,
-					     &base);
+		sources[i] =
+			wire_source_new((unsigned int)i, gadget_source(t->g, i), t->compact, &base);
 	wire_info_pack(&(struct wire_about){.gadget = t->g, .image = "registry/gadget:latest"},
 		       sources, gadget_n_sources(t->g), &info);
 	if (wire_gadget_unpack(info.data, info.len, &t->client, &err))
@@ -488,8 +488,9 @@ static void foreign_data(struct buf *out)
 static void test_other_server(void **state)
 {
 	static const char expected[] =
-		"{\"k8s\":{\"podName\":\"front\",\"podLabels\":{\"app\":\"web\",\"tier\":\"\"},"
-		"\"node\":\"node-1\"},\"runtime\":{\"containerPid\":4711},\"pid\":1234,\"delta\":-"
+		"{\"k8s\":{\"podName\":\"front\",\"node\":\"node-1\",\"podLabels\":{\"app\":"
+		"\"web\","
+		"\"tier\":\"\"}},\"runtime\":{\"containerPid\":4711},\"pid\":1234,\"delta\":-"
 		"2,"
 		"\"yes\":true,\"comm\":\"nginx\",\"ratio\":\"0.5\",\"error_raw\":2,"
 		"\"error\":\"ENOENT\",\"numbers\":\"1,2\",\"digest\":\"cafe\","

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which cluster a command of kubectl-gadget is about, and which of its nodes: kubectl's own flags,
+ * which go to kubectl.
+ */
+#pragma once
+
+#include "client/cluster.h"
+#include "cmd/command.h"
+
+extern const struct flag_table cluster_flags, node_flags;
+
+/* Before the command line is parsed, since words of it ask the cluster. */
+int cluster_flags_look(int argc, char **argv, struct err *err);
+
+/*
+ * Reaches the nodes, and says on stderr which were not. Errors as cluster_open()'s; -EINVAL in
+ * words of kubectl.
+ */
+int cluster_flags_open(struct cluster **ret, struct err *err);
+
+/* The selector is of pods: those of the namespace that kubectl would take, unless -n or -A is
+ * given. */
+int cluster_flags_select(struct err *err);
+
+/*
+ * A command without words: parses the flags, reaches the nodes, and does it; the exit code.
+ */
+typedef int cluster_command_fn(struct cluster *c, struct err *err);
+int cluster_command(const char *name, int argc, char **argv, cluster_command_fn *fn);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/* kubectl gadget run: gadgets on all nodes, and their records as one stream. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/cluster_flags.h"
+#include "cmd/flags.h"
+#include "cmd/gadget_flags.h"
+#include "cmd/run_flags.h"
+#include "cmd/selector_flags.h"
+#include "cmd/show.h"
+#include "cmd/view_flags.h"
+
+static int run(struct gadget_flags *gadgets, struct err *err)
+{
+	const struct run_flags *o = run_flags_options();
+	const struct show_options so = {.timeout_ns = o->timeout_ns};
+	struct feed_options feed = o->feed;
+	int r;
+
+	if (!gadgets->n)
+		return err_set(err, -EINVAL, "name a gadget; `kubectl gadget list` shows them");
+	r = cluster_flags_select(err);
+	if (r)
+		return r;
+	feed.selector = *selector_flags_options();
+	return show(gadgets, &feed, &so, err);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+/* Gadgets are the cluster's, so it is reached before their flags are known. */
+static int run_main(int argc, char **argv)
+{
+	struct gadget_flags gadgets = {0};
+	struct cluster *cluster = NULL;
+	struct err err = {0};
+	struct flags flags;
+	int exit_code, r = cluster_flags_look(argc, argv, &err);
+
+	r = r ?: cluster_flags_open(&cluster, &err);
+	if (r && !wants_help(argc, argv)) /* which is of what is in this program, then */
+		return command_fail(r, &err);
+	flags_init(&flags, command_find("run"));
+	gadget_flags_init(&gadgets, &flags, cluster ? cluster_first(cluster) : NULL);
+	gadgets.cluster = cluster;
+	if (flags_begin(&flags, argc, argv, &exit_code)) {
+		r = run(&gadgets, &err);
+		exit_code = r ? command_fail(r, &err) : EXIT_OK;
+	}
+	gadget_flags_done(&gadgets);
+	cluster_close(cluster);
+	return exit_code;
+}
+
+static const struct flag_table *const tables[] = {
+	&selector_flags, &node_flags, &process_flags, &view_flags, &run_flags,
+	&cluster_flags,	 NULL};
+static const struct command command = {
+	.name = "run",
+	.summary = "Run gadgets on the nodes and show what they tell of the pods",
+	.usage = "GADGET… [FLAGS]",
+	.description =
+		"A gadget is a name of `kubectl gadget list`. Several, with spaces or commas "
+		"between them, give one\n"
+		"stream in order of time. A gadget's own flags stand behind its name; "
+		"`kubectl gadget run GADGET\n"
+		"--help` shows them. The names of before `run` do as well: `kubectl gadget "
+		"trace exec`, `execsnoop`.",
+	.tables = tables,
+	.of_kubectl = true,
+	.run = run_main,
+	.complete = gadget_flags_complete,
+};
+COMMAND(&command);

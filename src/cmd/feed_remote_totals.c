@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What became of the records: as the daemons count it, less what was discarded here. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/feed_remote.h"
+
+static struct discarded *discarded_of(struct far *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_names; i++)
+		if (!strcmp(r->by_name[i].name, name))
+			return &r->by_name[i];
+	*grow(&r->by_name, &r->n_names, &r->room_names) = (struct discarded){xstrdup(name), 0};
+	return &r->by_name[r->n_names - 1];
+}
+
+void far_discard(struct far *r, const struct container *c)
+{
+	r->discarded++;
+	discarded_of(r, c ? c->name : "")->rows++;
+}
+
+/* Which node's it was is not known of one that was cut off a table of all: the first one's. */
+void far_take_back(struct feed *feed, size_t tracer, const struct container *c)
+{
+	struct far_feed *f = far_of(feed);
+
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		struct far *r = far_at(f, i, tracer);
+		const struct cluster_node *n = r->node->node;
+
+		if (n && c && c->k8s_node && strcmp(n->name, c->k8s_node) != 0)
+			continue;
+		r->taken--;
+		far_discard(r, c);
+		return;
+	}
+}
+
+/* As the daemon has it, and then what was discarded here of what it delivered. */
+static struct totals less(struct totals n, uint64_t discarded)
+{
+	if (discarded > n.delivered)
+		discarded = n.delivered;
+	n.delivered -= discarded;
+	n.discarded += discarded;
+	return n;
+}
+
+static struct totals add(struct totals a, struct totals b)
+{
+	return (struct totals){a.seen + b.seen, a.delivered + b.delivered,
+			       a.discarded + b.discarded, a.lost + b.lost};
+}
+
+static struct totals totals_of(const struct far *r)
+{
+	uint64_t lost = r->run ? remote_run_missed(r->run) : 0, difference;
+	struct totals n = {r->taken + r->discarded + lost, r->taken, r->discarded, lost};
+
+	if (r->run && remote_run_totals(r->run, &n, &difference))
+		n = less(n, r->discarded);
+	return add(r->earlier, n);
+}
+
+void far_begin_anew(struct far *r)
+{
+	r->earlier = totals_of(r);
+	r->run = remote_run_free(r->run);
+	r->taken = r->discarded = r->told = 0;
+	for (size_t i = 0; i < r->n_names; i++)
+		r->by_name[i].rows = 0;
+	r->ended = r->refused = false;
+	r->failure = (struct err){0};
+}
+
+struct totals far_totals(const struct feed *feed, size_t tracer)
+{
+	struct far_feed *f = far_of(feed);
+	struct totals sum = {0};
+
+	for (size_t i = 0; i < f->n_nodes; i++)
+		sum = add(sum, totals_of(far_at(f, i, tracer)));
+	return sum;
+}
+
+uint64_t far_unaccounted(const struct feed *feed, size_t tracer)
+{
+	struct far_feed *f = far_of(feed);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		const struct far *r = far_at(f, i, tracer);
+		uint64_t difference = 0;
+		struct totals n;
+
+		if (r->run)
+			remote_run_totals(r->run, &n, &difference);
+		sum += difference;
+	}
+	return sum;
+}
+
+struct each {
+	struct far *far;
+	void (*fn)(void *ctx, const char *name, struct totals n);
+	void *ctx;
+};
+
+/* A cluster's containers are told apart by their nodes. */
+static void give_total(void *ctx, const char *name, struct totals n)
+{
+	const struct each *e = ctx;
+	const struct cluster_node *node = e->far->node->node;
+	_cleanup_(freep) char *whole =
+		node ? xasprintf("%s/%s", node->name, *name ? name : "(no container)") : NULL;
+
+	n = less(n, discarded_of(e->far, name)->rows);
+	e->fn(e->ctx, whole ? whole : *name ? name : NULL, n);
+}
+
+void far_each_total(const struct feed *feed, size_t tracer,
+		    void (*fn)(void *ctx, const char *name, struct totals n), void *ctx)
+{
+	struct far_feed *f = far_of(feed);
+
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		struct far *r = far_at(f, i, tracer);
+
+		if (r->run)
+			remote_run_each_total(r->run, give_total, &(struct each){r, fn, ctx});
+	}
+}
