@@ -8,7 +8,10 @@ import containers
 import ig
 from containers import keep_saying, mark
 from deployed import NAME, NAMESPACE, deployment, status_of
-from ig import get, place, said
+from ig import get, place, resolved, said
+
+
+LISTEN = "0A"
 
 
 def namespace_of(pid, kind):
@@ -36,14 +39,23 @@ def test_what_it_may(deployed, cluster):
     # What it has of the node are those, and no network.
     assert namespace_of(deployed.pid, "net") not in (namespace_of("self", "net"), namespace_of(cluster.node.daemon.pid, "net"))
     assert namespace_of(deployed.pid, "pid") == namespace_of("self", "pid")
-    # Nor does it speak to the API server.
-    assert not os.path.exists(f"/proc/{deployed.pid}/root/run/secrets")
+
+
+def test_its_rights(deployed, cluster):
+    """At the API server: of pods what it needs, beside what everybody may."""
+    def may(*what):
+        return cluster.kubectl("auth", "can-i", *what, "-A", "--as", f"system:serviceaccount:{NAMESPACE}:{NAME}",
+                               check=False).text.strip().splitlines()[-1]
+    assert [may(verb, "pods") for verb in ("list", "watch")] == ["yes", "yes"]
+    for what in (("get", "pods"), ("update", "pods"), ("create", "pods/exec"), ("list", "secrets"), ("list", "nodes")):
+        assert may(*what) == "no", what
 
 
 def test_nothing_listens_on_the_network(deployed):
     for table in ("tcp", "tcp6", "udp", "udp6"):
         with open(f"/proc/{deployed.pid}/net/{table}") as f:
-            assert len(f.readlines()) == 1, table
+            states = [line.split()[3] for line in f][1:]
+        assert LISTEN not in states, table
 
 
 def resident(pid):
@@ -66,7 +78,11 @@ def test_memory(deployed, workloads):
 # ---- what it tells ---------------------------------------------------------------------------------------
 
 def test_pods_are_listed(deployed, workloads):
-    rows = {place(r): r for r in ig.lines(deployed.once("list-containers", "-o", "json", check=0).out)}
+    def owned():
+        rows = {place(r): r for r in ig.lines(deployed.once("list-containers", "-o", "json", check=0).out)}
+        return rows if all(get(r, "k8s.owner") for p, r in rows.items() if p[0] in ("shop", "bank")) else None
+
+    rows = containers.wait_for(owned, 10, "answer of the API server")
     for pod in workloads.values():
         meta = pod["metadata"]
         for container in pod["status"]["containerStatuses"]:
@@ -74,6 +90,7 @@ def test_pods_are_listed(deployed, workloads):
             assert r["k8s"]["podUID"] == meta["uid"]
             assert r["k8s"]["podIP"] == pod["status"]["podIP"]
             assert r["k8s"]["podLabels"] == meta["labels"]
+            assert r["k8s"]["owner"] == {"kind": "Deployment", "name": meta["labels"]["app"]}
             assert r["runtime"]["containerId"] == container["containerID"].removeprefix("containerd://")
             assert r["runtime"]["resolved"]
     assert (NAMESPACE, deployed.pod["metadata"]["name"], NAME) in rows
@@ -89,7 +106,7 @@ def test_a_namespaces_execs(deployed, workloads, cluster):
         assert place(r) == ("shop", web["name"], "main")
         assert r["k8s"]["podLabels"] == web["labels"]
         running.wait_record(said("web-side"))
-        assert {get(r, "k8s.namespace") for r in running.records()} == {"shop"}
+        assert {get(r, "k8s.namespace") for r in resolved(running.records())} == {"shop"}
 
 
 def test_a_pods_first_command(deployed, workloads, cluster):
@@ -100,7 +117,7 @@ def test_a_pods_first_command(deployed, workloads, cluster):
         first = running.wait_record(lambda r: place(r)[2] == "main", 20)
         assert get(first, "args")[:2] == ["sh", "-c"] and mark("of-new") in get(first, "args")[2]
         assert place(first)[:2] == ("shop", cluster.get("pods", namespace="shop", selector="app=new")["items"][0]["metadata"]["name"])
-        assert {r["k8s"]["podLabels"]["app"] for r in running.records()} == {"new"}
+        assert {r["k8s"]["podLabels"]["app"] for r in resolved(running.records())} == {"new"}
 
 
 def test_a_crash_is_explained_afterwards(deployed, workloads, cluster):
