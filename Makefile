@@ -18,12 +18,14 @@ PKG_CONFIG ?= pkg-config
 LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c yaml-0.1 libzstd libssl libcrypto
 
 CFLAGS ?= -O2 -g
-IG_CFLAGS := -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
+# What is built does not tell where: the same sources give the same image.
+NO_PLACES := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(B)/=build/
+IG_CFLAGS := $(NO_PLACES) -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
 	-DIG_VERSION='"$(VERSION)"' -DIG_PREFIX='"$(PREFIX)"' -Isrc -Iinclude -ffunction-sections -fdata-sections \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 IG_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-static) -Wl,--gc-sections
 IG_LDLIBS := $(shell $(PKG_CONFIG) --static --libs $(LIBS)) -lresolv
-BPF_CFLAGS := -g -O2 -Wall -Werror -Wno-unused-function -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude
+BPF_CFLAGS := $(NO_PLACES) -g -O2 -Wall -Werror -Wno-unused-function -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Iinclude
 
 # ---- what there is -----------------------------------------------------------------------------
 GADGETS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard gadgets/*/*.bpf.c)))))
@@ -71,7 +73,7 @@ $(B)/src/%.pb-c.c: src/%.proto
 	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
 $(B)/src/%.pb-c.h: $(B)/src/%.pb-c.c ;
 $(B)/src/%.pb-c.o: $(B)/src/%.pb-c.c
-	$(CC) $(CFLAGS) -I$(B)/src -c $< -o $@
+	$(CC) $(CFLAGS) $(NO_PLACES) -I$(B)/src -c $< -o $@
 
 # ---- BPF -----------------------------------------------------------------------------------------
 .SECONDEXPANSION:
@@ -81,7 +83,7 @@ $(B)/gadgets/%.bpf.o: gadgets/$$*/$$*.bpf.c
 	llvm-strip -g $@
 
 $(B)/gadgets/%.o: $(B)/gadgets/%.bpf.o src/embed.S
-	$(CC) $(CFLAGS) -DNAME='"$*"' -DOBJECT='"$<"' -c src/embed.S -o $@
+	$(CC) $(CFLAGS) $(NO_PLACES) -DNAME='"$*"' -DOBJECT='"$<"' -c src/embed.S -o $@
 
 $(B)/tests/gadgets/%.bpf.o: tests/gadgets/$$*/$$*.bpf.c
 	@mkdir -p $(@D)
