@@ -14,6 +14,7 @@ import containers  # noqa: E402
 import ig  # noqa: E402
 import view  # noqa: E402
 from agent import Agent  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from containerd import Containerd  # noqa: E402
 from docker import Docker  # noqa: E402
 from podman import Podman  # noqa: E402
@@ -22,7 +23,7 @@ from podman import Podman  # noqa: E402
 RUNTIMES = os.environ.get("RUNTIMES", "runc").split()
 
 # Fixtures that check-kernels' guests lack: what they want would make the guests big.
-NOT_IN_GUESTS = {"containerd", "docker", "podman", "podman_crun", "cgroup2"}
+NOT_IN_GUESTS = {"containerd", "docker", "podman", "podman_crun", "cgroup2", "cluster"}
 
 
 def pytest_addoption(parser):
@@ -105,6 +106,12 @@ def podman_crun(whole_lab):
     """crun in cgroup v1 alone: it refuses v1 and v2 side by side, so v2 is hidden from it."""
     containers.require("crun")
     yield from until_the_end(Podman(whole_lab, "crun", view.without_cgroup2()))
+
+
+@pytest.fixture(scope="session")
+def cluster(whole_lab):
+    """Kubernetes; some twenty seconds."""
+    yield from until_the_end(Cluster(whole_lab))
 
 
 @pytest.fixture(scope="session")

@@ -27,10 +27,10 @@ class Plugin:
             os.symlink(ig.IG, self.program)
 
     def once(self, *args, **kwargs):
-        return ig.once(*args, program=self.program, env=self.env, **kwargs)
+        return ig.once(*args, command=(self.program,), env=self.env, **kwargs)
 
     def start(self, *args):
-        return ig.Ig(*args, program=self.program, env=self.env)
+        return ig.Ig(*args, command=(self.program,), env=self.env)
 
 
 @pytest.fixture(scope="module")

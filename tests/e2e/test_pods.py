@@ -11,12 +11,7 @@ import containers
 import ig
 import pytest
 from containers import keep_saying, say
-from ig import container_of, get, listed, resolved, said
-
-
-def place(record):
-    """(namespace, pod, container)"""
-    return tuple(get(record, f"k8s.{field}") for field in ("namespace", "podName", "containerName"))
+from ig import container_of, get, listed, place, resolved, said
 
 
 def by_id(rows, ident):

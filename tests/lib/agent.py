@@ -15,7 +15,37 @@ import ig
 _number = 0
 
 
-class Agent:
+class AtDaemon:
+    """ig at a daemon: `command` is how it is run."""
+
+    def once(self, *args, **kwargs):
+        return ig.once(*args, command=self.command, **kwargs)
+
+    def ig(self, *args, **kwargs):
+        """An ig in the background."""
+        return ig.Ig(*args, command=self.command, **kwargs)
+
+    def dump(self):
+        return json.loads(self.once("dump-state", check=0).out)
+
+    def run(self, gadgets, *args, **kwargs):
+        """`ig run` in the background, whose gadgets are attached."""
+        before = {r["id"] for r in self.dump()["runs"]}
+        running = self.ig("run", gadgets, *args, **kwargs)
+
+        def attached():
+            assert running.process.poll() is None, running.err
+            new = [r for r in self.dump()["runs"] if r["id"] not in before and "totals" in r]
+            return len(new) == len(gadgets.split(","))
+        try:
+            containers.wait_for(attached, 20, "the gadgets' start")
+        except BaseException:
+            running.__exit__()
+            raise
+        return running
+
+
+class Agent(AtDaemon):
     """Answers as soon as it is made; as a context it is stopped on leaving. Its folder, with the state, is kept for
     start() until close()."""
 
@@ -28,6 +58,7 @@ class Agent:
         self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"
         self.socket = os.path.join(self.dir, "ig.socket")
         self.address = f"unix://{self.socket}"
+        self.command = [ig.IG, "--remote", self.address]
         os.mkdir(self.records)
         self.process = None
         self.start()
@@ -78,31 +109,3 @@ class Agent:
 
     def __exit__(self, *_):
         self.close()
-
-    # ---- ig at it ----
-
-    def once(self, *args, **kwargs):
-        return ig.once("--remote", self.address, *args, **kwargs)
-
-    def ig(self, *args, **kwargs):
-        """An ig in the background."""
-        return ig.Ig("--remote", self.address, *args, **kwargs)
-
-    def dump(self):
-        return json.loads(self.once("dump-state", check=0).out)
-
-    def run(self, gadgets, *args, **kwargs):
-        """`ig run` in the background, whose gadgets are attached."""
-        before = {r["id"] for r in self.dump()["runs"]}
-        running = self.ig("run", gadgets, *args, **kwargs)
-
-        def attached():
-            assert running.process.poll() is None, running.err
-            new = [r for r in self.dump()["runs"] if r["id"] not in before and "totals" in r]
-            return len(new) == len(gadgets.split(","))
-        try:
-            containers.wait_for(attached, 20, "the gadgets' start")
-        except BaseException:
-            running.__exit__()
-            raise
-        return running

@@ -23,10 +23,10 @@ class Authority:
     def openssl(*args):
         containers.run("openssl", *args)
 
-    def sign(self, name, names="DNS:localhost,IP:127.0.0.1", expired=False):
+    def sign(self, name, names="DNS:localhost,IP:127.0.0.1", expired=False, subject=None):
         """(certificate, key), paths of both."""
         certificate, key, request, more = (self.path(name + end) for end in (".pem", ".key", ".csr", ".ext"))
-        self.openssl("req", "-new", "-subj", f"/CN={name}", "-keyout", key, "-out", request, *self.NEW_KEY)
+        self.openssl("req", "-new", "-subj", subject or f"/CN={name}", "-keyout", key, "-out", request, *self.NEW_KEY)
         with open(more, "w") as f:
             f.write(f"subjectAltName={names}\n")
         if expired:  # `openssl x509` of OpenSSL 3.0 has no dates in the past; `openssl ca` has, and wants a database

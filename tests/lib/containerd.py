@@ -20,10 +20,10 @@ PROTO = os.path.join(containers.HERE, "cri.proto")
 
 CONFIG = """version = 2
 root = "{dir}/root"
-state = "{dir}/state"
+state = "{state}"
 disabled_plugins = [{disabled}]
 [grpc]
-  address = "{dir}/containerd.sock"
+  address = "{address}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{pause}"
   disable_tcp_service = true
@@ -176,10 +176,9 @@ class Containerd:
         self.dir = os.path.join(lab.dir, f"containerd{number}")
         self.cgroup = f"{lab.prefix}-pods{number}"
         self.bridge = f"ig{os.getpid()}n{number}"[-15:]
-        self.socket = f"{self.dir}/containerd.sock"
-        self.runc = shutil.which(runc)
+        self.runc, self.view = shutil.which(runc), view
         os.makedirs(f"{self.dir}/cni")
-        self.view = view
+        self._place()
         self._start()
         self.channel = grpc.insecure_channel(f"unix://{self.socket}")
         self.cri = services.RuntimeServiceStub(self.channel)
@@ -192,6 +191,15 @@ class Containerd:
         except BaseException:
             self.close()
             raise
+
+    def _place(self):
+        """Where it has its state and its socket; socket is as we see it."""
+        self.state = f"{self.dir}/state"
+        self.socket = self.address = f"{self.dir}/containerd.sock"
+
+    def _network(self):
+        """How pods' bridge is made: it leads nowhere."""
+        return {"isGateway": False}
 
     def _start(self, cri=True):
         self._write_config(["io.containerd.internal.v1.opt"] + ([] if cri else ["io.containerd.grpc.v1.cri"]))
@@ -212,11 +220,11 @@ class Containerd:
 
     def _write_config(self, disabled):
         with open(f"{self.dir}/config.toml", "w") as f:
-            f.write(CONFIG.format(dir=self.dir, pause=image.PAUSE, runc=self.runc,
+            f.write(CONFIG.format(dir=self.dir, state=self.state, address=self.address, pause=image.PAUSE, runc=self.runc,
                                   disabled=", ".join(f'"{name}"' for name in disabled)))
         with open(f"{self.dir}/cni/10-test.conflist", "w") as f:
             json.dump({"cniVersion": "0.4.0", "name": self.bridge, "plugins": [
-                {"type": "bridge", "bridge": self.bridge, "isGateway": False, "ipMasq": False, "ipam": {
+                {"type": "bridge", "bridge": self.bridge, **self._network(), "ipMasq": False, "ipam": {
                     "type": "host-local", "dataDir": f"{self.dir}/ipam", "ranges": [[{"subnet": "10.88.77.0/24"}]]}}]}, f)
 
     def _serves_pods(self):
@@ -236,7 +244,7 @@ class Containerd:
         return ["--containerd-socketpath", self.socket]
 
     def bundle(self, ident, namespace="k8s.io"):
-        return f"{self.dir}/state/io.containerd.runtime.v2.task/{namespace}/{ident}"
+        return f"{self.state}/io.containerd.runtime.v2.task/{namespace}/{ident}"
 
     # ---- pods ------------------------------------------------------------------------------------
 

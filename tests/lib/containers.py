@@ -143,6 +143,18 @@ def hierarchies():
         return [line.split()[1] for line in f if line.split()[2] in ("cgroup", "cgroup2")]
 
 
+def make_cgroups(name):
+    """One below the root of each hierarchy, for remove_cgroups()."""
+    for top in hierarchies():
+        folder = os.path.join(top, name)
+        os.mkdir(folder)
+        # In cpuset of v1 nothing runs before it is told where.
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            if os.path.exists(f"{folder}/{file}") and os.path.exists(f"{top}/{file}"):
+                with open(f"{top}/{file}") as of_all, open(f"{folder}/{file}", "w") as own:
+                    own.write(of_all.read())
+
+
 def cgroups(name):
     """Folders of the cgroups of that name, wherever they are."""
     return [os.path.join(top, name) for top, folders, _ in os.walk("/sys/fs/cgroup") if name in folders]

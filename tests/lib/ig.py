@@ -26,11 +26,10 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 Totals = collections.namedtuple("Totals", "seen delivered discarded lost")
 
 
-def once(*args, timeout=30, check=None, env=None, view=None, program=None, **kwargs):
-    """An ig that ends by itself: .out, .err (texts), .returncode."""
-    done = subprocess.run([*(view.enter if view else ()), program or IG, *args], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout * containers.SLOWER,
-                          env=dict(ENV, **(env or {})), **kwargs)
+def once(*args, timeout=30, check=None, env=None, view=None, command=(IG,), **kwargs):
+    """An ig that ends by itself: .out, .err (texts), .returncode. command: how it is run, if not here."""
+    done = subprocess.run([*(view.enter if view else ()), *command, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=timeout * containers.SLOWER, env=dict(ENV, **(env or {})), **kwargs)
     done.out = done.stdout.decode(errors="surrogateescape")
     done.err = done.stderr.decode(errors="surrogateescape")
     if check is not None:
@@ -82,6 +81,11 @@ def container_of(record):
     return get(record, "runtime.containerName")
 
 
+def place(record):
+    """Where in Kubernetes: (namespace, pod, container)."""
+    return tuple(get(record, f"k8s.{field}") for field in ("namespace", "podName", "containerName"))
+
+
 def listed(*args, **kwargs):
     """What list-containers shows."""
     return lines(once("list-containers", "-o", "json", *args, check=0, **kwargs).out)
@@ -108,11 +112,11 @@ def said(*words):
 class Ig:
     """An ig in the background, in a view.View if one is given. As a context it is ended, if it still runs, on leaving."""
 
-    def __init__(self, *args, stdout=None, env=None, view=None, program=None):
+    def __init__(self, *args, stdout=None, env=None, view=None, command=(IG,)):
         self.args = args
         self.out_file = tempfile.TemporaryFile()
         self.err_file = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*(view.enter if view else ()), program or IG, *args], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*(view.enter if view else ()), *command, *args], stdin=subprocess.DEVNULL,
                                         stdout=stdout or self.out_file, stderr=self.err_file, env=dict(ENV, **(env or {})))
 
     def __enter__(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other views of the machine's cgroups: mount namespaces in which commands run. The machine's own mounts stay."""
+"""Other views of the machine, mostly of its cgroups: namespaces in which commands run. The machine's own mounts stay."""
 
 import subprocess
 
@@ -7,19 +7,20 @@ import containers
 
 
 class View:
-    """A mount namespace in which `script` was run. `enter` goes before a command that shall run in it."""
+    """A mount namespace in which `script` was run, and others beside it (as `--net`). `enter` goes before a command that shall
+    run in it."""
 
-    def __init__(self, script):
+    def __init__(self, script, *others):
         containers.require("unshare", "nsenter")
-        self.process = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-ec",
+        self.process = subprocess.Popen(["unshare", "--mount", *others, "--propagation", "private", "sh", "-ec",
                                          f"{script}\necho made; exec cat"],  # until we close its input, or end
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         said = self.process.stdout.readline()
         if said != b"made\n":
             said += self.process.stdout.read()
             self.close()
-            raise RuntimeError(f"making another view of the cgroups: {said.decode(errors='replace')}")
-        self.enter = ("nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--")
+            raise RuntimeError(f"making another view of the machine: {said.decode(errors='replace')}")
+        self.enter = ("nsenter", f"--target={self.process.pid}", "--mount", *others, "--")
 
     def close(self):
         self.process.stdin.close()

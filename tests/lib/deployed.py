@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DaemonSet of deploy/kubernetes in a cluster, ig in its pod, and what it is to see."""
+
+import os
+
+import containers
+from agent import AtDaemon
+from image import BUSYBOX
+
+MANIFESTS = os.path.join(containers.TOP, "deploy", "kubernetes")
+NAMESPACE = NAME = "gadget"
+
+
+class Deployed(AtDaemon):
+    """Its pod is ready as soon as it is made; as a context it is deleted on leaving."""
+
+    def __init__(self, cluster, variant="base"):
+        self.cluster, self.manifests = cluster, os.path.join(MANIFESTS, variant)
+        cluster.kubectl("apply", "-k", self.manifests)
+        try:
+            self.wait()
+        except BaseException:
+            self.delete()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.delete()
+
+    def wait(self):
+        """Until it has its pod, and that is ready."""
+        done = self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"daemonset/{NAME}", "--timeout=60s", check=False,
+                                    timeout=90)
+        if done.returncode:
+            why = self.cluster.kubectl("-n", NAMESPACE, "describe", "pods").text + self.log
+            raise RuntimeError(f"the agent does not become ready: {done.text}\n{why}")
+
+    def delete(self):
+        self.cluster.kubectl("delete", "-k", self.manifests, "--timeout=60s", timeout=90)
+
+    @property
+    def pod(self):
+        """As the API server tells of it."""
+        [pod] = [p for p in self.cluster.get("pods", namespace=NAMESPACE, selector=f"k8s-app={NAME}")["items"]
+                 if "deletionTimestamp" not in p["metadata"]]
+        return pod
+
+    @property
+    def log(self):
+        return self.cluster.kubectl("-n", NAMESPACE, "logs", f"daemonset/{NAME}", check=False).text
+
+    @property
+    def command(self):
+        """ig in the pod, which is at the daemon of its own."""
+        return self.cluster.command("-n", NAMESPACE, "exec", self.pod["metadata"]["name"], "-c", NAME, "--", "ig")
+
+    @property
+    def pid(self):
+        """The daemon's, on the machine."""
+        ident = self.pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        return next(int(line.split()[1]) for line in self.cluster.node.ctr("task", "ls", namespace="k8s.io").splitlines()
+                    if line.startswith(ident))
+
+
+def status_of(pid):
+    """/proc/PID/status"""
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def deployment(name, namespace, labels, **commands):
+    """commands: what each container's shell runs."""
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
+            "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False,
+            "containers": [{"name": container, "image": BUSYBOX, "imagePullPolicy": "Never", "command": ["sh", "-c", command]}
+                           for container, command in commands.items()]}}}}
