@@ -87,7 +87,11 @@ $(B)/gadgets/%.bpf.o: gadgets/$$*/$$*.bpf.c
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
 	llvm-strip -g $@
 
-$(B)/gadgets/%.o: $(B)/gadgets/%.bpf.o src/embed.S
+# Most of an object is its description, which packs well.
+$(B)/gadgets/%.bpf.o.zst: $(B)/gadgets/%.bpf.o
+	zstd -q -f -19 $< -o $@
+
+$(B)/gadgets/%.o: $(B)/gadgets/%.bpf.o.zst src/embed.S
 	$(CC) $(CFLAGS) $(NO_PLACES) -DNAME='"$*"' -DOBJECT='"$<"' -c src/embed.S -o $@
 
 $(B)/tests/gadgets/%.bpf.o: tests/gadgets/$$*/$$*.bpf.c

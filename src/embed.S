@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One built-in gadget: its object's bytes and a row of section ig_gadgets (struct gadget_object). */
+/* One built-in gadget: its packed object and a row of section ig_gadgets (struct gadget_object). */
 	.section .rodata
 name:	.asciz NAME
 	.balign 16

@@ -46,8 +46,8 @@ struct gadget_param {
 /* A gadget that was linked into this program; tests and completions walk them in order of name. */
 struct gadget_object {
 	const char *name;
-	const unsigned char *elf;
-	size_t size;
+	const unsigned char *packed; /* its object, as one frame of zstd */
+	size_t packed_size;
 };
 size_t gadget_builtin_count(void);
 const struct gadget_object *gadget_builtin(size_t i);

@@ -405,7 +405,7 @@ static void test_builtin(void **state)
 		before = o->name;
 		if (gadget_open(o->name, NULL, &g, &err))
 			fail_msg("%s", err.text);
-		assert_int_equal(object_validate(o->elf, o->size, NULL), 0);
+		assert_int_equal(object_validate(g->elf, g->elf_size, NULL), 0);
 		for (size_t a = 0; a < gadget_n_aliases(g); a++)
 			assert_ptr_equal(gadget_builtin_find(gadget_alias(g, a)), o);
 	}
