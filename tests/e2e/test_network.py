@@ -254,6 +254,21 @@ def test_containers_in_no_pod(lab, tmp_path):
     assert ig.once("replay", str(tmp_path / "rows"), "--diff", str(tmp_path / "policy.yaml"), check=0).out == ""
 
 
+def test_through_a_daemon(agent, lab):
+    """Names are the daemon's, the document the client's."""
+    server, client = lab.start(SERVE.format(port=7000) + "sleep 1000"), lab.start("sleep 1000")
+    wires.join(server, client)
+    listening(server, 7000)
+    with ig.Ig("--remote", agent.address, "run", "advise_networkpolicy", "-c", f"{server.name},{client.name}",
+               "--timeout", "4s") as running:
+        time.sleep(2)
+        client.exec("sh", "-c", f"nc -w 1 {wires.address(1)} 7000 </dev/null", check=False)
+        assert running.wait() == 0, running.err
+        policies = {p["metadata"]["name"]: p["spec"] for p in netpol.load(running.out)}
+    assert policies[client.name]["egress"][0]["to"] == [
+        {"podSelector": {"matchLabels": {"app.kubernetes.io/name": server.name}}}]
+
+
 @pytest.mark.parametrize("text, complaint", (
     ("kind: Pod\n", "neither a NetworkPolicy"), ("a: [\n", "line 2"), ("kind: NetworkPolicy\n", "without a spec")))
 def test_no_policies(observed, tmp_path, text, complaint):
