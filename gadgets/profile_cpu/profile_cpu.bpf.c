@@ -16,7 +16,8 @@ GADGET("Profile what CPUs spend their time on, by stacks\n"
 	       "after its start, and cgroups that it makes itself are not. A CPU that comes is "
 	       "sampled from the next interval "
 	       "on. What runs with interrupts off is seen when they are on again, and BPF programs "
-	       "not at all. Interrupts count for the process that they interrupted.")
+	       "not at all; a virtual CPU that waits for its turn misses samples. Interrupts count "
+	       "for the process that they interrupted.")
 	       SELFTEST("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done", "samples>0"));
 
 PARAM(__u32, frequency, 99, "Samples a second of each CPU");
