@@ -12,9 +12,12 @@ GADGET("Profile what CPUs spend their time on, by stacks\n"
 	       "User stacks are followed by frame pointers: of code compiled without them the "
 	       "innermost functions are right and callers may be missing. Of a stack the 60 "
 	       "innermost frames are told, and before Linux 6.1 of the different stacks of an "
-	       "interval 1024 of each kind. A CPU that comes is sampled from the next interval "
+	       "interval 1024 of each kind; there a new container is sampled some milliseconds "
+	       "after its start, and cgroups that it makes itself are not. A CPU that comes is "
+	       "sampled from the next interval "
 	       "on. What runs with interrupts off is seen when they are on again, and BPF programs "
-	       "not at all. Interrupts count for the process that they interrupted.")
+	       "not at all; a virtual CPU that waits for its turn misses samples. Interrupts count "
+	       "for the process that they interrupted.")
 	       SELFTEST("i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done", "samples>0"));
 
 PARAM(__u32, frequency, 99, "Samples a second of each CPU");
@@ -40,8 +43,7 @@ struct cpu_value {
 };
 TOP(cpu, cpu_key, cpu_value, 16384, SORT("-samples"));
 
-SEC("perf_event") EVERY_CPU_AT(frequency)
-int sample(struct bpf_perf_event_data *ctx)
+SEC("perf_event") EVERY_CPU_AT(frequency) int sample(struct bpf_perf_event_data *ctx)
 {
 	struct cpu_key key = {};
 	struct cpu_value *v;

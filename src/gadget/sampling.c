@@ -49,13 +49,12 @@ uint32_t sampling_map_flags(void)
 	return kernel_btf_has_name("bpf_mem_alloc_init") ? BPF_F_NO_PREALLOC : 0;
 }
 
-static void make_whole(struct bpf_map *m)
+static bool make_whole(struct bpf_map *m)
 {
 	if (!m || bpf_map__type(m) != BPF_MAP_TYPE_HASH)
-		return;
+		return false;
 	bpf_map__set_map_flags(m, bpf_map__map_flags(m) & ~BPF_F_NO_PREALLOC);
-	if (bpf_map__max_entries(m) > WHOLE_ENTRIES)
-		bpf_map__set_max_entries(m, WHOLE_ENTRIES);
+	return true;
 }
 
 void sampling_prepare(struct gadget *g)
@@ -65,9 +64,9 @@ void sampling_prepare(struct gadget *g)
 	if (!gadget_samples(g) || sampling_map_flags())
 		return;
 	bpf_object__for_each_map(m, g->run->object) {
-		make_whole(m);
-		if (bpf_map__inner_map(m))
-			make_whole(bpf_map__inner_map(m));
+		if (make_whole(m) && bpf_map__max_entries(m) > WHOLE_ENTRIES)
+			bpf_map__set_max_entries(m, WHOLE_ENTRIES);
+		make_whole(bpf_map__inner_map(m)); /* libbpf changes nothing else of one */
 	}
 	stacks_limit(g, WHOLE_STACKS);
 }

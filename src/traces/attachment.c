@@ -88,15 +88,18 @@ static void add_sources(struct attachment *a)
 static int make_map(struct attachment *a, struct err *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_NO_PREALLOC);
-	if (gadget_samples(a->gadget))
-		o.map_flags = sampling_map_flags();
+	bool whole = gadget_samples(a->gadget) && !sampling_map_flags();
 	int r;
 
+	if (whole)
+		o.map_flags = 0;
 	a->wanted_fd = bpf_map_create(BPF_MAP_TYPE_HASH, "g_wanted", sizeof(__u64),
 				      sizeof(g_container), MAX_CGROUPS, &o);
 	if (a->wanted_fd < 0)
 		return err_set(err, a->wanted_fd, "making the map of wanted containers: %s",
 			       strerror(-a->wanted_fd));
+	if (whole) /* no map of the kind that the kernel side can fill: only we do */
+		return 0;
 	r = containers_attach_map(a->ts->containers, a->wanted_fd, err);
 	a->mapped = !r;
 	return r;

@@ -46,9 +46,11 @@ def test_shares(lab, program):
     stacks = lines(out)
     total, thirty, seventy = sum(stacks.values()), having(stacks, "thirty"), having(stacks, "seventy")
     # More where the time of interrupts, and of other machines on a virtual one's CPUs, is not taken for its own.
-    assert 1000 * 0.93 < total < 1000 * 1.4, (out, err)
+    # A guest whose CPUs wait for their turn misses timers: there are fewer, in the same shares.
+    guest = containers.SLOWER > 1
+    assert (200 if guest else 930) < total < 1400, (out, err)
     assert thirty + seventy > 0.97 * total, out
-    assert abs(thirty / (thirty + seventy) - 0.3) < 0.05, out
+    assert abs(thirty / (thirty + seventy) - 0.3) < (0.1 if guest else 0.05), out
     assert ig.totals(err).lost == 0
 
 
