@@ -129,6 +129,25 @@ def test_replay_writes_the_same_capture(peers, tmp_path):
     assert os.path.getsize(again) == os.path.getsize(path)
 
 
+def test_at_a_daemon(peers, agent, tmp_path):
+    """The daemon compiles the filter; the capture is written here, byte for byte as without one."""
+    one, _ = peers
+    done = ig.once("--remote", agent.address, "run", "tcpdump", "--pf", "porrt 80", "--timeout", "1")
+    assert done.returncode and "syntax error" in done.err
+    path = str(tmp_path / "remote.pcapng")
+    args = ("run", "tcpdump", "-o", "pcap-ng", "-c", one.name, "--pf", "icmp")
+    with open(path, "wb") as out, open(tmp_path / "there.pcapng", "wb") as far, ig.Ig(*args, stdout=out) as here, \
+            ig.Ig("--remote", agent.address, *args, stdout=far) as there:
+        here.ready()
+        time.sleep(1.5 * containers.SLOWER)  # nothing tells when a daemon's programs are attached
+        one.exec("ping", "-c", "3", "-s", "4000", wires.address(2), check=False)
+        time.sleep(0.5)
+        assert there.stop() == 0, there.err
+        here.stop()
+    assert captured(path, tmp_path) == captured(str(tmp_path / "there.pcapng"), tmp_path)
+    assert sum(captured(path, tmp_path).values()) == 18
+
+
 def test_pipe_into_tshark(peers):
     """A reader sees packets as they come, and its end ends the run."""
     one, _ = peers
