@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * load_udp RATE SECONDS: sends numbered datagrams of 512 bytes to itself, RATE times a second, which
- * nobody reads; prints "sent N us N". A payload begins with IGPKT and ten digits.
+ * load_udp RATE SECONDS: sends numbered datagrams of 512 bytes to itself, RATE times a second,
+ * which nobody reads; prints "sent N us N". A payload begins with IGPKT and ten digits.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
