@@ -32,9 +32,12 @@ struct sk_buff {
 struct sk_buff___6_1 {
 	__u8 vlan_present : 1;
 };
+struct skb_frag { /* struct bio_vec up to 6.8 */
+	__u32 len;
+};
 struct skb_shared_info {
 	__u8 nr_frags;
-	char frags[0];
+	struct skb_frag frags[1];
 };
 struct page {
 	unsigned long flags;

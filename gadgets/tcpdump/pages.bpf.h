@@ -30,13 +30,22 @@ static __always_inline __u64 page_address(__u64 page)
 
 /* Where the next bytes of a packet lie. */
 struct walk {
-	__u64 fragments; /* the next one of them */
-	__u32 left;	 /* how many */
-	__u64 at;	 /* the next byte of the current block */
-	__u32 bytes;	 /* of it */
+	__u64 fragments;    /* the next one of them */
+	__u64 left;	    /* how many */
+	__u64 at;	    /* the next byte of the current block */
+	__u64 bytes;	    /* of it */
+	__u64 done, wanted; /* bytes that were read, and are to be */
 };
 
-static __always_inline void walk_begin(struct walk *w, const struct frame *f)
+/* In a map, of whose contents the verifier makes no cases: so it is soon done with the loop. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
+static __always_inline void walk_begin(struct walk *w, const struct frame *f, __u32 wanted)
 {
 	const struct sk_buff *skb = f->skb;
 	__u64 shared = (__u64)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end);
@@ -47,6 +56,8 @@ static __always_inline void walk_begin(struct walk *w, const struct frame *f)
 	w->bytes = block > f->from ? block - f->from : 0;
 	w->left = BPF_CORE_READ(info, nr_frags);
 	w->fragments = shared + bpf_core_field_offset(struct skb_shared_info, frags);
+	w->done = 0;
+	w->wanted = wanted;
 }
 
 /* False: there is none. */
@@ -67,33 +78,42 @@ static __always_inline bool walk_next_block(struct walk *w)
 	return true;
 }
 
+/* False: it was the last one. A function, so that the verifier of Linux 5.10 sees that it ends. */
+static __noinline int walk_step(struct walk *w, char *to)
+{
+	__u64 done = w->done, take = w->wanted - done;
+
+	if (done >= w->wanted || (!w->bytes && !walk_next_block(w)))
+		return false;
+	take = take < w->bytes ? take : w->bytes;
+	take = take < TCPDUMP_CHUNK ? take : TCPDUMP_CHUNK;
+	barrier_var(take);
+	barrier_var(done);
+	if (take > TCPDUMP_CHUNK || done > TCPDUMP_PAYLOAD ||
+	    bpf_probe_read_kernel(to + done, take, (const void *)w->at))
+		return false;
+	w->done += take;
+	w->at += take;
+	w->bytes -= take;
+	return true;
+}
+
 enum { STEPS = TCPDUMP_PAYLOAD / TCPDUMP_CHUNK + 20 /* blocks, of which most are not so long */ };
 
 /*
  * The first `bytes` (at most TCPDUMP_PAYLOAD) behind the link header, to a place that has room for
  * TCPDUMP_CHUNK more. Returns how many could be read.
  */
-static __noinline __u32 frame_read_pages(const struct frame *f, char *to, __u32 bytes)
+static __always_inline __u32 frame_read_pages(const struct frame *f, char *to, __u32 bytes)
 {
-	struct walk w;
-	__u64 done = 0;
+	__u32 zero = 0;
+	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
 
-	walk_begin(&w, f);
-	for (int i = 0; i < STEPS && done < bytes; i++) {
-		__u64 take = bytes - done;
-
-		if (!w.bytes && !walk_next_block(&w))
+	if (!w)
+		return 0;
+	walk_begin(w, f, bytes);
+	for (int i = 0; i < STEPS; i++)
+		if (!walk_step(w, to))
 			break;
-		take = take < w.bytes ? take : w.bytes;
-		take = take < TCPDUMP_CHUNK ? take : TCPDUMP_CHUNK;
-		barrier_var(take);
-		barrier_var(done);
-		if (take > TCPDUMP_CHUNK || done > TCPDUMP_PAYLOAD ||
-		    bpf_probe_read_kernel(to + done, take, (const void *)w.at))
-			break;
-		done += take;
-		w.at += take;
-		w.bytes -= take;
-	}
-	return done;
+	return w->done;
 }

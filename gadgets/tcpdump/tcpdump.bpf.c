@@ -25,12 +25,14 @@ GADGET("Capture packets of containers' network devices\n"
 	       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
 			"dst.port==9,dev==lo"));
 
-PACKET_FILTER(pf, matches, "Only packets that this pcap expression matches: tcp port 80");
+PACKET_FILTER(pf, matches,
+	      "Only packets that this pcap expression matches: tcp port 80 (numbers; no names of "
+	      "hosts or services)");
 PARAM(__u32, snaplen, 0, "Most bytes of each frame that are taken; 0: as many as can be");
 PARAM_TEXT(iface, 16, "Only this network device");
 TRACER_RING(packets, tcpdump_event, TCPDUMP_TAIL, 4 << 20);
 
-/* What a filter is given at first, behind the link header; a multiple of what is read at once. */
+/* Bytes behind the link header that are read for the filter; the rest only where it passes. */
 enum { START = PACKET_FILTER_BYTES };
 
 extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags,

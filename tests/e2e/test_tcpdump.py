@@ -129,6 +129,57 @@ def test_replay_writes_the_same_capture(peers, tmp_path):
     assert os.path.getsize(again) == os.path.getsize(path)
 
 
+def dropped(path):
+    """What the interfaces' counts of a pcap-ng file say that was lost."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, total = 0, 0
+    while at < len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        option = at + 20
+        while kind == 5 and option < at + size - 4:
+            code, length = struct.unpack_from("<HH", data, option)
+            total += struct.unpack_from("<Q", data, option + 4)[0] if code == 5 else 0
+            option += 4 + (length + 3 & ~3)
+        at += size
+    return total
+
+
+def test_loss_stands_in_the_file(peers, tmp_path):
+    one, _ = peers
+    path = str(tmp_path / "lossy.pcapng")
+    with open(path, "wb") as out, ig.Ig("run", "tcpdump", "-o", "pcap-ng", "-c", one.name, "--buffer-size", "64KiB",
+                                        stdout=out) as running:
+        running.ready()
+        running.process.send_signal(signal.SIGSTOP)
+        traffic(one)
+        running.process.send_signal(signal.SIGCONT)
+        assert running.stop() == 0, running.err
+        totals = running.totals()
+    assert totals.lost and totals.seen == totals.delivered + totals.lost
+    assert dropped(path) == totals.lost
+    assert len(tshark(path).splitlines()) >= totals.delivered
+
+
+def test_at_a_daemon(peers, agent, tmp_path):
+    """The daemon compiles the filter; the capture is written here, byte for byte as without one."""
+    one, _ = peers
+    done = ig.once("--remote", agent.address, "run", "tcpdump", "--pf", "porrt 80", "--timeout", "1")
+    assert done.returncode and "syntax error" in done.err
+    path = str(tmp_path / "remote.pcapng")
+    args = ("run", "tcpdump", "-o", "pcap-ng", "-c", one.name, "--pf", "icmp")
+    with open(path, "wb") as out, open(tmp_path / "there.pcapng", "wb") as far, ig.Ig(*args, stdout=out) as here, \
+            ig.Ig("--remote", agent.address, *args, stdout=far) as there:
+        here.ready()
+        time.sleep(1.5 * containers.SLOWER)  # nothing tells when a daemon's programs are attached
+        one.exec("ping", "-c", "3", "-s", "4000", wires.address(2), check=False)
+        time.sleep(0.5)
+        assert there.stop() == 0, there.err
+        here.stop()
+    assert captured(path, tmp_path) == captured(str(tmp_path / "there.pcapng"), tmp_path)
+    assert sum(captured(path, tmp_path).values()) == 18
+
+
 def test_pipe_into_tshark(peers):
     """A reader sees packets as they come, and its end ends the run."""
     one, _ = peers
