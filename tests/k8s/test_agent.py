@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as it is deployed: what it may, and what it tells of pods."""
 
+import concurrent.futures
 import os
 import signal
 
 import containers
 import ig
 from containers import keep_saying, mark
-from deployed import NAME, NAMESPACE, deployment, status_of
+from deployed import NAME, NAMESPACE, container_id, deployment, status_of
 from ig import get, place, resolved, said
 
 
@@ -51,6 +52,18 @@ def test_its_rights(deployed, cluster):
         assert may(*what) == "no", what
 
 
+def test_its_users(deployed, cluster):
+    """Those to whom its Role is given."""
+    subject = {"kind": "User", "name": "alice", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"kind": "Role", "name": "gadget-user", "apiGroup": "rbac.authorization.k8s.io"}
+    cluster.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "subjects": [subject], "roleRef": role,
+                   "metadata": {"name": "alice", "namespace": NAMESPACE}})
+    ask = ("-n", NAMESPACE, "exec", deployed.pod["metadata"]["name"], "-c", NAME, "--", "ig", "version")
+    assert "daemon v" in cluster.kubectl(*ask, user=cluster.user("alice")).text
+    done = cluster.kubectl(*ask, user=cluster.user("bob"), check=False)
+    assert done.returncode == 1 and "forbidden" in done.text
+
+
 def test_nothing_listens_on_the_network(deployed):
     for table in ("tcp", "tcp6", "udp", "udp6"):
         with open(f"/proc/{deployed.pid}/net/{table}") as f:
@@ -91,7 +104,7 @@ def test_pods_are_listed(deployed, workloads):
             assert r["k8s"]["podIP"] == pod["status"]["podIP"]
             assert r["k8s"]["podLabels"] == meta["labels"]
             assert r["k8s"]["owner"] == {"kind": "Deployment", "name": meta["labels"]["app"]}
-            assert r["runtime"]["containerId"] == container["containerID"].removeprefix("containerd://")
+            assert r["runtime"]["containerId"] == container_id(container)
             assert r["runtime"]["resolved"]
     assert (NAMESPACE, deployed.pod["metadata"]["name"], NAME) in rows
 
@@ -131,6 +144,27 @@ def test_a_crash_is_explained_afterwards(deployed, workloads, cluster):
     assert "exit_group(3" in calls
 
 
+def test_without_the_api_server(deployed, workloads, cluster):
+    """What the node itself knows is told all the same; and the rest when it is back."""
+    agent, web = deployed.container, container_id(workloads["web"]["status"]["containerStatuses"][0])
+    trace = ("ig", "run", "trace_exec", "-n", "shop", "-o", "json", "--timeout", "5s")
+    with cluster.without_api(), concurrent.futures.ThreadPoolExecutor() as threads:
+        tracing = threads.submit(cluster.node.exec_in, agent, *trace)
+        while not tracing.done():
+            cluster.node.exec_in(web, "busybox", "echo", mark("alone"))
+    code, out = tracing.result()
+    assert code == 0, out
+    found = [r for r in ig.lines("\n".join(line for line in out.splitlines() if line.startswith("{"))) if said("alone")(r)]
+    assert found and {place(r)[:2] for r in found} == {("shop", workloads["web"]["metadata"]["name"])}
+    assert {get(r, "k8s.owner.name") for r in found} == {"web"}
+    cluster.apply(deployment("later", "shop", {"app": "later"}, main="sleep 1000"))
+
+    def owned():
+        rows = ig.lines(deployed.once("list-containers", "-l", "app=later", "-o", "json", check=0).out)
+        return [r for r in rows if get(r, "k8s.owner.name") == "later"]
+    containers.wait_for(owned, 60, "owner of a pod that came later")
+
+
 # ---- its end ---------------------------------------------------------------------------------------------
 
 def test_killed_and_back(deployed, workloads):
@@ -140,3 +174,11 @@ def test_killed_and_back(deployed, workloads):
     deployed.wait()
     assert deployed.pid != before
     assert {"shop", "bank"} <= {get(r, "k8s.namespace") for r in ig.lines(deployed.once("list-containers", "-o", "json", check=0).out)}
+
+
+def test_replaced(deployed, cluster):
+    before = deployed.pid
+    cluster.kubectl("-n", NAMESPACE, "rollout", "restart", f"daemonset/{NAME}")
+    deployed.wait()
+    assert not os.path.exists(f"/proc/{before}")
+    deployed.once("list-containers", check=0)

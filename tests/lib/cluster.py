@@ -8,9 +8,11 @@ The API server listens at the first address of the services, which the pods' bri
 `kubernetes`, for pods as well; there is no kube-proxy and no DNS, and no other service has a route.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 
 import containers
 import daemon
@@ -96,7 +98,7 @@ class Cluster:
             os.makedirs(f"{self.dir}/pki")
             self.authority = Authority(f"{self.dir}/pki")
             self.node = Node(lab, f"{self.dir}/node")
-            self._start_servers()
+            self._start_controllers(self._start_api())
             self._start_kubelet()
         except BaseException:
             self.close()
@@ -107,21 +109,26 @@ class Cluster:
     def _start(self, name, *args, ready=lambda: True):
         started = daemon.Daemon(self.dir, name, [*self.node.view.enter, f"{self.bin}/{name}", *args], ready, 90, self.env)
         self.daemons.append(started)
+        return started
 
-    def _start_servers(self):
+    def _start_api(self):
         certificate, key = self.authority.sign("apiserver", f"IP:{API},DNS:kubernetes.default.svc")
         client, client_key = self.authority.sign("to-kubelet", subject="/O=system:masters/CN=apiserver")
         signed, signs = self.authority.sign("service-accounts")
         etcd = "http://127.0.0.1:2379"
         self._start("etcd", "--data-dir", f"{self.dir}/etcd", "--unsafe-no-fsync",
                     "--listen-client-urls", etcd, "--advertise-client-urls", etcd)
-        self._start("kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={API}", "--secure-port=443",
-                    f"--service-cluster-ip-range={SERVICES}", "--allow-privileged", "--authorization-mode=Node,RBAC",
-                    f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}",
-                    f"--client-ca-file={self.authority.ca}", "--service-account-issuer=https://kubernetes.default.svc",
-                    f"--service-account-key-file={signed}", f"--service-account-signing-key-file={signs}",
-                    f"--kubelet-client-certificate={client}", f"--kubelet-client-key={client_key}",
-                    "--kubelet-preferred-address-types=InternalIP", ready=self._api_answers)
+        self.api = self._start(
+            "kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={API}", "--secure-port=443",
+            f"--service-cluster-ip-range={SERVICES}", "--allow-privileged", "--authorization-mode=Node,RBAC",
+            f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", f"--client-ca-file={self.authority.ca}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={signed}", f"--service-account-signing-key-file={signs}",
+            f"--kubelet-client-certificate={client}", f"--kubelet-client-key={client_key}",
+            "--kubelet-preferred-address-types=InternalIP", ready=self._api_answers)
+        return signs
+
+    def _start_controllers(self, signs):
         quiet = ("--leader-elect=false", "--port=0", "--secure-port=0")
         self._start("kube-controller-manager", f"--kubeconfig={self.user('system:kube-controller-manager', 'system:masters')}",
                     f"--service-account-private-key-file={signs}", f"--root-ca-file={self.authority.ca}", *quiet)
@@ -157,6 +164,16 @@ class Cluster:
     def _node_is_ready(self):
         return "True" in self.kubectl("get", "node", NODE, "-o", "jsonpath={.status.conditions[?(@.type=='Ready')].status}",
                                       check=False).text
+
+    @contextlib.contextmanager
+    def without_api(self):
+        """The API server does not answer, as long as the context lasts."""
+        os.kill(self.api.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.api.pid, signal.SIGCONT)
+            containers.wait_for(self._api_answers, 60, "answer of the API server")
 
     # ---- its users -----------------------------------------------------------------------------------
 

@@ -69,9 +69,7 @@ class Container:
 
     def exec(self, *command):
         """(exit code, what it printed)"""
-        p, cri = self.pod.runtime.p, self.pod.runtime.cri
-        done = cri.ExecSync(p.ExecSyncRequest(container_id=self.id, cmd=command, timeout=60))
-        return done.exit_code, (done.stdout + done.stderr).decode(errors="replace")
+        return self.pod.runtime.exec_in(self.id, *command)
 
     def status(self):
         p, cri = self.pod.runtime.p, self.pod.runtime.cri
@@ -255,6 +253,11 @@ class Containerd:
     def pods(self):
         """Ids of all."""
         return [item.id for item in self.cri.ListPodSandbox(self.p.ListPodSandboxRequest()).items]
+
+    def exec_in(self, ident, *command):
+        """In a container of a pod: (exit code, what it printed)."""
+        done = self.cri.ExecSync(self.p.ExecSyncRequest(container_id=ident, cmd=command, timeout=60))
+        return done.exit_code, (done.stdout + done.stderr).decode(errors="replace")
 
     def remove_pod(self, ident):
         self.cri.StopPodSandbox(self.p.StopPodSandboxRequest(pod_sandbox_id=ident))

@@ -57,11 +57,21 @@ class Deployed(AtDaemon):
         return self.cluster.command("-n", NAMESPACE, "exec", self.pod["metadata"]["name"], "-c", NAME, "--", "ig")
 
     @property
+    def container(self):
+        """Its id."""
+        return container_id(self.pod["status"]["containerStatuses"][0])
+
+    @property
     def pid(self):
         """The daemon's, on the machine."""
-        ident = self.pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        ident = self.container
         return next(int(line.split()[1]) for line in self.cluster.node.ctr("task", "ls", namespace="k8s.io").splitlines()
                     if line.startswith(ident))
+
+
+def container_id(status):
+    """Of one of a pod's containerStatuses, as the runtime has it."""
+    return status["containerID"].removeprefix("containerd://")
 
 
 def status_of(pid):
