@@ -98,16 +98,18 @@ def test_stream_of_all_nodes(cluster, pod, words):
     records = ig.resolved(records)
     assert {ig.get(r, "k8s.namespace") for r in records} == {NAMESPACE}
     assert {ig.get(r, "k8s.podName") for r in records} == {pod.name}
-    times = [r["timestamp"] for r in records]
+    times = [r["timestamp"] for r in records if not r.get("late")]
+    assert len(times) > len(records) / 2
     assert times == sorted(times)
-    assert re.search(r"n1/main: seen \d+.*\n.*n2/main: seen", running.err), running.err
+    assert re.search(r"(?s) n1/main: seen \d+.* n2/main: seen", running.err), running.err
 
 
 def test_columns_name_the_node(cluster, pod):
     _, plugin = cluster
     out = plugin.once("run", "trace_exec", "--timeout", "1s", "--node", "n[2-9]", check=0).out.splitlines()
     assert out[0].split()[:4] == ["K8S.NODE", "K8S.NAMESPACE", "K8S.PODNAME", "RUNTIME.CONTAINERNAME"]
-    assert len(out) > 1 and all(line.split()[:4] == ["n2", NAMESPACE, pod.name, "main"] for line in out[1:])
+    assert all(line.startswith("n2 ") for line in out[1:])
+    assert ["n2", NAMESPACE, pod.name, "main"] in [line.split()[:4] for line in out[1:]]
 
 
 @pytest.mark.parametrize("args, found", (
@@ -240,7 +242,7 @@ def test_a_node_joins(agents, pod, tmp_path):
             running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
             assert running.stop() == 0
     assert running.err.count("has joined") == 1 and nodes(running.records()) == {"n1", "n2"}
-    assert re.search(r"n1/main: seen \d+.*\n.*n2/main: seen", running.err), running.err
+    assert re.search(r"(?s) n1/main: seen \d+.* n2/main: seen", running.err), running.err
 
 
 def test_an_agent_is_replaced(cluster, agents, pod):
