@@ -227,6 +227,8 @@ static void say_lost_node(struct far *r, const struct err *err)
 		return;
 	if (remote_broken(n->remote, &why))
 		err = &why;
+	if (err && err->code == -ENOENT && r->feed->feed.options.instance)
+		return;		/* it has none of that name */
 	if (err && !why.code) { /* the node is there, the gadget is not */
 		log_warn("node %s: %s: %s; going on without it", n->node->name,
 			 feed_name(&r->feed->feed, r->tracer), err->text);
@@ -385,7 +387,7 @@ static int start(struct feed *feed, struct loop *loop, struct err *err)
 		return r;
 	for (size_t i = 0; i < f->n_nodes; i++)
 		begin_all(f, f->nodes[i]);
-	f->follows = f->cluster && !has_snapshot(feed);
+	f->follows = f->cluster && !feed->options.instance && !has_snapshot(feed);
 	if (f->follows)
 		cluster_follow(f->cluster, &events, f);
 	return loop_add_fd(loop, reactor_fd(f->reactor), on_remote, f, err);

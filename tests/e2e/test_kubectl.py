@@ -170,14 +170,29 @@ def test_watch_containers(cluster, pod):
         assert running.stop() == 0 and not running.err
 
 
-def test_ps(cluster, agents):
+def test_instances(cluster, agents, pod):
+    """They are made on all nodes, listed, read as one, and ended; one that a single node has as well."""
     _, plugin = cluster
-    agents[1].once("run", "trace_exec", "--detach", "--name", "audit", "-c", "none", check=0)
+    done = plugin.once("run", "trace_exec", "--detach", "--name", "audit", check=0)
+    agents[1].once("run", "trace_open", "--detach", "--name", "single", "-c", "main", check=0)
     try:
+        made = dict(line.split() for line in done.out.splitlines())
         rows = ig.records(plugin.once("ps", "-o", "json", check=0).out)
-        assert [(r["node"], r["name"], r["gadget"]) for r in rows] == [("n2", "audit", "trace_exec")]
+        assert {(r["node"], r["name"], r["id"]) for r in rows if r["name"] == "audit"} == \
+            {(node, "audit", made[node]) for node in ("n1", "n2")}
+        assert [r["node"] for r in rows if r["name"] == "single"] == ["n2"]
+        for name, expected in (("audit", {"n1", "n2"}), ("single", {"n2"})):
+            with plugin.start("attach", name, "-o", "json") as running:
+                for node in expected:
+                    running.wait_record(lambda r, node=node: ig.get(r, "k8s.node") == node)
+                time.sleep(0.3)
+                assert running.stop() == 0 and nodes(running.records()) == expected and "level=" not in running.err, running.err
     finally:
-        agents[1].once("stop", "audit", check=0)
+        assert plugin.once("stop", "audit", "single").returncode == 0
+    assert not ig.records(plugin.once("ps", "-o", "json", check=0).out)
+    done = plugin.once("stop", "audit")
+    assert done.returncode == 2 and "no node has an instance 'audit'" in done.err
+    assert plugin.once("attach", "audit").returncode == 2
 
 
 # ---- nodes that are not well --------------------------------------------------------
