@@ -361,6 +361,12 @@ static void on_joined(void *ctx, struct cluster_node *node, bool is_back)
 	begin_all(f, n);
 }
 
+static void on_silent(void *ctx, struct cluster_node *node, bool is_silent)
+{
+	log_warn("node %s %s", node->name,
+		 is_silent ? "does not answer; it is waited for" : "answers again");
+}
+
 static void on_trouble(void *ctx, const struct err *err)
 {
 	if (err)
@@ -379,7 +385,7 @@ static bool has_snapshot(const struct feed *f)
 
 static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
-	static const struct cluster_events events = {on_joined, on_trouble};
+	static const struct cluster_events events = {on_joined, on_silent, on_trouble};
 	struct far_feed *f = far_of(feed);
 	int r = judge(f, err);
 

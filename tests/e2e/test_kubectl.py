@@ -294,6 +294,19 @@ def test_ctrl_c_does_not_wait_for_a_node_that_hangs(cluster, agents, pod):
     assert "node n2 does not answer" in running.err
 
 
+def test_a_node_that_hangs_is_named(cluster, agents, pod):
+    _, plugin = cluster
+    with plugin.start("run", "trace_exec", "-o", "json") as running:
+        running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
+        os.kill(agents[1].pid, signal.SIGSTOP)
+        try:
+            containers.wait_for(lambda: "node n2 does not answer" in running.err, 30, "the node's silence")
+        finally:
+            os.kill(agents[1].pid, signal.SIGCONT)
+        containers.wait_for(lambda: "node n2 answers again" in running.err, 10, "the node's return")
+        assert running.stop() == 0 and "n1" not in running.err.split("trace_exec:")[0], running.err
+
+
 @pytest.mark.parametrize("how, words", (
     ("silent", "does not answer"), ("garbage", "WebSocket"), ("missing", "executable file not found"),
     ("forbidden", "cannot create resource"), ("old", "older than this kubectl-gadget")))
