@@ -59,6 +59,8 @@ struct cluster_events {
 	 * remote before must be freed within. One that was there at the start is not told.
 	 */
 	void (*joined)(void *ctx, struct cluster_node *n, bool is_back);
+	/* It has not answered for some time, though its connection is there; then that it does. */
+	void (*silent)(void *ctx, struct cluster_node *n, bool is_silent);
 	/* Those that come are not seen: once, and NULL when they are again. */
 	void (*trouble)(void *ctx, const struct err *err);
 };

@@ -9,6 +9,7 @@
 #include "kube/reflector.h"
 
 #define PAGE 500
+#define BEAT_NS (10 * 1000000000ull)
 
 static struct reach *find(const struct cluster *c, const char *node)
 {
@@ -68,6 +69,19 @@ static void on_trouble(void *ctx, const struct err *err)
 	c->events->trouble(c->ctx, err);
 }
 
+/*
+ * A question now and then keeps those on the way from taking a node that has nothing to tell for
+ * one that is gone, and shows which do not answer.
+ */
+static void on_beats(void *ctx)
+{
+	struct cluster *c = ctx;
+
+	for (size_t i = 0; i < c->n; i++)
+		reach_beat(c->nodes[i]);
+	timer_start(&c->beats, c->reactor, BEAT_NS, on_beats, c);
+}
+
 void cluster_follow(struct cluster *c, const struct cluster_events *events, void *ctx)
 {
 	static const struct reflector_events of_agents = {.list_begin = on_list,
@@ -82,11 +96,15 @@ void cluster_follow(struct cluster *c, const struct cluster_events *events, void
 	agents_where(c->namespace_, &path, &query);
 	c->agents = reflector_new(c->reactor, kube_server(c->kube), buf_cstr(&path),
 				  buf_cstr(&query), PAGE, &of_agents, c);
+	timer_start(&c->beats, c->reactor, BEAT_NS, on_beats, c);
 }
 
 void cluster_unfollow(struct cluster *c)
 {
 	c->agents = reflector_free(c->agents);
-	for (size_t i = 0; i < c->n; i++)
+	timer_stop(&c->beats);
+	for (size_t i = 0; i < c->n; i++) {
 		timer_stop(&c->nodes[i]->again);
+		reach_end_beat(c->nodes[i]);
+	}
 }

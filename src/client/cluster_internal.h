@@ -23,6 +23,9 @@ struct reach {
 	struct grpc_call *hello;
 	bool lost; /* node.remote is of no more use */
 
+	struct grpc_call *beat; /* asked whether it is there, and not answered yet */
+	bool silent;
+
 	struct timer again;
 	uint64_t wait_ns;    /* until it is tried again */
 	uint64_t reached_ns; /* monotonic clock */
@@ -42,6 +45,7 @@ struct cluster {
 	struct timer timer;
 	bool too_late;
 
+	struct timer beats;
 	struct reflector *agents; /* NULL: it is not followed */
 	const struct cluster_events *events;
 	void *ctx;
@@ -54,3 +58,6 @@ bool reach_is_under_way(const struct reach *r);
 void reach_begin(struct reach *r);
 void reach_give_up(struct reach *r); /* nothing came of it in time */
 void reach_free(struct reach *r);
+
+void reach_beat(struct reach *r); /* asks it, or says that it has not answered */
+void reach_end_beat(struct reach *r);

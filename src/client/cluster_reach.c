@@ -14,6 +14,7 @@
 #include "wire/api.pb-c.h"
 
 #define FIRST_WAIT_NS 500000000ull
+#define HELLO_NS (10 * 1000000000ull)
 #define LONGEST_WAIT_NS (30 * 1000000000ull)
 
 static uint64_t now(void)
@@ -68,7 +69,8 @@ static void succeed(struct reach *r, const char *version)
 	r->node.remote = take(r->tried);
 	r->node.number = c->numbers++;
 	r->node.why = (struct err){0};
-	r->lost = false;
+	r->lost = r->silent = false;
+	reach_end_beat(r); /* at the old one */
 	r->reached_ns = now();
 	c->waiting -= c->waiting > 0;
 	if (c->agents)
@@ -119,21 +121,23 @@ static void on_hello(void *ctx, const struct grpc_reply *reply)
 	}
 }
 
+static const struct grpc_request hello = {.method = "/api.BuiltInGadgetManager/GetInfo",
+					  .bytes = ""};
+
 static void on_exec(void *ctx, const struct err *refused, struct transport *t)
 {
 	struct reach *r = ctx;
-	const struct grpc_request hello = {.method = "/api.BuiltInGadgetManager/GetInfo",
-					   .bytes = "",
-					   .deadline_ns = 10 * 1000000000ull};
+	struct grpc_request in_time = hello;
 	struct err err;
 
+	in_time.deadline_ns = HELLO_NS;
 	r->exec = NULL;
 	if (refused)
 		fail(r, refused);
 	else if (remote_adopt(r->cluster->reactor, t, 0, &r->tried, &err))
 		fail(r, &err);
 	else
-		r->hello = grpc_call_unary(remote_channel(r->tried), &hello, on_hello, r);
+		r->hello = grpc_call_unary(remote_channel(r->tried), &in_time, on_hello, r);
 }
 
 void reach_begin(struct reach *r)
@@ -169,8 +173,39 @@ void reach_give_up(struct reach *r)
 	fail(r, &err);
 }
 
+/* ---- whether it is there ---------------------------------------------------------- */
+
+static void on_beat(void *ctx, const struct grpc_reply *reply)
+{
+	struct reach *r = ctx;
+
+	r->beat = NULL;
+	if (reply->status != GRPC_OK || !r->silent)
+		return;
+	r->silent = false;
+	r->cluster->events->silent(r->cluster->ctx, &r->node, false);
+}
+
+void reach_beat(struct reach *r)
+{
+	if (!r->node.remote || r->lost)
+		return;
+	if (!r->beat) {
+		r->beat = grpc_call_unary(remote_channel(r->node.remote), &hello, on_beat, r);
+	} else if (!r->silent) {
+		r->silent = true;
+		r->cluster->events->silent(r->cluster->ctx, &r->node, true);
+	}
+}
+
+void reach_end_beat(struct reach *r)
+{
+	r->beat = grpc_call_cancel(r->beat);
+}
+
 void reach_free(struct reach *r)
 {
+	reach_end_beat(r);
 	timer_stop(&r->again);
 	kube_exec_cancel(r->exec);
 	grpc_call_cancel(r->hello);

@@ -123,18 +123,33 @@ int cluster_flags_select(struct err *err)
 	return r;
 }
 
-int cluster_command(const char *name, int argc, char **argv, cluster_command_fn *fn)
+static int do_it(const struct words *words, const char *what, cluster_command_fn *fn,
+		 struct err *err)
 {
 	struct cluster *cluster = NULL;
+	int r = what && !words->n ? err_set(err, -EINVAL, "name %s", what) : 0;
+
+	r = r ?: cluster_flags_open(&cluster, err);
+	r = r ?: fn(cluster, words, err);
+	cluster_close(cluster);
+	return r;
+}
+
+int cluster_command(const char *name, int argc, char **argv, const char *what,
+		    cluster_command_fn *fn)
+{
+	struct words words = {0};
 	struct err err = {0};
 	struct flags f;
 	int exit_code, r;
 
 	flags_init(&f, command_find(name));
-	if (!flags_begin(&f, argc, argv, &exit_code))
-		return exit_code;
-	r = cluster_flags_open(&cluster, &err);
-	r = r ?: fn(cluster, &err);
-	cluster_close(cluster);
-	return r ? command_fail(r, &err) : EXIT_OK;
+	f.word = what ? words_add : NULL;
+	f.ctx = &words;
+	if (flags_begin(&f, argc, argv, &exit_code)) {
+		r = do_it(&words, what, fn, &err);
+		exit_code = r ? command_fail(r, &err) : EXIT_OK;
+	}
+	free(words.items);
+	return exit_code;
 }

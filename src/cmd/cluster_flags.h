@@ -7,6 +7,7 @@
 
 #include "client/cluster.h"
 #include "cmd/command.h"
+#include "cmd/remote_command.h"
 
 extern const struct flag_table cluster_flags, node_flags;
 
@@ -24,7 +25,8 @@ int cluster_flags_open(struct cluster **ret, struct err *err);
 int cluster_flags_select(struct err *err);
 
 /*
- * A command without words: parses the flags, reaches the nodes, and does it; the exit code.
+ * Parses the flags, reaches the nodes, and does it; the exit code. what: as for remote_command().
  */
-typedef int cluster_command_fn(struct cluster *c, struct err *err);
-int cluster_command(const char *name, int argc, char **argv, cluster_command_fn *fn);
+typedef int cluster_command_fn(struct cluster *c, const struct words *words, struct err *err);
+int cluster_command(const char *name, int argc, char **argv, const char *what,
+		    cluster_command_fn *fn);

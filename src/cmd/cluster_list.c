@@ -5,14 +5,14 @@
 #include "cmd/list.h"
 #include "cmd/view_flags.h"
 
-static int list(struct cluster *c, struct err *err)
+static int list(struct cluster *c, const struct words *words, struct err *err)
 {
 	return list_of(cluster_first(c), err);
 }
 
 static int list_main(int argc, char **argv)
 {
-	return cluster_command("list", argc, argv, list);
+	return cluster_command("list", argc, argv, NULL, list);
 }
 
 static const struct flag_table *const tables[] = {&view_flags, &node_flags, &cluster_flags, NULL};

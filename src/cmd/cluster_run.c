@@ -4,12 +4,52 @@
 
 #include "base/mem.h"
 #include "cmd/cluster_flags.h"
+#include "cmd/detach.h"
 #include "cmd/flags.h"
 #include "cmd/gadget_flags.h"
 #include "cmd/run_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/show.h"
 #include "cmd/view_flags.h"
+
+static struct {
+	bool detach;
+	uint64_t history;
+	const char *name;
+} opt;
+
+static const struct flag own_flag_list[] = {
+	{"detach", 'd', NULL, "Run on, also without a reader; shows nodes and ids", flag_on,
+	 &opt.detach, NULL},
+	{"name", 0, "NAME", "With --detach: what it is called (default: as the gadget)", flag_text,
+	 &opt.name, NULL},
+	{"history", 0, "N", "With --detach: how many of the last records are kept (default 100)",
+	 flag_number, &opt.history, NULL},
+	{0},
+};
+static const struct flag_table own_flags = {"On its own", own_flag_list};
+
+/* All nodes that can have it do; the first fault is what is told. */
+static int detach_on_nodes(struct gadget_flags *gadgets, const struct feed_options *feed,
+			   uint64_t timeout_ns, struct err *err)
+{
+	struct detach_options o = {
+		.name = opt.name, .history = opt.history, .timeout_ns = timeout_ns};
+	struct err first = {0};
+
+	for (size_t i = 0; i < cluster_n_nodes(gadgets->cluster); i++) {
+		const struct cluster_node *n = cluster_node(gadgets->cluster, i);
+
+		if (!n->remote)
+			continue;
+		gadgets->remote = n->remote;
+		o.node = n->name;
+		if (detach(gadgets, feed, &o, err) && !first.code)
+			err_set(&first, err->code, "node %s: %s", n->name, err->text);
+	}
+	*err = first;
+	return first.code;
+}
 
 static int run(struct gadget_flags *gadgets, struct err *err)
 {
@@ -20,10 +60,14 @@ static int run(struct gadget_flags *gadgets, struct err *err)
 
 	if (!gadgets->n)
 		return err_set(err, -EINVAL, "name a gadget; `kubectl gadget list` shows them");
+	if ((opt.name || opt.history) && !opt.detach)
+		return err_set(err, -EINVAL, "--name and --history go with --detach");
 	r = cluster_flags_select(err);
 	if (r)
 		return r;
 	feed.selector = *selector_flags_options();
+	if (opt.detach)
+		return detach_on_nodes(gadgets, &feed, o->timeout_ns, err);
 	return show(gadgets, &feed, &so, err);
 }
 
@@ -59,9 +103,9 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = {
-	&selector_flags, &node_flags, &process_flags, &view_flags, &run_flags,
-	&cluster_flags,	 NULL};
+static const struct flag_table *const tables[] = {&selector_flags, &node_flags, &process_flags,
+						  &view_flags,	   &run_flags,	&own_flags,
+						  &cluster_flags,  NULL};
 static const struct command command = {
 	.name = "run",
 	.summary = "Run gadgets on the nodes and show what they tell of the pods",

@@ -6,7 +6,7 @@
 #include "cmd/cluster_flags.h"
 #include "cmd/flags.h"
 
-static int print(struct cluster *c, struct err *err)
+static int print(struct cluster *c, const struct words *words, struct err *err)
 {
 	size_t others = 0;
 
@@ -26,7 +26,7 @@ static int print(struct cluster *c, struct err *err)
 
 static int version_main(int argc, char **argv)
 {
-	return cluster_command("version", argc, argv, print);
+	return cluster_command("version", argc, argv, NULL, print);
 }
 
 static const struct flag_table *const tables[] = {&node_flags, &cluster_flags, NULL};

@@ -9,7 +9,7 @@
 #include "wire/api.pb-c.h"
 
 static int create(struct remote *r, const Api__CreateGadgetInstanceRequest *request,
-		  struct err *err)
+		  const char *node, struct err *err)
 {
 	Api__CreateGadgetInstanceResponse *m =
 		remote_ask(r, "/api.GadgetInstanceManager/CreateGadgetInstance", &request->base,
@@ -19,7 +19,7 @@ static int create(struct remote *r, const Api__CreateGadgetInstanceRequest *requ
 	if (!m)
 		return err->code;
 	if (m->gadgetinstance)
-		puts(m->gadgetinstance->id);
+		printf("%s%s%s\n", node ?: "", node ? " " : "", m->gadgetinstance->id);
 	else
 		code = err_set(err, -EBADMSG, "the daemon does not say which instance it made");
 	api__create_gadget_instance_response__free_unpacked(m, NULL);
@@ -55,7 +55,7 @@ static int detach_one(struct remote *r, const struct offer *offer, const struct 
 		instance.name = (char *)o->name;
 	request.gadgetinstance = &instance;
 	request.eventbufferlength = (int32_t)o->history;
-	code = create(r, &request, err);
+	code = create(r, &request, o->node, err);
 	labels_done(&params);
 	free(entries);
 	free(list);

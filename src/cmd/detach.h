@@ -8,6 +8,7 @@ struct detach_options {
 	const char *name;    /* NULL: as the gadget */
 	uint64_t history;    /* records that are kept; 0: as the daemon likes */
 	uint64_t timeout_ns; /* 0: none */
+	const char *node;    /* told before the id; NULL: there is but one */
 };
 
 /* Prints the id of each. -EEXIST: the name is taken. */

@@ -227,6 +227,8 @@ static void say_lost_node(struct far *r, const struct err *err)
 		return;
 	if (remote_broken(n->remote, &why))
 		err = &why;
+	if (err && err->code == -ENOENT && r->feed->feed.options.instance)
+		return;		/* it has none of that name */
 	if (err && !why.code) { /* the node is there, the gadget is not */
 		log_warn("node %s: %s: %s; going on without it", n->node->name,
 			 feed_name(&r->feed->feed, r->tracer), err->text);
@@ -359,6 +361,12 @@ static void on_joined(void *ctx, struct cluster_node *node, bool is_back)
 	begin_all(f, n);
 }
 
+static void on_silent(void *ctx, struct cluster_node *node, bool is_silent)
+{
+	log_warn("node %s %s", node->name,
+		 is_silent ? "does not answer; it is waited for" : "answers again");
+}
+
 static void on_trouble(void *ctx, const struct err *err)
 {
 	if (err)
@@ -377,7 +385,7 @@ static bool has_snapshot(const struct feed *f)
 
 static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
-	static const struct cluster_events events = {on_joined, on_trouble};
+	static const struct cluster_events events = {on_joined, on_silent, on_trouble};
 	struct far_feed *f = far_of(feed);
 	int r = judge(f, err);
 
@@ -385,7 +393,7 @@ static int start(struct feed *feed, struct loop *loop, struct err *err)
 		return r;
 	for (size_t i = 0; i < f->n_nodes; i++)
 		begin_all(f, f->nodes[i]);
-	f->follows = f->cluster && !has_snapshot(feed);
+	f->follows = f->cluster && !feed->options.instance && !has_snapshot(feed);
 	if (f->follows)
 		cluster_follow(f->cluster, &events, f);
 	return loop_add_fd(loop, reactor_fd(f->reactor), on_remote, f, err);

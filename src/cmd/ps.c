@@ -128,7 +128,7 @@ static int list(struct remote *r, const struct words *words, struct err *err)
 	return code;
 }
 
-static int list_nodes(struct cluster *c, struct err *err)
+static int list_nodes(struct cluster *c, const struct words *words, struct err *err)
 {
 	struct own_rows rows = {0};
 	int code = open_rows(&rows, true, err);
@@ -163,7 +163,7 @@ COMMAND(&ps);
 
 static int cluster_ps_main(int argc, char **argv)
 {
-	return cluster_command("ps", argc, argv, list_nodes);
+	return cluster_command("ps", argc, argv, NULL, list_nodes);
 }
 
 static const struct flag_table *const cluster_tables[] = {&view_flags, &node_flags, &cluster_flags,

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "cmd/flags.h"
 
-static int add_word(void *ctx, const char *word, struct err *err)
+int words_add(void *ctx, const char *word, struct err *err)
 {
 	struct words *w = ctx;
 
@@ -32,7 +32,7 @@ int remote_command(const char *name, int argc, char **argv, const char *what, re
 	int exit_code, r;
 
 	flags_init(&flags, command_find(name));
-	flags.word = what ? add_word : NULL;
+	flags.word = what ? words_add : NULL;
 	flags.ctx = &words;
 	if (flags_begin(&flags, argc, argv, &exit_code)) {
 		r = do_it(&words, what, fn, &err);

@@ -12,6 +12,8 @@ struct words {
 	size_t n, room;
 };
 
+int words_add(void *ctx, const char *word, struct err *err); /* as struct flags' `word` */
+
 typedef int remote_command_fn(struct remote *r, const struct words *words, struct err *err);
 
 /* Parses the flags, connects, and does it; the exit code. what: the words that it wants, for who

@@ -81,7 +81,10 @@ static int run(struct gadget_flags *gadgets, struct err *err)
 	feed.tracer = opt.tracer;
 	if (opt.detach)
 		return detach(gadgets, &feed,
-			      &(struct detach_options){opt.name, opt.history, o->timeout_ns}, err);
+			      &(struct detach_options){.name = opt.name,
+						       .history = opt.history,
+						       .timeout_ns = o->timeout_ns},
+			      err);
 	return show(gadgets, &feed, &so, err);
 }
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kubectl gadget in a real cluster: its exec (v4), its RBAC, its rollouts."""
+
+import os
+import re
+
+import containers
+import ig
+import pytest
+from cluster import NODE
+from deployed import NAME, NAMESPACE
+from ig import get, resolved, said
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+class Plugin:
+    """kubectl-gadget as a user of the cluster."""
+
+    def __init__(self, cluster, folder, user=None):
+        self.program = os.path.join(folder, "kubectl-gadget")
+        if not os.path.exists(self.program):
+            os.symlink(ig.IG, self.program)
+        self.kwargs = {"command": (self.program,), "view": cluster.node.view,
+                       "env": dict(cluster.env, KUBECTL=f"{cluster.bin}/kubectl", KUBECONFIG=user or cluster.admin,
+                                   TMPDIR="/tmp", XDG_RUNTIME_DIR="")}
+
+    def once(self, *args, **kwargs):
+        return ig.once(*args, **self.kwargs, **kwargs)
+
+    def start(self, *args):
+        return ig.Ig(*args, **self.kwargs)
+
+
+@pytest.fixture
+def plugin(cluster, tmp_path):
+    return Plugin(cluster, str(tmp_path))
+
+
+def test_it_is_not_deployed(with_image, plugin):
+    done = plugin.once("run", "trace_exec")
+    assert done.returncode == 7 and "not deployed" in done.err, done.err
+
+
+def test_version(deployed, plugin):
+    done = plugin.once("version", check=0)
+    assert re.fullmatch(rf"client (v\S+)\nnode {NODE} \1\n", done.out) and not done.err
+
+
+def test_pods_of_a_namespace(deployed, workloads, plugin):
+    with plugin.start("run", "trace_exec", "-n", "shop", "-o", "json") as running:
+        for container in ("main", "side"):
+            running.wait_record(lambda r, name=container: said(f"web-{name}")(r) and get(r, "k8s.containerName") == name)
+        assert running.stop() == 0, running.err
+        records, totals = ig.records(running.out), running.totals("trace_exec")
+    assert totals.delivered == len(records) and not totals.lost
+    assert {get(r, "k8s.node") for r in records} == {NODE}
+    assert {get(r, "k8s.namespace") for r in resolved(records)} == {"shop"}
+    assert {get(r, "k8s.owner.name") for r in resolved(records)} == {"web"}
+
+
+@pytest.mark.parametrize("args, apps", ((("-A", "-l", "app"), {"web", "db"}), (("-A", "-l", "app=db"), {"db"}),
+                                        (("-n", "shop,bank", "-c", "side"), {"web"}), ((), set())))
+def test_selection(deployed, workloads, plugin, args, apps):
+    out = plugin.once("run", "trace_exec", "-o", "json", "--timeout", "2s", *args, check=0).out
+    assert {get(r, "k8s.podLabels.app") for r in resolved(ig.records(out))} == apps
+    out = plugin.once("list-containers", "-o", "json", *args, check=0).out
+    assert {get(r, "k8s.podLabels.app") for r in resolved(ig.records(out))} == apps
+
+
+def test_a_table(deployed, workloads, plugin):
+    head, *rows = plugin.once("snapshot", "process", "-A", check=0).out.splitlines()
+    assert head.split()[:3] == ["K8S.NODE", "K8S.NAMESPACE", "K8S.PODNAME"]
+    assert {"shop", "bank"} <= {row.split()[1] for row in rows} and all(row.startswith(f"{NODE} ") for row in rows)
+
+
+# ---- who may ------------------------------------------------------------------------------
+
+def role_binding(name, role, user):
+    return {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": NAMESPACE},
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": role},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}]}
+
+
+def test_rights(deployed, workloads, cluster, tmp_path):
+    """A stranger may not list the agents; who may no more than that cannot reach them; the Role lets in."""
+    cluster.apply({"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "looks", "namespace": NAMESPACE},
+                   "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]},
+                  role_binding("looks", "looks", "looker"), role_binding("uses", "gadget-user", "tracer"))
+    stranger, looker, tracer = (Plugin(cluster, str(tmp_path), cluster.user(u)) for u in ("stranger", "looker", "tracer"))
+    done = stranger.once("run", "trace_exec")
+    assert done.returncode == 3 and "the agents' pods: not allowed" in done.err and '\\"stranger\\"' in done.err, done.err
+    done = looker.once("run", "trace_exec")
+    assert done.returncode == 3 and "pods/exec" in done.err and '\\"looker\\"' in done.err, done.err
+    with tracer.start("run", "trace_exec", "-n", "bank", "-o", "json") as running:
+        running.wait_record(said("db-main"))
+        assert running.stop() == 0 and "level=" not in running.err, running.err
+
+
+# ---- what comes and goes --------------------------------------------------------------------
+
+def test_a_rollout_of_the_agents(deployed, workloads, cluster, plugin):
+    with plugin.start("run", "trace_exec", "-n", "bank", "-o", "json") as running:
+        running.wait_record(said("db-main"))
+        cluster.kubectl("-n", NAMESPACE, "rollout", "restart", f"daemonset/{NAME}")
+        deployed.wait()
+        containers.wait_for(lambda: f"node {NODE} is back" in running.err, 30, "the node's return")
+        n = len(running.records())
+        containers.wait_for(lambda: len(running.records()) > n + 3, 20, "records of the new agent")
+        assert running.stop() == 0, running.err
+    assert running.err.count(f"node {NODE} is lost") == 1, running.err
+
+
+def test_nothing_is_left_in_the_agent(deployed, plugin):
+    """Programs that were started in it have ended with those who asked for them."""
+    plugin.once("version", check=0)
+
+    def ended():
+        children = open(f"/proc/{deployed.pid}/cgroup").read()
+        mine = [p for p in os.listdir("/proc") if p.isdigit() and in_cgroup(p, children)]
+        return not any(b"dial-stdio" in command_of(p) for p in mine)
+    containers.wait_for(ended, 10, "the end of dial-stdio")
+
+
+def in_cgroup(pid, cgroup):
+    try:
+        with open(f"/proc/{pid}/cgroup") as f:
+            return f.read() == cgroup
+    except OSError:
+        return False
+
+
+def command_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
