@@ -89,7 +89,7 @@ int g_netns_of_task(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	if (BPF_CORE_READ(task, tgid) == 1) { /* the first of all */
+	if (!ctx->meta->seq_num) { /* the first of all, as we number them */
 		ns = g_netns_of_host = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 		bpf_map_delete_elem(&g_netns_seen, &ns);
 	}

@@ -4,6 +4,7 @@
 import collections
 import os
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -200,3 +201,18 @@ def test_pipe_into_tshark(peers):
 def test_filters_that_cannot_be(expression, words):
     done = ig.once("run", "tcpdump", "--pf", expression, "--timeout", "1")
     assert done.returncode == 2 and words in done.err and done.out.count("\n") <= 1, done.err
+
+
+def test_the_host_is_nobody_elses(whole_lab):
+    """Frames of the host's own network, only where it is asked for."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        args = ["run", "tcpdump", "-o", "json", "--pf", f"udp port {taken.getsockname()[1]}"]
+        with ig.Ig(*args, "--host") as host, ig.Ig(*args) as without:
+            host.ready()
+            without.ready()
+            taken.sendto(b"to myself", taken.getsockname())
+            r = host.wait_record(lambda r: r["dev"] == "lo")
+            assert host.stop() == 0 and without.stop() == 0
+    assert ig.container_of(r) in (None, "") and r["length"] == 14 + 20 + 8 + len(b"to myself"), r
+    assert len(host.records()) == 1 and not without.records()
