@@ -24,7 +24,7 @@ struct runqlat_key {
 	g_container container;
 	g_comm comm DOC("Name of the process, with --by-process") COL(skip-empty);
 	g_pid pid DOC("Process id, with --by-process") COL(skip-empty);
-	__s32 cpu DOC("CPU, with --by-cpu; else -1") COL(width=4);
+	g_cpu cpu DOC("CPU, with --by-cpu; else -1");
 };
 
 struct runqlat_value {

@@ -56,6 +56,7 @@ typedef __u64 g_syscall;
 typedef __u32 g_capability;	/* CAP_* */
 typedef __u64 g_capability_set; /* 1 << CAP_* */
 typedef __s32 g_fd;	    /* -1 = none */
+typedef __s32 g_cpu;	    /* -1 = not of one alone: shown empty */
 typedef __u32 g_open_flags; /* O_* of this architecture */
 typedef __u32 g_file_mode;  /* S_I* */
 typedef __u32 g_dev;	    /* kernel's dev_t: major << 20 | minor */

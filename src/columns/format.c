@@ -43,6 +43,14 @@ static void number_text(FORMAT_ARGS)
 	buf_add(out, digits, (size_t)(end - digits));
 }
 
+static void cpu_text(FORMAT_ARGS)
+{
+	int64_t value;
+
+	if (row_number(row, f, &value) && value >= 0)
+		number_text(f, row, clock, out);
+}
+
 static void hex_number_text(FORMAT_ARGS)
 {
 	int64_t value;
@@ -430,6 +438,8 @@ static const struct format formats[] = {
 	{"g_capability", NAMED(20, capability)},
 	{"g_capability_set", NAMED(40, capability_set)},
 	{"g_fd", NUMBER(4, 0)},
+	{"g_cpu", .kinds = NUMBERS, .width = 4, .flags = NUMBER_FLAGS, .text = cpu_text,
+	 .json = number_text},
 	{"g_open_flags", NAMED(24, open_flags)},
 	{"g_file_mode", .kinds = NUMBERS, .width = 6, .flags = NUMBER_FLAGS,
 	 .text = file_mode_text},
