@@ -14,6 +14,7 @@
 
 #define LAST_ROWS_NS (5 * 1000000000ull) /* how long they are waited for */
 #define LAST_OF_NODES_NS 800000000ull	 /* the same of many, of which some may not answer */
+#define SNAPSHOT_NS (10 * 1000000000ull) /* those who have not told theirs by then are left out */
 #define MERGE_INTERVAL_NS 25000000ull
 
 static uint64_t boot_now(void)
@@ -333,6 +334,11 @@ static struct far_node *add_node(struct far_feed *f, struct remote *remote,
 	return n;
 }
 
+static void give_up(void *ctx)
+{
+	((struct far_feed *)ctx)->gave_up = true;
+}
+
 static void begin_all(struct far_feed *f, struct far_node *n)
 {
 	for (size_t i = 0; i < f->feed.n_tracers; i++)
@@ -396,6 +402,8 @@ static int start(struct feed *feed, struct loop *loop, struct err *err)
 	f->follows = f->cluster && !feed->options.instance && !has_snapshot(feed);
 	if (f->follows)
 		cluster_follow(f->cluster, &events, f);
+	else if (f->cluster && !feed->options.instance)
+		timer_start(&f->stop_timer, f->reactor, SNAPSHOT_NS, give_up, f);
 	return loop_add_fd(loop, reactor_fd(f->reactor), on_remote, f, err);
 }
 
@@ -411,11 +419,6 @@ static int have_ended(void *ctx)
 	return 1;
 }
 
-static void give_up(void *ctx)
-{
-	((struct far_feed *)ctx)->gave_up = true;
-}
-
 /* A node's totals come with its end. */
 static void say_unanswered(struct far *r)
 {
@@ -424,6 +427,18 @@ static void say_unanswered(struct far *r)
 	r->node->lost = true;
 	log_warn("node %s does not answer: its last records and its totals are not known",
 		 r->node->node->name);
+}
+
+/* What some have told is shown without the others. */
+static void end_tables(struct far_feed *f)
+{
+	for (size_t i = 0; i < far_count(f); i++) {
+		const struct far *r = far_nth(f, i);
+
+		for (unsigned int s = r->first_source; r->told && s < f->feed.n_sources; s++)
+			if (feed_tracer_of(&f->feed, s) == r->tracer && r->told & bit(r, s))
+				end_table(f, r->tracer, s);
+	}
 }
 
 static void stop(struct feed *feed)
@@ -442,6 +457,7 @@ static void stop(struct feed *feed)
 	timer_stop(&f->stop_timer);
 	for (size_t i = 0; i < far_count(f); i++)
 		say_unanswered(far_nth(f, i));
+	end_tables(f);
 	if (f->merge)
 		merge_release_all(f->merge);
 }

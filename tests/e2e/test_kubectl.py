@@ -294,6 +294,15 @@ def test_ctrl_c_does_not_wait_for_a_node_that_hangs(cluster, agents, pod):
     assert "node n2 does not answer" in running.err
 
 
+def test_a_snapshot_does_without_a_node_that_hangs(cluster, pod):
+    api, plugin = cluster
+    api.nodes["gadget-n2"].how = "stalls"
+    done = plugin.once("run", "snapshot_process", "-o", "json", check=0)
+    records = ig.records(done.out)
+    assert nodes(records) == {"n1"} and pod.name in {ig.get(r, "k8s.podName") for r in records}, done.err
+    assert "node n2 does not answer" in done.err
+
+
 def test_a_node_that_hangs_is_named(cluster, agents, pod):
     _, plugin = cluster
     with plugin.start("run", "trace_exec", "-o", "json") as running:

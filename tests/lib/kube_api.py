@@ -12,6 +12,7 @@ import random
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import urllib.parse
 
@@ -29,6 +30,7 @@ class Node:
     forbidden  403, as where a Role lacks pods/exec
     missing    a program that does not exist
     old        an ig that does not know the command
+    stalls     the daemon, which after some hundred bytes has no more to say
     """
 
     def __init__(self, name, address=None, how="ok", ready=True, waiting=None):
@@ -183,7 +185,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         program = subprocess.Popen([ig.IG, "--remote", node.address, *command[1:]], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         node.programs.append(program)
-        copies = [threading.Thread(target=self.copy, args=(pipe, channel), daemon=True)
+        copies = [threading.Thread(target=self.copy, args=(pipe, channel, node.how == "stalls"), daemon=True)
                   for channel, pipe in ((1, program.stdout), (2, program.stderr))]
         for thread in (*copies, threading.Thread(target=self.feed, args=(program.stdin,), daemon=True)):
             thread.start()
@@ -211,9 +213,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(head + payload)
             self.wfile.flush()
 
-    def copy(self, pipe, channel):
+    def copy(self, pipe, channel, stalls):
+        left = 1000 if stalls else sys.maxsize
         try:
             while data := os.read(pipe.fileno(), 32768):
+                data = data[:left]
+                left -= len(data)
+                if not data:
+                    continue
                 self.frame(2, bytes([channel]) + data)
         except OSError:
             pass
