@@ -31,8 +31,8 @@ class Deployed(AtDaemon):
 
     def wait(self):
         """Until it has its pod, and that is ready."""
-        done = self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"daemonset/{NAME}", "--timeout=60s", check=False,
-                                    timeout=90)
+        done = self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"daemonset/{NAME}", "--timeout=120s", check=False,
+                                    timeout=150)
         if done.returncode:
             why = self.cluster.kubectl("-n", NAMESPACE, "describe", "pods").text + self.log
             raise RuntimeError(f"the agent does not become ready: {done.text}\n{why}")
