@@ -60,6 +60,25 @@ def test_shared_library(lab):
     assert having(stacks, "crc32_z") > 0.9 * sum(stacks.values()), out
 
 
+def test_beside_stress_ng(lab):
+    """The CPU time that it says that it took, of two processes, in programs and in the kernel."""
+    rootfs, name = lab.rootfs_with("stress-ng"), lab.name()
+
+    def edit(config):
+        config["root"]["path"] = rootfs
+
+    c = lab.container("cd /tmp && stress-ng --cpu 1 --get 1 --timeout 4 --metrics-brief --log-brief 2>&1", name=name, edit=edit)
+    with ig.Ig("run", "profile_cpu", "-c", name, "-o", "json", "--interval", "60s") as running:
+        running.ready()
+        c.run(check=True)
+        assert running.stop() == 0, running.err
+    ours = sum(r["cpu"] for r in running.records() if r["proc"]["comm"].startswith("stress-ng")) / 1e9
+    times = re.findall(r"(?:cpu|get) +\d+ +[\d.]+ +([\d.]+) +([\d.]+) ", c.log())
+    assert len(times) == 2, c.log()
+    theirs = sum(float(t) for pair in times for t in pair)
+    assert abs(ours - theirs) < 0.1 * theirs + 0.1, (ours, theirs)
+
+
 def functions_of(path):
     """Of a place in a program that is linked to lie at 0x400000: its function."""
     table = subprocess.run(["nm", "-n", path], stdout=subprocess.PIPE, text=True, check=True).stdout

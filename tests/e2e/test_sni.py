@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trace_sni: openssl s_client and curl against openssl s_server, in containers of their own; names as the server has them."""
+"""trace_sni: openssl s_client and curl against openssl s_server and nginx, in containers of their own; names as the server has
+them."""
 
 import os
 import re
@@ -13,10 +14,30 @@ import wires
 PORT = 4433
 NAMES = ["one.test", "six.test", "", "long.test", "curl.test", "old.test"]
 
+NGINX = f"""
+daemon off; user root; worker_processes 1; pid /tmp/nginx.pid; error_log stderr;
+events {{ }}
+http {{
+	log_format tls '$remote_port|$ssl_server_name|$ssl_protocol|$server_protocol';
+	access_log /dev/stdout tls;
+	client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi; uwsgi_temp_path /tmp/uwsgi;
+	scgi_temp_path /tmp/scgi;
+	server {{
+		listen {PORT} ssl http2; listen [::]:{PORT} ssl http2;
+		ssl_certificate /etc/cert.pem; ssl_certificate_key /etc/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
+		location / {{ return 200 "yes"; }}
+	}}
+}}
+"""
+
 
 @pytest.fixture(scope="module")
 def rootfs(whole_lab):
-    path = whole_lab.rootfs_with("openssl", "curl")
+    path = whole_lab.rootfs_with("openssl", "curl", "nginx")
+    for folder in ("var/log/nginx", "etc/nginx"):
+        os.makedirs(os.path.join(path, folder), exist_ok=True)
+    with open(os.path.join(path, "etc/nginx/nginx.conf"), "w") as f:
+        f.write(NGINX)
     containers.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-days", "1",
                    "-keyout", os.path.join(path, "etc", "key.pem"), "-out", os.path.join(path, "etc", "cert.pem"))
     return path
@@ -72,3 +93,36 @@ def test_names_are_as_the_server_says(peers):
     assert [r["proc"]["comm"] for r in theirs] == ["openssl"] * 4 + ["curl"] * 2
     assert {r["proc"]["comm"] for r in records if r["pkt_type"] == "HOST"} == {"openssl"}
     assert theirs[1]["dst"]["addr"] == wires.address(1, 6) and ig.totals(err).lost == 0
+
+
+def test_beside_nginx(lab, rootfs):
+    """The name, the client's port and what was agreed on, of each connection that nginx has answered."""
+    def edit(config):
+        config["root"]["path"] = rootfs
+        wires.may("SETUID", "SETGID", "DAC_OVERRIDE")(config)
+
+    # Only then there is the address that it listens on.
+    server = lab.start(f"until ip addr | grep -q {wires.address(1, 6)}/; do sleep 0.05; done; exec nginx -c /etc/nginx/nginx.conf",
+                       edit=edit)
+    client = lab.start("sleep 1000", edit=edit)
+    wires.join(server, client)
+    up = "curl", "-sk", "--connect-to", f"::{wires.address(1)}:{PORT}", "https://up.test/"
+    containers.wait_for(lambda: client.exec(*up, check=False) == 0, what="nginx")
+    with ig.Ig("run", "trace_sni", "-o", "json", "-c", client.name) as running:
+        running.ready()
+        curl(client, "two.test")
+        curl(client, "one.test", "--http1.1")
+        curl(client, "old.test", "--tls-max", "1.2")
+        client.exec("curl", "-sk", "--max-time", "5", f"https://{wires.address(1)}:{PORT}/", check=False)  # no name
+        for i in range(20):
+            curl(client, f"n{i}.many.test")
+        logged = containers.wait_for(lambda: len(lines := re.findall(r"^(\d+)\|(?!up)(.*)\|TLSv(.*)\|HTTP/(.*)$", server.log(), re.M)) == 24
+                                     and lines, what="24 lines of nginx's log")
+        running.wait_record(lambda r: r["name"] == "n19.many.test")
+        assert running.stop() == 0
+    ours = {str(r["src"]["port"]): r for r in running.records()}
+    assert len(ours) == len(logged) and ig.totals(running.err).lost == 0
+    for port, name, version, http in logged:
+        r = ours[port]
+        assert r["name"] == ("" if name == "-" else name) and r["version"] == f"TLS {version}", (r, name, version)
+        assert ("h2" in r["alpn"]) == (http == "2.0"), r
