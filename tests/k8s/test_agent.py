@@ -125,8 +125,8 @@ def test_a_namespaces_execs(deployed, workloads, cluster):
 def test_a_pods_first_command(deployed, workloads, cluster):
     """One that comes while a gadget runs, chosen by its label."""
     new = deployment("new", "shop", {"app": "new"}, main=f"echo {mark('of-new')}; {keep_saying('more')}")
-    with deployed.run("trace_exec", "-n", "shop", "-l", "app=new", "-o", "json", "--timeout", "30s") as running:
-        cluster.apply(new)
+    with deployed.run("trace_exec", "-n", "shop", "-l", "app=new", "-o", "json", "--timeout", "30s") as running, \
+            cluster.applied(new):
         first = running.wait_record(lambda r: place(r)[2] == "main", 20)
         assert get(first, "args")[:2] == ["sh", "-c"] and mark("of-new") in get(first, "args")[2]
         assert place(first)[:2] == ("shop", cluster.get("pods", namespace="shop", selector="app=new")["items"][0]["metadata"]["name"])
@@ -157,12 +157,12 @@ def test_without_the_api_server(deployed, workloads, cluster):
     found = [r for r in ig.lines("\n".join(line for line in out.splitlines() if line.startswith("{"))) if said("alone")(r)]
     assert found and {place(r)[:2] for r in found} == {("shop", workloads["web"]["metadata"]["name"])}
     assert {get(r, "k8s.owner.name") for r in found} == {"web"}
-    cluster.apply(deployment("later", "shop", {"app": "later"}, main="sleep 1000"))
 
     def owned():
         rows = ig.lines(deployed.once("list-containers", "-l", "app=later", "-o", "json", check=0).out)
         return [r for r in rows if get(r, "k8s.owner.name") == "later"]
-    containers.wait_for(owned, 60, "owner of a pod that came later")
+    with cluster.applied(deployment("later", "shop", {"app": "later"}, main="sleep 1000")):
+        containers.wait_for(owned, 60, "owner of a pod that came later")
 
 
 # ---- its end ---------------------------------------------------------------------------------------------

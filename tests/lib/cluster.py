@@ -208,11 +208,23 @@ class Cluster:
         what = [name] if name else ["-l", selector] if selector else []
         return json.loads(self.kubectl("get", kind, *what, "-n", namespace, "-o", "json").text)
 
-    def apply(self, *objects):
+    def _objects(self, verb, objects, *flags):
         path = f"{self.dir}/objects.json"
         with open(path, "w") as f:
             json.dump({"apiVersion": "v1", "kind": "List", "items": objects}, f)
-        self.kubectl("apply", "-f", path)
+        self.kubectl(verb, "-f", path, *flags)
+
+    def apply(self, *objects):
+        self._objects("apply", objects)
+
+    @contextlib.contextmanager
+    def applied(self, *objects):
+        """They are there, with what belongs to them, as long as the context lasts."""
+        self.apply(*objects)
+        try:
+            yield
+        finally:
+            self._objects("delete", objects, "--cascade=foreground", "--timeout=50s")
 
     # ---- the end -----------------------------------------------------------------------------------
 
