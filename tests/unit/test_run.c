@@ -3,137 +3,10 @@
  * Gadgets that run: real programs in this kernel, real events, exact numbers. Needs root and BPF;
  * without them it fails, because nothing was tested then.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 
-#include "base/buf.h"
-#include "base/mem.h"
-#include "gadget/run.h"
-
-static void must(int rc, const struct err *err)
-{
-	if (rc)
-		fail_msg("%d: %s", rc, err->text);
-}
-
-/* The sample gadgets lie beside the test programs, in the same build. */
-static void read_sample(const char *name, struct buf *ret)
-{
-	char self[PATH_MAX] = "";
-
-	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	_cleanup_(freep) char *path = xasprintf("%s/../gadgets/%s.bpf.o", dirname(self), name);
-	buf_init(ret, 1 << 20);
-	if (buf_read_file(ret, AT_FDCWD, path))
-		fail_msg("cannot read %s", path);
-}
-
-static struct gadget *open_sample(const char *name)
-{
-	_cleanup_(buf_done) struct buf elf;
-	struct gadget *g = NULL;
-	struct err err = {};
-
-	read_sample(name, &elf);
-	must(gadget_open_bytes(name, elf.data, elf.len, NULL, &g, &err), &err);
-	return g;
-}
-
-/* Records of this process only, unless the test sets other filters. */
-static struct gadget_load_options own_events(void)
-{
-	struct gadget_load_options o;
-
-	gadget_load_options_init(&o);
-	o.host = true;
-	o.process.pid = getpid();
-	return o;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-static struct gadget *start(const char *name, const struct gadget_load_options *o)
-{
-	struct gadget *g = open_sample(name);
-	struct err err = {};
-
-	must(gadget_load(g, o, &err), &err);
-	must(gadget_attach(g, &err), &err);
-	return g;
-}
-
-static void make_events(size_t n)
-{
-	while (n--)
-		syscall(SYS_getppid);
-}
-
-/* ---- what was read ----------------------------------------------------------------------- */
-
-struct reading {
-	const struct schema *schema;
-	size_t n;
-	uint64_t sum, container;
-	int64_t last;
-	uint64_t last_time;
-	const char *sum_field;
-	int64_t find_pid; /* rows with this proc.pid are counted */
-	size_t found;
-};
-
-static int64_t number(const struct reading *r, const char *field, const void *record, uint32_t size)
-{
-	const struct field *f = schema_field(r->schema, field);
-	struct row row = { .part = { record }, .size = { size } };
-	int64_t value = 0;
-
-	assert_non_null(f);
-	assert_true(row_number(&row, f, &value));
-	return value;
-}
-
-static void note(void *ctx, unsigned int source, const void *record, uint32_t size)
-{
-	struct reading *r = ctx;
-	struct row row = { .part = { record }, .size = { size } };
-
-	assert_int_equal(source, 0);
-	assert_true(size >= r->schema->record_size);
-	r->n++;
-	r->container = number(r, r->schema->fields[r->schema->container_field].name, record, size);
-	if (r->sum_field)
-		r->sum += r->last = number(r, r->sum_field, record, size);
-	if (r->find_pid && number(r, "proc.pid", record, size) == r->find_pid)
-		r->found++;
-	r->last_time = row_time(r->schema, &row);
-}
-
-static struct reading reading(const struct gadget *g, const char *sum_field)
-{
-	return (struct reading){ .schema = gadget_source(g, 0)->schema, .sum_field = sum_field };
-}
+#include "run_fixture.h"
 
 /* ---- tracer ------------------------------------------------------------------------------ */
 
@@ -326,40 +199,6 @@ static void test_host_without_containers(void **state)
 
 /* ---- loss -------------------------------------------------------------------------------- */
 
-static pid_t hammer(const char *name, size_t events)
-{
-	pid_t pid = fork();
-
-	if (!pid) {
-		prctl(PR_SET_NAME, name);
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody stopped */
-		raise(SIGSTOP);
-		make_events(events);
-		_exit(0);
-	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
-	return pid;
-}
-
-/* Lets them go; calls `meanwhile` until all have ended. */
-static void run_hammers(const pid_t *pids, size_t n, void (*meanwhile)(void *ctx), void *ctx)
-{
-	for (size_t i = 0; i < n; i++)
-		kill(pids[i], SIGCONT);
-	for (size_t left = n; left;) {
-		meanwhile(ctx);
-		for (size_t i = 0; i < n; i++)
-			left -= waitpid(pids[i], NULL, WNOHANG) == pids[i];
-	}
-}
-
-struct reader {
-	struct gadget *g;
-	struct reading r;
-	size_t reads;
-};
-
 static void read_slowly(void *ctx)
 {
 	struct reader *reader = ctx;
@@ -428,137 +267,6 @@ static void test_detach_under_fire(void **state)
 		gadget_free(g);
 	}
 	assert_true(later > 0);
-}
-
-/* ---- top --------------------------------------------------------------------------------- */
-
-static void collect_into(void *ctx)
-{
-	struct reader *reader = ctx;
-	struct err err = {};
-
-	must(gadget_collect(reader->g, 0, NULL, note, &reader->r, &err), &err);
-	reader->reads++;
-}
-
-/* The table is swapped again and again while two count: nothing is lost or counted twice. */
-static void test_top_is_exact(void **state)
-{
-	struct gadget_load_options o = own_events();
-	enum { EVENTS = 100000 };
-
-	o.process.pid = -1;
-	memcpy(o.process.comm, "ig-hammer", sizeof("ig-hammer"));
-	struct reader reader = { .g = start("sample_top", &o) };
-	reader.r = reading(reader.g, "calls");
-	pid_t pids[2] = { hammer("ig-hammer", EVENTS), hammer("ig-hammer", EVENTS) };
-	run_hammers(pids, array_size(pids), collect_into, &reader);
-	gadget_detach(reader.g);
-	collect_into(&reader);
-	assert_int_equal(reader.r.sum, 2 * EVENTS);
-	assert_true(reader.reads > 2);
-
-	size_t rows = reader.r.n;
-	collect_into(&reader);
-	assert_int_equal(reader.r.n, rows); /* emptied */
-	assert_int_equal(gadget_counters(reader.g, 0).seen, rows);
-	assert_int_equal(gadget_counters(reader.g, 0).lost, 0);
-	gadget_free(reader.g);
-}
-
-/* More keys than one batch takes. */
-static void test_top_many_rows(void **state)
-{
-	struct gadget_load_options o = own_events();
-	struct reader reader = { .g = start("sample_top", &o) };
-	struct bpf_map *table = source_map(reader.g, 0, "_table_a");
-	unsigned char key[256] = {}, value[256] = {};
-	uint64_t one = 1;
-
-	reader.r = reading(reader.g, "calls");
-	gadget_detach(reader.g);
-	assert_true(bpf_map__key_size(table) <= sizeof(key));
-	memcpy(value, &one, sizeof(one));
-	for (uint32_t i = 0; i < 1024; i++) {
-		memcpy(key + sizeof(uint64_t), &i, sizeof(i));
-		assert_int_equal(bpf_map_update_elem(bpf_map__fd(table), key, value, BPF_ANY), 0);
-	}
-	collect_into(&reader);
-	assert_int_equal(reader.r.n, 1024);
-	assert_int_equal(reader.r.sum, 1024);
-	collect_into(&reader);
-	collect_into(&reader);
-	assert_int_equal(reader.r.n, 1024);
-	gadget_free(reader.g);
-}
-
-/* What is in a second: by how long the table was filled, the last one until the programs stopped. */
-static void test_top_rates(void **state)
-{
-	struct gadget_load_options o = own_events();
-	enum { CALLS = 1000, AT_LEAST_NS = 50000000 };
-	uint64_t begin = now_ns();
-	struct reader reader = { .g = start("sample_top", &o) };
-
-	reader.r = reading(reader.g, "rate");
-	for (int last = 0; last < 2; last++) {
-		make_events(CALLS);
-		usleep(AT_LEAST_NS / 1000);
-		if (last)
-			gadget_detach(reader.g);
-		uint64_t most = now_ns() - begin;
-		if (last)
-			usleep(AT_LEAST_NS / 1000);
-		collect_into(&reader);
-		assert_in_range(reader.r.last, CALLS * 1000000000ull / (most + 1000000),
-				CALLS * 1000000000ull / AT_LEAST_NS);
-		begin = now_ns();
-	}
-	gadget_free(reader.g);
-}
-
-/* ---- snapshot ---------------------------------------------------------------------------- */
-
-static void test_snapshot(void **state)
-{
-	struct gadget_load_options o = own_events();
-	struct reader reader = {};
-	pid_t child = hammer("ig-snapshot", 0);
-
-	o.process.pid = -1; /* everybody */
-	reader.g = start("sample_snapshot", &o);
-	reader.r = reading(reader.g, NULL);
-	reader.r.find_pid = child;
-	collect_into(&reader);
-	assert_int_equal(reader.r.found, 1);
-	assert_true(reader.r.n > 10);
-	assert_int_equal(gadget_counters(reader.g, 0).seen, reader.r.n);
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-	collect_into(&reader);
-	assert_int_equal(reader.r.found, 1);
-	gadget_free(reader.g);
-}
-
-/* What a first look finds is dropped, and counted by nobody; the program knows that it was one. */
-static void test_sample(void **state)
-{
-	struct gadget_load_options o = own_events();
-	struct err err = {};
-
-	struct reader reader = { .g = start("sample_periodic", &o) };
-	reader.r = reading(reader.g, "look");
-	for (int i = 0; i < 2; i++) {
-		must(gadget_collect(reader.g, 0, NULL, NULL, NULL, &err), &err);
-		assert_int_equal(gadget_counters(reader.g, 0).seen, 0);
-	}
-	for (int look = 2; look < 4; look++) {
-		collect_into(&reader);
-		assert_int_equal(reader.r.last, look);
-		assert_int_equal(reader.r.n, gadget_counters(reader.g, 0).seen);
-		assert_true(reader.r.n > 0);
-	}
-	gadget_free(reader.g);
 }
 
 /* ---- hooks ------------------------------------------------------------------------------- */
@@ -761,19 +469,6 @@ static void test_nothing_left_after_kill(void **state)
 	assert_gone(&ids);
 }
 
-static int needs_root(void **state)
-{
-	int fd = geteuid() ? -EPERM : bpf_map_create(BPF_MAP_TYPE_ARRAY, "probe", 4, 4, 1, NULL);
-
-	if (fd < 0) {
-		print_error("this test needs root and a kernel that allows BPF (%s)\n",
-			    strerror(-fd));
-		return -1;
-	}
-	close(fd);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -785,10 +480,6 @@ int main(void)
 		cmocka_unit_test(test_host_without_containers),
 		cmocka_unit_test(test_loss_is_exact),
 		cmocka_unit_test(test_detach_under_fire),
-		cmocka_unit_test(test_top_is_exact),
-		cmocka_unit_test(test_top_many_rows), cmocka_unit_test(test_top_rates),
-		cmocka_unit_test(test_snapshot),
-		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_ladder_optional_twins),
 		cmocka_unit_test(test_missing_hook),
 		cmocka_unit_test(test_missing_rung),
