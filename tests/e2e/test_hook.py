@@ -380,7 +380,7 @@ class Hooked(Containerd):
     """A containerd whose configuration was changed by ig."""
 
     def __init__(self, lab, address):
-        self.root, self.address = lab.rootfs_with("ctr"), address
+        self.root, self.told = lab.rootfs_with("ctr"), address
         super().__init__(lab)
 
     def _write_config(self, disabled):
@@ -388,7 +388,7 @@ class Hooked(Containerd):
         theirs, ours = f"{self.dir}/config.toml", f"{self.root}/etc/containerd/config.toml"
         os.makedirs(os.path.dirname(ours), exist_ok=True)
         os.replace(theirs, ours)
-        install("containerd", self.root, self.address)
+        install("containerd", self.root, self.told)
         with open(ours) as f, open(theirs, "w") as g:
             g.write(f.read().replace('"/etc/containerd/', f'"{self.root}/etc/containerd/'))
 
