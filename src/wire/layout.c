@@ -61,6 +61,12 @@ static struct wire_field *add_field(struct wire_source *s, const struct field *f
 	return w;
 }
 
+/* Not for reading: its format shows it in hexadecimal. */
+static bool is_octets(const struct field *f)
+{
+	return f->kind == KIND_TEXT && f->format->type && !strcmp(f->format->type, "g_octets");
+}
+
 /* A payload of its own, which a compact row does not have: then the field is not told of either. */
 static void add_payload(struct wire_source *s, const struct field *f, int32_t parent, bool number)
 {
@@ -69,7 +75,7 @@ static void add_payload(struct wire_source *s, const struct field *f, int32_t pa
 	if (s->compact)
 		return;
 	w = add_field(s, f, parent);
-	w->kind = number ? kind_of(f) : API__KIND__String;
+	w->kind = number ? kind_of(f) : is_octets(f) ? API__KIND__Bytes : API__KIND__String;
 	w->raw = number && !is_plain(f);
 	w->flags |= w->raw ? API_HIDDEN : 0;
 	*grow(&s->payloads, &s->n_payloads, &s->room_payloads) = (struct wire_payload){f, number};

@@ -72,7 +72,7 @@ def as_sent(name, value, row):
     """What stands for a value of our JSON in a client's row."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value if row[name] == str(value) else row.get(name + "_raw", row[name])
-    return row[name]
+    return row[name].hex() if isinstance(row[name], bytes) else row[name]
 
 
 def is_histogram(value):
