@@ -11,7 +11,7 @@ from idle import assert_quiet
 
 @pytest.mark.parametrize("gadgets", ("trace_exec", "trace_exec,trace_open"))
 def test_nothing_ticks_while_nothing_happens(lab, gadgets):
-    c = lab.start("mkfifo /tmp/go; while read word </tmp/go; do busybox echo $word; done")
+    c = lab.start("mkfifo /tmp/go; while :; do read word </tmp/go && busybox echo $word; done")
     go = f"/proc/{c.pid}/root/tmp/go"
     with ig.Ig("run", gadgets, "-o", "json", "-c", f"{c.name},nothing", "--window", "0") as running:
         running.ready()

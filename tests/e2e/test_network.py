@@ -169,7 +169,7 @@ def observed(containerd, pods, tmp_path_factory):
         time.sleep(0.5)
         for running in (plain, cilium, k8s):
             assert running.stop() == 0, running.err
-        return plain.records(), file, {"k8s": k8s.out, "cilium": cilium.out}
+        return ig.resolved(plain.records()), file, {"k8s": k8s.out, "cilium": cilium.out}
 
 
 def test_pods_have_names_and_labels(pods, observed):

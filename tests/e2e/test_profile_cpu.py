@@ -57,7 +57,7 @@ def test_shares(lab, program):
 def test_shared_library(lab):
     out, _ = profile(lab, "burn_library 1000", "-o", "folded", "--comm", "burn_library")
     stacks = lines(out)
-    assert having(stacks, "crc32_z") > 0.9 * sum(stacks.values()), out
+    assert having(stacks, "crc32_z") > 0.8 * sum(stacks.values()), out
 
 
 def test_beside_stress_ng(lab):
