@@ -250,4 +250,4 @@ docs: $(B)/ig
 	cp $(B)/README.md README.md
 
 .DELETE_ON_ERROR:
-.SECONDARY: $(GADGETS:%=$(B)/gadgets/%.bpf.o) $(OWN_BPF:%=$(B)/bpf/%.bpf.o)
+.SECONDARY: $(GADGETS:%=$(B)/gadgets/%.bpf.o) $(GADGETS:%=$(B)/gadgets/%.bpf.o.zst) $(OWN_BPF:%=$(B)/bpf/%.bpf.o)

@@ -249,6 +249,26 @@ static void leave_stray(struct attachment *a, struct trace *t)
 	account_finish_stray(&t->account);
 }
 
+/* What was made until now, and not only what was read. */
+static void read_all(struct traces *ts)
+{
+	ts->now = boot_now();
+	containers_dispatch(ts->containers);
+	read_rings(ts);
+}
+
+/*
+ * Who shares tables comes and goes with an interval's end: so its rows are those of its own time,
+ * none of an earlier one, and none are kept from it.
+ */
+static void end_interval(struct attachment *a)
+{
+	if (!a->ts->started)
+		return;
+	read_all(a->ts);
+	read_tables(a);
+}
+
 int attachment_join(struct attachment *a, struct trace *t, struct err *err)
 {
 	if (a->n_tracers == MAX_READERS)
@@ -256,6 +276,8 @@ int attachment_join(struct attachment *a, struct trace *t, struct err *err)
 			       gadget_name(a->gadget));
 	t->attachment = a;
 	a->n_refs++;
+	if (a->n_tracers)
+		end_interval(a);
 	read_loss(a, false); /* the others' */
 	follow_join(t);
 	join_stray(a, t);
@@ -305,14 +327,6 @@ void attachment_finish(struct attachment *a)
 	stop(a);
 }
 
-/* What was made until now, and not only what was read. */
-static void read_all(struct traces *ts)
-{
-	ts->now = boot_now();
-	containers_dispatch(ts->containers);
-	read_rings(ts);
-}
-
 /* The last one of a running attachment takes all that there is, as at the end of a run. */
 static void leave_last(struct attachment *a, struct trace *t)
 {
@@ -335,8 +349,7 @@ void attachment_leave(struct attachment *a, struct trace *t)
 		leave_last(a, t);
 		return;
 	}
-	if (a->ts->started)
-		read_all(a->ts);
+	end_interval(a);
 	read_loss(a, false); /* misses of programs, too */
 	read_waiting(t);
 	while ((e = TAILQ_FIRST(&t->account.entries)))

@@ -46,3 +46,24 @@ def test_counts_and_errors_are_those_of_strace(lab, program, least):
     assert found == expected
     assert len(expected) >= least and sum(errors for _, errors in expected.values()) > 2
     assert ig.totals(running.err).lost == 0
+
+
+def test_each_reader_has_its_own_time(agent, lab):
+    """Readers of a daemon share programs and tables: none has what was counted before it came, nor lacks what was until it went."""
+    c = lab.start("sleep 1000")
+
+    def opens(n):
+        c.exec("/bin/load_open", "1", str(n), "/etc/passwd")
+
+    def counted(running):
+        assert running.stop() == 0, running.err
+        return sum(r["count"] for r in running.records() if r["comm"] == "load_open" and r["syscall"] == "openat")
+
+    args = ["profile_syscalls", "--by-process", "--interval", "60s", "-o", "json", "-c", c.name]
+    with agent.run(*args) as first:
+        opens(500)
+        with agent.run(*args) as second:
+            opens(300)
+            assert counted(first) == 800
+            opens(200)
+            assert counted(second) == 500
