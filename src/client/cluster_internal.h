@@ -21,7 +21,8 @@ struct reach {
 	struct kube_exec *exec;
 	struct remote *tried; /* what the next is made at */
 	struct grpc_call *hello;
-	bool lost; /* node.remote is of no more use */
+	bool queues; /* for a connection to kubectl */
+	bool lost;   /* node.remote is of no more use */
 
 	struct grpc_call *beat; /* asked whether it is there, and not answered yet */
 	bool silent;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/config.h"
 #include "cmd/flags.h"
+#include "cmd/loop.h"
 #include "cmd/selector_flags.h"
 #include "kube/kubectl.h"
 
@@ -97,8 +98,10 @@ int cluster_flags_open(struct cluster **ret, struct err *err)
 	const struct cluster_options o = {.kubectl_flags = (const char *const *)opt.kubectl,
 					  .namespace_ = opt.agents,
 					  .nodes = opt.nodes};
-	int r = cluster_open(&o, ret, err);
+	int r;
 
+	loop_use_all_descriptors(); /* one of ours and two of kubectl's, for each node */
+	r = cluster_open(&o, ret, err);
 	for (size_t i = 0; !r && i < cluster_n_nodes(*ret); i++) {
 		const struct cluster_node *n = cluster_node(*ret, i);
 
