@@ -10,6 +10,7 @@ import pytest
 from cluster import NODE
 from deployed import NAME, NAMESPACE
 from ig import get, resolved, said
+from leftovers import traces_of
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -40,6 +41,25 @@ def plugin(cluster, tmp_path):
 def test_it_is_not_deployed(with_image, plugin):
     done = plugin.once("run", "trace_exec")
     assert done.returncode == 7 and "not deployed" in done.err, done.err
+
+
+def test_deploy_and_undeploy(with_image, plugin):
+    """And nothing stays."""
+    before = set(traces_of(with_image))
+    try:
+        done = plugin.once("deploy", "--wait", check=0, timeout=150)
+        assert "daemonset.apps/gadget created" in done.out and "successfully rolled out" in done.out
+        assert f"node {NODE} v" in plugin.once("version", check=0).out
+        assert "daemonset.apps/gadget unchanged" in plugin.once("deploy", check=0).out
+        done = plugin.once("deploy", "--image", "localhost/no-such:1", "--wait", "--timeout", "20s", timeout=60)
+        assert done.returncode == 9 and "the image localhost/no-such:1 is missing" in done.err, done.err
+    finally:
+        done = plugin.once("undeploy", timeout=150)
+    assert done.returncode == 0 and 'namespace "gadget" deleted' in done.out, done.err
+    assert plugin.once("version").returncode == 7
+    containers.wait_for(lambda: before.issuperset(traces_of(with_image)), 30, "end of its files")
+    assert "gadget" not in with_image.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").text
+    assert plugin.once("undeploy").returncode == 0
 
 
 def test_version(deployed, plugin):
