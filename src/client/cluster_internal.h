@@ -59,6 +59,7 @@ bool reach_is_under_way(const struct reach *r);
 void reach_begin(struct reach *r);
 void reach_give_up(struct reach *r); /* nothing came of it in time */
 void reach_free(struct reach *r);
+void reach_explain(struct err *why); /* what the program in the agent logged, in our words */
 
 void reach_beat(struct reach *r); /* asks it, or says that it has not answered */
 void reach_end_beat(struct reach *r);

@@ -86,8 +86,7 @@ static void succeed(struct reach *r, const char *version)
 	remote_close(old);
 }
 
-/* What the program in the agent logged is said in our words. */
-static void explain(struct err *why)
+void reach_explain(struct err *why)
 {
 	static const char begin[] = "level=error msg=";
 	struct err plain = *why;
@@ -115,7 +114,7 @@ static void on_hello(void *ctx, const struct grpc_reply *reply)
 
 	r->hello = NULL;
 	if (remote_broken(r->tried, &err) || remote_failure(reply, &err)) {
-		explain(&err);
+		reach_explain(&err);
 		fail(r, &err);
 		return;
 	}
