@@ -10,6 +10,7 @@ import pytest
 from cluster import NODE
 from deployed import NAME, NAMESPACE
 from ig import get, resolved, said
+from image import BUSYBOX
 from leftovers import traces_of
 
 RBAC = "rbac.authorization.k8s.io"
@@ -92,6 +93,22 @@ def test_a_table(deployed, workloads, plugin):
     head, *rows = plugin.once("snapshot", "process", "-A", check=0).out.splitlines()
     assert head.split()[:3] == ["K8S.NODE", "K8S.NAMESPACE", "K8S.PODNAME"]
     assert {"shop", "bank"} <= {row.split()[1] for row in rows} and all(row.startswith(f"{NODE} ") for row in rows)
+
+
+def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
+    """By its rings, of a pod that is gone."""
+    cluster.kubectl("-n", "bank", "run", "fall", "--image", BUSYBOX, "--image-pull-policy=Never", "--restart=Never", "--",
+                    "sh", "-c", "cat /etc/none; sleep 1; exit 3")
+    containers.wait_for(lambda: cluster.get("pod", "fall", "bank")["status"]["phase"] == "Failed", 30, "end of the pod")
+    cluster.kubectl("-n", "bank", "delete", "pod", "fall", "--timeout=60s")
+    rings = ig.records(plugin.once("traceloop", "list", "-o", "json", check=0).out)
+    [fall] = [r for r in rings if r.get("pod") == "fall"]
+    assert (get(fall, "k8s.node"), fall["namespace"], fall["state"]) == (NODE, "bank", "ended")
+    assert "recording" in {r["state"] for r in rings if r.get("namespace") == "shop"}
+    shown = plugin.once("traceloop", "show", "bank/fall", check=0).out
+    assert '"/etc/none"' in shown and "ENOENT" in shown and "exit_group(3" in shown
+    plugin.once("traceloop", "close", "bank/fall", check=0)
+    assert plugin.once("traceloop", "show", "bank/fall").returncode == 2
 
 
 # ---- who may ------------------------------------------------------------------------------
