@@ -12,9 +12,11 @@
 #include "base/parse.h"
 #include "cmd/cluster_flags.h"
 #include "cmd/flags.h"
+#include "cmd/selector_flags.h"
 #include "cmd/traceloop_flags.h"
 #include "cmd/traceloop_rows.h"
 #include "cmd/view_flags.h"
+#include "containers/selector.h"
 
 static const char *opt_socket = TRACELOOP_SOCKET;
 
@@ -83,10 +85,26 @@ static int ask(struct cluster *c, const char *path, const struct cluster_node *o
 	return err->code;
 }
 
-/* Rings of all nodes that answer; one at least does. */
+static int make_selector(struct selector **ret, struct err *err)
+{
+	const struct selector_options *o = selector_flags_options();
+
+	if (o->image || o->annotations)
+		return err_set(err, -EINVAL, "images and annotations are not known of rings");
+	return cluster_flags_select(err) ?: selector_flags_new(ret, err);
+}
+
+/* Rings that are selected, of all nodes that answer; one at least does. */
 static int fetch_list(struct cluster *c, struct traceloop_rows *rows, struct err *err)
 {
-	return ask(c, "/list?format=json", NULL, &(struct answers){.rows = rows}, err);
+	struct selector *selector = NULL;
+	int r = make_selector(&selector, err);
+
+	r = r ?: ask(c, "/list?format=json", NULL, &(struct answers){.rows = rows}, err);
+	if (!r)
+		traceloop_rows_select(rows, selector);
+	selector_free(selector);
+	return r;
 }
 
 static const struct cluster_node *node_called(struct cluster *c, const char *name)
@@ -140,8 +158,11 @@ static size_t choose(struct traceloop_rows *rows, const char *word)
 static int find(struct cluster *c, const char *word, struct traceloop_rows *rows, size_t *ret_n,
 		struct err *err)
 {
-	int r = fetch_list(c, rows, err);
+	int r;
 
+	if (strchr(word, '/')) /* it says its namespace itself */
+		selector_flags_of_cluster("*");
+	r = fetch_list(c, rows, err);
 	if (r)
 		return r;
 	*ret_n = choose(rows, word);
@@ -253,8 +274,8 @@ static void complete(int argc, char **argv)
 		puts(verbs[i].name);
 }
 
-static const struct flag_table *const tables[] = {&own_flags, &view_flags, &node_flags,
-						  &cluster_flags, NULL};
+static const struct flag_table *const tables[] = {&own_flags,  &selector_flags, &node_flags,
+						  &view_flags, &cluster_flags,	NULL};
 static const struct command command = {
 	.name = "traceloop",
 	.summary = "What containers did last: list, show or close the rings that the agents keep",

@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/own_rows.h"
+#include "columns/labels.h"
+#include "containers/container.h"
+#include "containers/selector.h"
 
 /* ---- errors and questions -------------------------------------------------------- */
 
@@ -120,6 +123,40 @@ int traceloop_rows_read(struct traceloop_rows *rows, const struct buf *body, con
 		*grow(&rows->items, &rows->n, &rows->room) = row_of(one, node);
 	json_decref(all);
 	return is_list ? 0 : err_set(err, -EBADMSG, "what answers is no traceloop");
+}
+
+static struct container *container_of_row(const struct traceloop_row *row)
+{
+	json_t *labels = json_object_get(row->of, "podlabels"), *value;
+	struct container *c = container_new();
+	const char *key;
+
+	c->name = xstrdup(row->name);
+	c->id = xstrdup(text_of(row->of, "containerid"));
+	c->resolved = true;
+	if (*row->pod) {
+		c->k8s_namespace = xstrdup(row->namespace_);
+		c->k8s_pod = xstrdup(row->pod);
+		c->k8s_container = xstrdup(row->name);
+	}
+	json_object_foreach(labels, key, value)
+		labels_add(&c->k8s_labels, key, json_string_value(value) ?: "");
+	return c;
+}
+
+void traceloop_rows_select(struct traceloop_rows *rows, const struct selector *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		_cleanup_(container_unrefp) struct container *c = container_of_row(&rows->items[i]);
+
+		if (selector_matches(s, c))
+			rows->items[kept++] = rows->items[i];
+		else
+			json_decref(rows->items[i].of);
+	}
+	rows->n = kept;
 }
 
 void traceloop_rows_done(struct traceloop_rows *rows)

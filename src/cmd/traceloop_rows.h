@@ -14,6 +14,7 @@
 
 struct buf;
 struct err;
+struct selector;
 
 struct traceloop_row {
 	const char *name, *state, *namespace_, *pod, *container, *cgroup, *trace_id, *node;
@@ -33,6 +34,8 @@ struct traceloop_rows {
  */
 int traceloop_rows_read(struct traceloop_rows *rows, const struct buf *body, const char *node,
 			struct err *err);
+/* Lets go of those of containers that are not selected, by their names, pods and pods' labels. */
+void traceloop_rows_select(struct traceloop_rows *rows, const struct selector *s);
 void traceloop_rows_done(struct traceloop_rows *rows);
 
 /* As a table or what else the view flags say; of a cluster each with its node. */

@@ -33,6 +33,7 @@ def pod(agents, containerd, whole_lab):
 @pytest.fixture
 def cluster(agents, tmp_path):
     with KubeApi(str(tmp_path), [Node(f"n{i}", a.address, traceloop=a.loop_socket) for i, a in enumerate(agents, 1)]) as api:
+        api.write_config(NAMESPACE)
         plugin = Plugin(str(tmp_path), api)
         yield api, lambda *args, **kwargs: plugin.once("traceloop", *args, **kwargs)
 
@@ -44,6 +45,29 @@ def test_list(cluster, pod):
         [(node, NAMESPACE, "main", "ended") for node in ("n1", "n2")]
     head, *lines = traceloop("list", check=0).out.splitlines()
     assert head.split()[0] == "NODE" and {line.split()[0] for line in lines} == {"n1", "n2"}
+
+
+@pytest.mark.parametrize("args, found", (
+    (("-n", "other"), False), (("-A",), True), (("-A", "-l", "app=crash"), True), (("-A", "-l", "app=web"), False),
+    (("-n", NAMESPACE, "-p", "*-crash*", "-c", "main"), True), (("-A", "-c", "side"), False), (("--node", "n3"), None)))
+def test_selection(cluster, pod, args, found):
+    _, traceloop = cluster
+    done = traceloop("list", "-o", "json", *args)
+    rings = ig.records(done.out)
+    assert all(r["pod"] for r in rings)
+    if found is None:
+        assert done.returncode and "no agent runs on a node" in done.err, done.err
+    else:
+        assert not done.returncode and (pod.name in {r["pod"] for r in rings}) == found, done.err
+
+
+def test_a_name_is_of_the_namespace(cluster, pod):
+    api, traceloop = cluster
+    assert '"the last words' in traceloop("show", "main", "--node", "n1", check=0).out
+    api.write_config("elsewhere")
+    assert traceloop("show", "main").returncode == 2
+    assert traceloop("show", f"{NAMESPACE}/{pod.name}").returncode == 0
+    assert traceloop("list", "--image", "x").returncode == 2
 
 
 def test_show(cluster, agents, pod):

@@ -101,7 +101,7 @@ def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
                     "sh", "-c", "cat /etc/none; sleep 1; exit 3")
     containers.wait_for(lambda: cluster.get("pod", "fall", "bank")["status"]["phase"] == "Failed", 30, "end of the pod")
     cluster.kubectl("-n", "bank", "delete", "pod", "fall", "--timeout=60s")
-    rings = ig.records(plugin.once("traceloop", "list", "-o", "json", check=0).out)
+    rings = ig.records(plugin.once("traceloop", "list", "-A", "-o", "json", check=0).out)
     [fall] = [r for r in rings if r.get("pod") == "fall"]
     assert (get(fall, "k8s.node"), fall["namespace"], fall["state"]) == (NODE, "bank", "ended")
     assert "recording" in {r["state"] for r in rings if r.get("namespace") == "shop"}
