@@ -37,7 +37,7 @@ CMD_SRC := $(wildcard src/cmd/*.c)
 PROTO := $(wildcard src/*/*.proto)
 PROTO_OBJ := $(PROTO:%.proto=$(B)/%.pb-c.o)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(GADGETS:%=$(B)/gadgets/%.o) $(PROTO_OBJ)
-CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(B)/%.o) $(B)/manifests.o
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_GADGETS := $(notdir $(patsubst %/,%,$(dir $(wildcard tests/gadgets/*/*.bpf.c))))
@@ -111,6 +111,15 @@ $(B)/skeletons/%.skel.h: $(B)/bpf/%.bpf.o
 $(LIB_OBJ) $(CMD_OBJ): | $(OWN_BPF:%=$(B)/skeletons/%.skel.h) $(PROTO:%.proto=$(B)/%.pb-c.c)
 
 -include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
+
+# ---- manifests -----------------------------------------------------------------------------------
+# What `kubectl gadget deploy` applies: the resources of the kustomization, in its order, as one text.
+BASE := deploy/kubernetes/base
+$(B)/manifests.yaml: $(wildcard $(BASE)/*.yaml)
+	@mkdir -p $(@D)
+	sed -n 's/^- //p' $(BASE)/kustomization.yaml | while read -r f; do echo ---; cat $(BASE)/$$f || exit 1; done > $@
+$(B)/manifests.o: $(B)/manifests.yaml src/manifests.S
+	$(CC) $(CFLAGS) $(NO_PLACES) -DTEXT='"$<"' -c src/manifests.S -o $@
 
 # ---- install ---------------------------------------------------------------------------------------
 # A header is public when another layer, or an example, uses it.

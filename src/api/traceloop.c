@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "columns/format.h"
+#include "columns/labels.h"
 #include "containers/selector.h"
 #include "net/address.h"
 #include "net/http_server.h"
@@ -194,6 +195,8 @@ static void list_json(const struct asked *a, const struct tracelet_facts *f)
 		put_string(out, "podname", c->k8s_pod);
 		put_string(out, "uid", c->k8s_pod_uid);
 		put_number(out, "containeridx", f->index);
+		put_key(out, "podlabels");
+		labels_to_json(&c->k8s_labels, out);
 	}
 	put_date(out, "timecreation", f->created_ns);
 	put_date(out, "timedeletion", f->deleted_ns);

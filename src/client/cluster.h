@@ -17,6 +17,7 @@
 #include "columns/format.h"
 #include "columns/schema.h"
 
+struct buf;
 struct cluster;
 struct reactor;
 struct remote;
@@ -71,6 +72,27 @@ void cluster_unfollow(struct cluster *c); /* one that is not followed is fine */
 
 /* n's remote is of no more use: it is reached again, as long as the cluster is followed. */
 void cluster_lost(struct cluster *c, struct cluster_node *n);
+
+/* ---- a service of the agents' that is no daemon ----------------------------------- */
+
+struct cluster_answer {
+	const struct err *err; /* why there is none; then status is 0, body NULL */
+	unsigned int status;   /* of HTTP */
+	struct buf *body;      /* as of http1_fn */
+};
+
+struct cluster_question {
+	const char *const *program; /* in the agents: HTTP by its stdin and stdout */
+	const char *path;
+	size_t max_body;
+	const struct cluster_node *only; /* NULL: all that were reached */
+	/* Once for each, in no order. */
+	void (*fn)(void *ctx, struct cluster_node *n, const struct cluster_answer *a);
+	void *ctx;
+};
+
+/* Asks and waits until all have answered, or failed. */
+int cluster_ask(struct cluster *c, const struct cluster_question *q, struct err *err);
 
 /* ---- rows ------------------------------------------------------------------------ */
 

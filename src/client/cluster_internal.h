@@ -21,7 +21,8 @@ struct reach {
 	struct kube_exec *exec;
 	struct remote *tried; /* what the next is made at */
 	struct grpc_call *hello;
-	bool lost; /* node.remote is of no more use */
+	bool queues; /* for a connection to kubectl */
+	bool lost;   /* node.remote is of no more use */
 
 	struct grpc_call *beat; /* asked whether it is there, and not answered yet */
 	bool silent;
@@ -58,6 +59,7 @@ bool reach_is_under_way(const struct reach *r);
 void reach_begin(struct reach *r);
 void reach_give_up(struct reach *r); /* nothing came of it in time */
 void reach_free(struct reach *r);
+void reach_explain(struct err *why); /* what the program in the agent logged, in our words */
 
 void reach_beat(struct reach *r); /* asks it, or says that it has not answered */
 void reach_end_beat(struct reach *r);

@@ -14,6 +14,7 @@
 #include "wire/api.pb-c.h"
 
 #define FIRST_WAIT_NS 500000000ull
+#define QUEUE_NS 20000000ull
 #define HELLO_NS (10 * 1000000000ull)
 #define LONGEST_WAIT_NS (30 * 1000000000ull)
 
@@ -27,12 +28,19 @@ static uint64_t now(void)
 
 bool reach_is_under_way(const struct reach *r)
 {
-	return r->exec || r->hello;
+	return r->exec || r->hello || r->queues;
 }
 
 static void on_again(void *ctx)
 {
 	reach_begin(ctx);
+}
+
+/* More connections are being made to kubectl than its socket lets wait. */
+static void queue(struct reach *r)
+{
+	r->queues = true;
+	timer_start(&r->again, r->cluster->reactor, QUEUE_NS, on_again, r);
 }
 
 /* Where the agent is not ready, it is tried when that is told. */
@@ -78,8 +86,7 @@ static void succeed(struct reach *r, const char *version)
 	remote_close(old);
 }
 
-/* What the program in the agent logged is said in our words. */
-static void explain(struct err *why)
+void reach_explain(struct err *why)
 {
 	static const char begin[] = "level=error msg=";
 	struct err plain = *why;
@@ -107,7 +114,7 @@ static void on_hello(void *ctx, const struct grpc_reply *reply)
 
 	r->hello = NULL;
 	if (remote_broken(r->tried, &err) || remote_failure(reply, &err)) {
-		explain(&err);
+		reach_explain(&err);
 		fail(r, &err);
 		return;
 	}
@@ -151,13 +158,16 @@ void reach_begin(struct reach *r)
 	struct err err;
 
 	timer_stop(&r->again);
+	r->queues = false;
 	if (a->code) {
 		err_set(&err, a->code, "%s", a->why);
 		fail(r, &err);
 		return;
 	}
 	r->exec = kube_exec(r->cluster->kube, &p, on_exec, r, &err);
-	if (!r->exec)
+	if (!r->exec && err.code == -EAGAIN)
+		queue(r);
+	else if (!r->exec)
 		fail(r, &err);
 }
 
@@ -167,6 +177,8 @@ void reach_give_up(struct reach *r)
 
 	if (!reach_is_under_way(r))
 		return;
+	timer_stop(&r->again);
+	r->queues = false;
 	r->exec = kube_exec_cancel(r->exec);
 	r->hello = grpc_call_cancel(r->hello);
 	err_set(&err, -EHOSTDOWN, "its agent does not answer");

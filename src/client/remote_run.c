@@ -275,6 +275,11 @@ void remote_run_stop(struct remote_run *run)
 	grpc_call_half_close(run->rows);
 }
 
+void remote_run_share(struct remote_run *run, size_t source, struct schema *same)
+{
+	wire_gadget_share(run->gadget, source, same);
+}
+
 struct remote_run *remote_run_free(struct remote_run *run)
 {
 	if (!run)

@@ -50,6 +50,8 @@ struct remote_request {
 struct remote_run *remote_run_new(struct remote *r, const struct remote_request *request,
 				  const struct remote_reader *reader);
 void remote_run_stop(struct remote_run *run);
+/* After `started`, also from within: as wire_gadget_share(). */
+void remote_run_share(struct remote_run *run, size_t source, struct schema *same);
 struct remote_run *remote_run_free(struct remote_run *run); /* NULL is fine; returns NULL */
 
 /*

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/config.h"
 #include "cmd/flags.h"
+#include "cmd/loop.h"
 #include "cmd/selector_flags.h"
 #include "kube/kubectl.h"
 
@@ -92,13 +93,25 @@ int cluster_flags_look(int argc, char **argv, struct err *err)
 	return 0;
 }
 
+const char *const *cluster_flags_kubectl(void)
+{
+	return (const char *const *)opt.kubectl;
+}
+
+const char *cluster_flags_namespace(void)
+{
+	return opt.agents;
+}
+
 int cluster_flags_open(struct cluster **ret, struct err *err)
 {
-	const struct cluster_options o = {.kubectl_flags = (const char *const *)opt.kubectl,
+	const struct cluster_options o = {.kubectl_flags = cluster_flags_kubectl(),
 					  .namespace_ = opt.agents,
 					  .nodes = opt.nodes};
-	int r = cluster_open(&o, ret, err);
+	int r;
 
+	loop_use_all_descriptors(); /* one of ours and two of kubectl's, for each node */
+	r = cluster_open(&o, ret, err);
 	for (size_t i = 0; !r && i < cluster_n_nodes(*ret); i++) {
 		const struct cluster_node *n = cluster_node(*ret, i);
 
@@ -116,7 +129,7 @@ int cluster_flags_select(struct err *err)
 	if (!opt.all_namespaces && !selector_flags_options()->namespace_) {
 		free(namespace_);
 		namespace_ = NULL;
-		r = kube_default_namespace((const char *const *)opt.kubectl, &namespace_, err);
+		r = kube_default_namespace(cluster_flags_kubectl(), &namespace_, err);
 	}
 	if (!r)
 		selector_flags_of_cluster(opt.all_namespaces ? "*" : namespace_);

@@ -14,6 +14,9 @@ extern const struct flag_table cluster_flags, node_flags;
 /* Before the command line is parsed, since words of it ask the cluster. */
 int cluster_flags_look(int argc, char **argv, struct err *err);
 
+const char *const *cluster_flags_kubectl(void); /* those that go to kubectl; NULL-terminated */
+const char *cluster_flags_namespace(void);	/* of the agents; NULL: the usual one */
+
 /*
  * Reaches the nodes, and says on stderr which were not. Errors as cluster_open()'s; -EINVAL in
  * words of kubectl.

@@ -202,6 +202,12 @@ static bool is_same(const struct far *r, const struct wire_gadget *g)
 	return true;
 }
 
+static void share_schemas(const struct far *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		remote_run_share(r->run, i, r->feed->feed.sources[r->first_source + i].schema);
+}
+
 static void on_started(void *ctx, const struct wire_gadget *g)
 {
 	struct far *r = ctx;
@@ -211,7 +217,9 @@ static void on_started(void *ctx, const struct wire_gadget *g)
 		return;
 	r->node->node->clock = g->clock;
 	r->refused = !is_same(r, g);
-	if (r->refused) {
+	if (!r->refused) {
+		share_schemas(r, g->n_sources);
+	} else {
 		log_warn("node %s has another version of %s, which is left out",
 			 r->node->node->name, g->name);
 		remote_run_stop(r->run);

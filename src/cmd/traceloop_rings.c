@@ -2,7 +2,6 @@
 /* ig traceloop list, dump, close: what a daemon's traceloop has, asked for at its service. */
 #include "cmd/traceloop.h"
 
-#include <jansson.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +12,9 @@
 #include "base/parse.h"
 #include "base/reactor.h"
 #include "cmd/flags.h"
-#include "cmd/own_rows.h"
 #include "cmd/traceloop_flags.h"
+#include "cmd/traceloop_rows.h"
+#include "cmd/view_flags.h"
 #include "net/address.h"
 #include "net/http1.h"
 
@@ -82,28 +82,6 @@ static int fetch(const char *path, struct answer *a, struct err *err)
 	return r;
 }
 
-/* The service says what is wrong in a line of text. */
-static int judge(const struct answer *a, struct err *err)
-{
-	static const struct {
-		unsigned int status;
-		int code;
-	} known[] = {{400, -EINVAL}, {404, -ENOENT}, {409, -EEXIST}};
-	int code = -EIO;
-
-	if (a->err.code) {
-		*err = a->err;
-		return a->err.code;
-	}
-	if (a->status == 200)
-		return 0;
-	for (size_t i = 0; i < array_size(known); i++)
-		if (known[i].status == a->status)
-			code = known[i].code;
-	return err_set(err, code, "%.*s", (int)strcspn(a->body.data ?: "", "\n"),
-		       a->body.data ?: "");
-}
-
 /* The body of a good answer. */
 static int ask(const char *path, struct buf *ret, struct err *err)
 {
@@ -111,7 +89,11 @@ static int ask(const char *path, struct buf *ret, struct err *err)
 	int r = fetch(path, &a, err);
 
 	buf_cstr(&a.body);
-	r = r ?: judge(&a, err);
+	if (!r && a.err.code) {
+		*err = a.err;
+		r = a.err.code;
+	}
+	r = r ?: traceloop_judge(a.status, &a.body, err);
 	if (r)
 		buf_done(&a.body);
 	else
@@ -119,113 +101,17 @@ static int ask(const char *path, struct buf *ret, struct err *err)
 	return r;
 }
 
-static void put_parameter(struct buf *path, const char *name, const char *value, size_t n)
-{
-	buf_char(path, strchr(path->data, '?') ? '&' : '?');
-	buf_str(path, name);
-	buf_char(path, '=');
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)value[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    strchr("-._~", c ?: ' '))
-			buf_char(path, (char)c);
-		else
-			buf_printf(path, "%%%02X", c);
-	}
-	buf_cstr(path);
-}
-
 /* ---- list ------------------------------------------------------------------------ */
-
-struct ring_row {
-	const char *name, *state, *namespace_, *pod, *container, *cgroup, *trace_id, *node;
-	uint64_t id, index;
-	int64_t created, deleted; /* Unix time, ns */
-};
-
-#define AT(member_)                                                 \
-	.parent = -1, .offset = offsetof(struct ring_row, member_), \
-	.size = sizeof(((struct ring_row *)0)->member_)
-static const struct field fields[] = {
-	{"id", "Of the ring, as dump and close take it", .kind = KIND_UINT, AT(id), .width = 5},
-	{"name", "Container's name in its pod, else its own; or as a cgroup was added",
-	 .kind = KIND_CSTR, AT(name), .width = 20},
-	{"state", "recording, or ended", .kind = KIND_CSTR, AT(state), .width = 9},
-	{"namespace", "Of its pod", .kind = KIND_CSTR, AT(namespace_), .width = 12,
-	 .flags = FIELD_SKIP_EMPTY},
-	{"pod", "Its pod", .kind = KIND_CSTR, AT(pod), .width = 16, .flags = FIELD_SKIP_EMPTY},
-	{"index", "Which of its pod's containers, by their start", .kind = KIND_UINT, AT(index),
-	 .flags = FIELD_HIDDEN},
-	{"container", "Its name at the runtime", .kind = KIND_CSTR, AT(container), .width = 20,
-	 .flags = FIELD_SKIP_EMPTY | FIELD_HIDDEN},
-	{"created", "When it started", "g_walltime", KIND_INT, AT(created)},
-	{"deleted", "When it ended", "g_walltime", KIND_INT, AT(deleted)},
-	{"cgroup", "Path of its cgroup", .kind = KIND_CSTR, AT(cgroup),
-	 .flags = FIELD_SKIP_EMPTY | FIELD_HIDDEN},
-	{"traceid", "Of this ring in all the world", .kind = KIND_CSTR, AT(trace_id),
-	 .flags = FIELD_HIDDEN},
-	{"node", "Where", .kind = KIND_CSTR, AT(node), .flags = FIELD_HIDDEN},
-};
-
-static const char *text_of(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key)) ?: "";
-}
-
-static uint64_t number_of(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-static int64_t time_of(const json_t *o, const char *key)
-{
-	int64_t ns = 0;
-
-	return parse_time(text_of(o, key), &ns) ? 0 : ns;
-}
-
-static void show(struct own_rows *rows, const json_t *o)
-{
-	const struct ring_row row = {
-		.name = text_of(o, "name"),
-		.state = text_of(o, "status"),
-		.namespace_ = text_of(o, "namespace"),
-		.pod = text_of(o, "podname"),
-		.container = text_of(o, "containername"),
-		.cgroup = text_of(o, "cgroup"),
-		.trace_id = text_of(o, "traceid"),
-		.node = text_of(o, "node"),
-		.id = number_of(o, "id"),
-		.index = number_of(o, "containeridx"),
-		.created = time_of(o, "timecreation"),
-		.deleted = time_of(o, "timedeletion"),
-	};
-
-	own_row(rows, &row);
-}
 
 static int list(const char *ring, struct err *err)
 {
 	_cleanup_(buf_done) struct buf body = {0};
-	struct own_rows rows = {0};
-	json_t *all;
+	struct traceloop_rows rows = {0};
 	int r = ask("/list?format=json", &body, err);
 
-	if (r)
-		return r;
-	all = json_loadb(body.data, body.len, 0, NULL);
-	if (!json_is_array(all)) {
-		json_decref(all);
-		return err_set(err, -EBADMSG, "what listens at %s is no traceloop", opt_socket);
-	}
-	r = own_rows_open(&rows, VIEW_TABLE_ONCE, "traceloop", fields, array_size(fields),
-			  sizeof(struct ring_row), err);
-	for (size_t i = 0; !r && i < json_array_size(all); i++)
-		show(&rows, json_array_get(all, i));
-	r = r ?: own_rows_end(&rows, err);
-	own_rows_done(&rows);
-	json_decref(all);
+	r = r ?: traceloop_rows_read(&rows, &body, NULL, err);
+	r = r ?: traceloop_rows_show(&rows, false, err);
+	traceloop_rows_done(&rows);
 	return r;
 }
 
@@ -240,10 +126,11 @@ static void put_ring(struct buf *path, const char *verb, const char *ring)
 	buf_printf(path, "/%s%s", verb, slash ? "-pod" : parse_u64(ring, &id) ? "-by-name" : "");
 	buf_cstr(path);
 	if (slash) {
-		put_parameter(path, "namespace", ring, (size_t)(slash - ring));
-		put_parameter(path, "podname", slash + 1, strlen(slash + 1));
+		traceloop_put_parameter(path, "namespace", ring, (size_t)(slash - ring));
+		traceloop_put_parameter(path, "podname", slash + 1, strlen(slash + 1));
 	} else {
-		put_parameter(path, parse_u64(ring, &id) ? "name" : "id", ring, strlen(ring));
+		traceloop_put_parameter(path, parse_u64(ring, &id) ? "name" : "id", ring,
+					strlen(ring));
 	}
 }
 
@@ -256,7 +143,7 @@ static int dump(const char *ring, struct err *err)
 	view_flags_options(&vo);
 	put_ring(&path, "dump", ring);
 	if (str_equal(vo.output, "json"))
-		put_parameter(&path, "format", "json", 4);
+		traceloop_put_parameter(&path, "format", "json", 4);
 	r = ask(path.data, &body, err);
 	if (!r && fwrite(body.data, 1, body.len, stdout) != body.len)
 		r = err_set(err, -EIO, "writing the output failed");

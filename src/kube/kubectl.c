@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -39,21 +40,27 @@ static const char **make_arguments(const char *const *words, const char *const *
 }
 
 /* In the child. */
-static void become(const char *const *argv, int said, bool with_errors, pid_t parent)
+static void become(const char *const *argv, pid_t parent)
 {
-	int none = open("/dev/null", O_RDWR);
-
 	child_reset_signals();
-	setpgid(0, 0);
-	if (none < 0 || dup2(none, STDIN_FILENO) < 0 || dup2(said, STDOUT_FILENO) < 0 ||
-	    dup2(with_errors ? said : none, STDERR_FILENO) < 0)
-		_exit(126);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* too late for its signal */
 		_exit(126);
 	execvp(argv[0], (char *const *)argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? NO_PROGRAM : 126);
+}
+
+/* In the child: what it reads and says is ours, and Ctrl-C is not for it. */
+static void become_helper(const char *const *argv, int said, bool with_errors, pid_t parent)
+{
+	int none = open("/dev/null", O_RDWR);
+
+	setpgid(0, 0);
+	if (none < 0 || dup2(none, STDIN_FILENO) < 0 || dup2(said, STDOUT_FILENO) < 0 ||
+	    dup2(with_errors ? said : none, STDERR_FILENO) < 0)
+		_exit(126);
+	become(argv, parent);
 }
 
 int kubectl_start(const char *const *words, const char *const *flags, bool with_errors,
@@ -69,7 +76,7 @@ int kubectl_start(const char *const *words, const char *const *flags, bool with_
 	pid = fork();
 	code = -errno;
 	if (!pid)
-		become(argv, said[1], with_errors, parent);
+		become_helper(argv, said[1], with_errors, parent);
 	close(said[1]);
 	if (pid < 0) {
 		close(said[0]);
@@ -96,6 +103,43 @@ void kubectl_end(pid_t pid)
 		return;
 	kill(-pid, SIGKILL); /* it keeps nothing that it could lose */
 	kubectl_wait(pid);
+}
+
+/* ---- for the user ----------------------------------------------------------------- */
+
+/* A file in memory with the text; -1: errno. */
+static int file_of(const char *text)
+{
+	int fd = memfd_create("input", MFD_CLOEXEC);
+
+	if (fd >= 0 && (dprintf(fd, "%s", text) < 0 || lseek(fd, 0, SEEK_SET) < 0))
+		closep(&fd);
+	return fd;
+}
+
+int kubectl_run(const char *const *words, const char *const *flags, const char *input,
+		struct err *err)
+{
+	_cleanup_(freep) const char **argv = make_arguments(words, flags);
+	_cleanup_(closep) int in = file_of(input);
+	pid_t parent = getpid(), pid;
+	int exit_code;
+
+	if (in < 0)
+		return err_set(err, -errno, "a file for kubectl: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, -errno, "starting kubectl: %s", strerror(errno));
+	if (!pid) {
+		if (dup2(in, STDIN_FILENO) < 0)
+			_exit(126);
+		become(argv, parent);
+	}
+	exit_code = kubectl_wait(pid);
+	if (exit_code == NO_PROGRAM)
+		return err_set(err, -ENOENT, "no program kubectl");
+	return exit_code ? err_set(err, -EIO, "kubectl %s: exit status %d", words[0], exit_code)
+			 : 0;
 }
 
 /* ---- its configuration ----------------------------------------------------------- */

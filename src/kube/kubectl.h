@@ -22,6 +22,13 @@ void kubectl_end(pid_t pid);
 int kubectl_wait(pid_t pid);
 
 /*
+ * Runs it with this input and waits for its end; what it says is for the user, on our stdout and
+ * stderr. -ENOENT: no kubectl; -EIO: it failed, and said why.
+ */
+int kubectl_run(const char *const *words, const char *const *flags, const char *input,
+		struct err *err);
+
+/*
  * The namespace that kubectl would take with these flags; to be freed. Waits. -ENOENT: no kubectl.
  */
 int kube_default_namespace(const char *const *flags, char **ret, struct err *err);

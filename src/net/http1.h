@@ -20,6 +20,7 @@
 #include "base/err.h"
 
 struct reactor;
+struct transport;
 
 /* ---- a request ------------------------------------------------------------------- */
 
@@ -41,6 +42,9 @@ typedef void http1_fn(void *ctx, const struct err *err, unsigned int status, str
  */
 struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t max_body,
 			    uint64_t deadline_ns, http1_fn *fn, void *ctx);
+/* The same of a transport that is not TLS (net/transport.h), which is taken over. */
+struct http1_get *http1_get_by(struct reactor *r, struct transport *t, const char *path,
+			       size_t max_body, uint64_t deadline_ns, http1_fn *fn, void *ctx);
 struct http1_get *http1_cancel(struct http1_get *g); /* NULL is fine; returns NULL */
 
 /*

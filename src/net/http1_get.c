@@ -8,11 +8,13 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/reactor.h"
+#include "net/transport.h"
 
 #define MAX_REQUEST_BYTES 8192
 
 struct http1_get {
 	int fd;
+	struct transport *transport; /* what moves its bytes; NULL: they are plain */
 	struct watch watch;
 	struct timer deadline;
 	uint64_t deadline_ns;
@@ -29,7 +31,10 @@ static void destroy(struct http1_get *g)
 {
 	watch_remove(&g->watch);
 	timer_stop(&g->deadline);
-	closep(&g->fd);
+	if (g->transport)
+		g->transport->ops->free(g->transport);
+	else
+		closep(&g->fd);
 	buf_done(&g->request);
 	http1_done(&g->parser);
 	free(g);
@@ -53,15 +58,41 @@ static void finish(struct http1_get *g, const struct err *err)
 	destroy(g);
 }
 
+/* As those of struct transport_ops. */
+static ssize_t put_bytes(struct http1_get *g, const char *bytes, size_t n, struct err *err)
+{
+	ssize_t sent;
+
+	if (g->transport)
+		return g->transport->ops->send(g->transport, bytes, n, err);
+	sent = send(g->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent >= 0)
+		return sent;
+	return errno == EAGAIN || errno == EINTR
+		       ? -EAGAIN
+		       : err_set(err, -errno, "sending the request: %s", strerror(errno));
+}
+
+static ssize_t take_bytes(struct http1_get *g, char *bytes, size_t room, bool peek, struct err *err)
+{
+	ssize_t n;
+
+	if (g->transport)
+		return g->transport->ops->recv(g->transport, bytes, room, err);
+	n = recv(g->fd, bytes, room, MSG_DONTWAIT | (peek ? MSG_PEEK : 0));
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN || errno == EINTR
+		       ? -EAGAIN
+		       : err_set(err, -errno, "reading the answer: %s", strerror(errno));
+}
+
 static int send_request(struct http1_get *g, struct err *err)
 {
-	ssize_t n = send(g->fd, g->request.data + g->sent, g->request.len - g->sent,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = put_bytes(g, g->request.data + g->sent, g->request.len - g->sent, err);
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR
-			       ? 0
-			       : err_set(err, -errno, "sending the request: %s", strerror(errno));
+		return n == -EAGAIN ? 0 : (int)n;
 	g->sent += (size_t)n;
 	if (g->sent < g->request.len)
 		return 0;
@@ -83,13 +114,11 @@ static int receive(struct http1_get *g, struct err *err)
 {
 	bool peek = g->parser.upgrades; /* what follows the answer is not ours to read */
 	char bytes[65536];
-	ssize_t n = recv(g->fd, bytes, sizeof(bytes), MSG_DONTWAIT | (peek ? MSG_PEEK : 0));
+	ssize_t n = take_bytes(g, bytes, sizeof(bytes), peek, err);
 	int r;
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR
-			       ? 0
-			       : err_set(err, -errno, "reading the answer: %s", strerror(errno));
+		return n == -EAGAIN ? 0 : (int)n;
 	if (!n) {
 		r = http1_end(&g->parser, err);
 		return r ? r : 1;
@@ -170,6 +199,15 @@ struct http1_get *http1_get(struct reactor *r, int fd, const char *path, size_t 
 			    uint64_t deadline_ns, http1_fn *fn, void *ctx)
 {
 	return start(r, fd, path, CLOSES, max_body, deadline_ns, fn, ctx);
+}
+
+struct http1_get *http1_get_by(struct reactor *r, struct transport *t, const char *path,
+			       size_t max_body, uint64_t deadline_ns, http1_fn *fn, void *ctx)
+{
+	struct http1_get *g = start(r, t->fd, path, CLOSES, max_body, deadline_ns, fn, ctx);
+
+	g->transport = t;
+	return g;
 }
 
 struct http1_get *http1_stream(struct reactor *r, int fd, const char *path, size_t max_part,

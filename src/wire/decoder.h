@@ -50,7 +50,7 @@ struct decoded_source {
 
 struct wire_decoder {
 	struct decoded_source *sources; /* as wire_gadget's */
-	struct wire_slice payloads[WIRE_MAX_PAYLOADS];
+	struct wire_slice *payloads;	/* as many as a row of any of them has */
 	struct container_cache *containers;
 	struct owner_names *host; /* of rows of no container */
 	struct buf record, key;
@@ -89,7 +89,7 @@ struct container_cache *container_cache_new(void);
 struct container_cache *container_cache_free(struct container_cache *c); /* returns NULL */
 
 /* NULL: not there. The container stays the cache's. */
-struct container *container_cache_find(const struct container_cache *c, const struct buf *key);
+struct container *container_cache_find(struct container_cache *c, const struct buf *key);
 
 /* Takes the reference over and gives the container a version. */
 void container_cache_add(struct container_cache *c, const struct buf *key,

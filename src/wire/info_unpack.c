@@ -158,6 +158,8 @@ static int add_source(struct wire_gadget *g, const Api__DataSource *source, stru
 
 static int add_sources(struct wire_gadget *g, const Api__GadgetInfo *info, struct err *err)
 {
+	uint32_t n_payloads = 1;
+
 	if (info->n_datasources > WIRE_MAX_SOURCES)
 		return err_set(err, -EBADMSG, "%zu data sources", info->n_datasources);
 	g->sources = xnew_n(struct gadget_source, info->n_datasources);
@@ -168,6 +170,10 @@ static int add_sources(struct wire_gadget *g, const Api__GadgetInfo *info, struc
 		if (r)
 			return r;
 	}
+	for (size_t i = 0; i < g->n_sources; i++)
+		if (g->decoder->sources[i].n_payloads > n_payloads)
+			n_payloads = g->decoder->sources[i].n_payloads;
+	g->decoder->payloads = xnew_n(struct wire_slice, n_payloads);
 	return 0;
 }
 
@@ -190,6 +196,7 @@ static void decoder_free(struct wire_decoder *d)
 	owner_names_unref(d->host);
 	buf_done(&d->record);
 	buf_done(&d->key);
+	free(d->payloads);
 	free(d->sources);
 	free(d);
 }
@@ -221,6 +228,12 @@ struct wire_gadget *wire_gadget_free(struct wire_gadget *g)
 	free(g->id);
 	free(g);
 	return NULL;
+}
+
+void wire_gadget_share(struct wire_gadget *g, size_t source, struct schema *same)
+{
+	schema_unref(g->sources[source].schema);
+	g->sources[source].schema = schema_ref(same);
 }
 
 static void wire_gadget_freep(struct wire_gadget **g)

@@ -96,6 +96,10 @@ struct wire_gadget {
 int wire_gadget_unpack(const void *bytes, size_t len, struct wire_gadget **ret, struct err *err);
 struct wire_gadget *wire_gadget_free(struct wire_gadget *g); /* NULL is fine; returns NULL */
 
+/* `same`, which schema_same() says of it, takes the place of the source's schema: a thousand
+ * servers' gadgets have one. Referenced. */
+void wire_gadget_share(struct wire_gadget *g, size_t source, struct schema *same);
+
 /*
  * Rows of an event's payload, given one after the other, valid during the call; of a table followed
  * by its end. source: index into sources. A row's container is a struct container that may be

@@ -42,6 +42,6 @@ def test_readme_commands_are_understood():
     lines = re.findall(r"^ {4}(?:# )?ig (.*)$", read("README.md"), re.M)
     assert len(lines) > 8
     for line in lines:
-        words = shlex.split(re.split(r" {3,}| && ", line)[0])
+        words = shlex.split(re.split(r" {3,}| && | [|>]", line)[0])
         done = ig.once(*words, "--help")
         assert done.returncode == 0, (line, done.err)

@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deployments that come and go, each of its own."""
 
-import glob
 import os
 
 import containers
 from deployed import NAMESPACE, Deployed, status_of
 from ig import place, said
-
-
-def traces_of(cluster):
-    """What an agent has left on the node."""
-    folder = cluster.node.folder
-    pins = containers.run(*cluster.node.view.enter, "find", "/sys/fs/bpf", "-mindepth", "1", "-not", "-name", "*.debug").text.split()
-    files = [f for pattern in ("run/ig*", "run/traceloop*", "var/lib/ig*", "var/lib/kubelet/pods/*")
-             for f in glob.glob(os.path.join(folder, pattern))]
-    return pins + files
+from leftovers import traces_of
 
 
 def test_nothing_stays(with_image):

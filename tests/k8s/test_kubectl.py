@@ -10,6 +10,8 @@ import pytest
 from cluster import NODE
 from deployed import NAME, NAMESPACE
 from ig import get, resolved, said
+from image import BUSYBOX
+from leftovers import traces_of
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -42,6 +44,25 @@ def test_it_is_not_deployed(with_image, plugin):
     assert done.returncode == 7 and "not deployed" in done.err, done.err
 
 
+def test_deploy_and_undeploy(with_image, plugin):
+    """And nothing stays."""
+    before = set(traces_of(with_image))
+    try:
+        done = plugin.once("deploy", "--wait", check=0, timeout=150)
+        assert "daemonset.apps/gadget created" in done.out and "successfully rolled out" in done.out
+        assert f"node {NODE} v" in plugin.once("version", check=0).out
+        assert "daemonset.apps/gadget unchanged" in plugin.once("deploy", check=0).out
+        done = plugin.once("deploy", "--image", "localhost/no-such:1", "--wait", "--timeout", "20s", timeout=60)
+        assert done.returncode == 9 and "the image localhost/no-such:1 is missing" in done.err, done.err
+    finally:
+        done = plugin.once("undeploy", timeout=150)
+    assert done.returncode == 0 and 'namespace "gadget" deleted' in done.out, done.err
+    assert plugin.once("version").returncode == 7
+    containers.wait_for(lambda: before.issuperset(traces_of(with_image)), 30, "end of its files")
+    assert "gadget" not in with_image.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").text
+    assert plugin.once("undeploy").returncode == 0
+
+
 def test_version(deployed, plugin):
     done = plugin.once("version", check=0)
     assert re.fullmatch(rf"client (v\S+)\nnode {NODE} \1\n", done.out) and not done.err
@@ -72,6 +93,22 @@ def test_a_table(deployed, workloads, plugin):
     head, *rows = plugin.once("snapshot", "process", "-A", check=0).out.splitlines()
     assert head.split()[:3] == ["K8S.NODE", "K8S.NAMESPACE", "K8S.PODNAME"]
     assert {"shop", "bank"} <= {row.split()[1] for row in rows} and all(row.startswith(f"{NODE} ") for row in rows)
+
+
+def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
+    """By its rings, of a pod that is gone."""
+    cluster.kubectl("-n", "bank", "run", "fall", "--image", BUSYBOX, "--image-pull-policy=Never", "--restart=Never", "--",
+                    "sh", "-c", "cat /etc/none; sleep 1; exit 3")
+    containers.wait_for(lambda: cluster.get("pod", "fall", "bank")["status"]["phase"] == "Failed", 30, "end of the pod")
+    cluster.kubectl("-n", "bank", "delete", "pod", "fall", "--timeout=60s")
+    rings = ig.records(plugin.once("traceloop", "list", "-A", "-o", "json", check=0).out)
+    [fall] = [r for r in rings if r.get("pod") == "fall"]
+    assert (get(fall, "k8s.node"), fall["namespace"], fall["state"]) == (NODE, "bank", "ended")
+    assert "recording" in {r["state"] for r in rings if r.get("namespace") == "shop"}
+    shown = plugin.once("traceloop", "show", "bank/fall", check=0).out
+    assert '"/etc/none"' in shown and "ENOENT" in shown and "exit_group(3" in shown
+    plugin.once("traceloop", "close", "bank/fall", check=0)
+    assert plugin.once("traceloop", "show", "bank/fall").returncode == 2
 
 
 # ---- who may ------------------------------------------------------------------------------

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What agents of a cluster have left on its node."""
+
+import glob
+import os
+
+import containers
+
+
+def traces_of(cluster):
+    """Pins and files, of all that there are."""
+    folder = cluster.node.folder
+    pins = containers.run(*cluster.node.view.enter, "find", "/sys/fs/bpf", "-mindepth", "1", "-not", "-name", "*.debug").text.split()
+    files = [f for pattern in ("run/ig*", "run/traceloop*", "var/lib/ig*", "var/lib/kubelet/pods/*")
+             for f in glob.glob(os.path.join(folder, pattern))]
+    return pins + files
