@@ -288,7 +288,7 @@ static void on_agent(void *ctx, uint32_t events)
 {
 	enum { BINARY = 0x82, STDOUT = 1, SHORT = 126 };
 	struct link *l = ctx;
-	uint8_t bytes[CHUNK_BYTES - 1];
+	uint8_t bytes[CHUNK_BYTES - 2]; /* and the channel: as long as 16 bits tell */
 	ssize_t n = recv(l->agent, bytes, sizeof(bytes), MSG_DONTWAIT);
 	const uint8_t head[] = {BINARY, SHORT, (uint8_t)((n + 1) >> 8), (uint8_t)(n + 1), STDOUT};
 

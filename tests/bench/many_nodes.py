@@ -51,12 +51,15 @@ def run(lab):
             client.wait(30)
             figures_of_output = json.loads(checker.communicate(timeout=30)[0])
         errors.seek(0)
-        totals = ig.totals(errors.read().decode(errors="replace"))
+        said = errors.read().decode(errors="replace")
     progress("")
-    return {"nodes": NODES, "sent": counted(path)[1], "lost": totals.lost, **figures, **figures_of_output}
+    # A client that is behind when it is told to end leaves what is still on its way, and names the nodes.
+    return {"nodes": NODES, "sent": counted(path)[1], "lost": ig.totals(said).lost, "unanswered": said.count("does not answer"),
+            **figures, **figures_of_output}
 
 
 def table(r):
     print(f"cluster of {r['nodes']} nodes, {r['rate']:.0f} records/s: client {r['cores']:.2f} cores, peak {r['peak'] / 1e6:.1f} MB; "
-          f"sent {r['sent']}, shown {r['records']}, said to be lost {r['lost']}; {r['late']} marked as late, "
+          f"sent {r['sent']}, shown {r['records']}, said to be lost {r['lost']}, nodes "
+          f"without a last answer {r['unanswered']}; {r['late']} marked as late, "
           f"{r['disorder']} others out of order")
