@@ -55,8 +55,11 @@ static __always_inline __s32 error_of(g_syscall call, __s64 result)
 
 static __always_inline struct syscalls_value *entry(g_container c, g_syscall call)
 {
-	struct syscalls_key key = {.container = c, .syscall = call};
+	struct syscalls_key key;
 
+	top_key_clear(key);
+	key.container = c;
+	key.syscall = call;
 	if (by_process)
 		process_of((void *)bpf_get_current_task(), key.comm, &key.pid);
 	return top_entry(syscalls, &key);

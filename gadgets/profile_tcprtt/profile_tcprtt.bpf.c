@@ -45,10 +45,11 @@ int receive(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sock *sk = (const void *)ctx->args[0];
 	const struct tcp_sock *tcp = (const void *)sk;
-	struct rtt_key key = {};
 	struct g_sock_copy copy;
 	struct rtt_value *v;
+	struct rtt_key key;
 
+	top_key_clear(key);
 	if (!wanted_sock(sk, &key.container))
 		return 0;
 	sock_copy(&copy, sk);

@@ -123,9 +123,11 @@ static __always_inline void submit(struct tcpdump_event *e, const struct frame *
 static __always_inline bool read_more(struct packets_scratch *s, struct bpf_dynptr *packet,
 				      const struct frame *f, __u32 at, __u64 bytes, __u64 most)
 {
-	barrier_var(bytes);
-	return bytes && bytes <= most &&
-	       !bpf_dynptr_read(s->tail + TCPDUMP_LINK + at, bytes, packet, f->from + at, 0);
+	__u64 less = bytes - 1; /* of none it is too large */
+
+	barrier_var(less); /* what is compared is what is passed on, for the verifier */
+	return less < most &&
+	       !bpf_dynptr_read(s->tail + TCPDUMP_LINK + at, less + 1, packet, f->from + at, 0);
 }
 
 static __always_inline int see(struct sk_buff *skb, const struct net_device *dev, bool out)

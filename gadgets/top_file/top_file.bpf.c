@@ -13,7 +13,7 @@ GADGET("Show which files are read and written most\n"
        ALIAS("filetop") LIMITS(
 	       "What is read and written by mapped memory and by io_uring is not counted, nor what "
 	       "sockets move by calls of their own, such as send and recv.")
-       SELFTEST("echo >/tmp/new", "file==new"));
+	       SELFTEST("echo >/tmp/new", "file==new"));
 
 PARAM(bool, all_files, false, "Not only regular files");
 PARAM(bool, by_container, false, "Count for each container; fields of proc are empty");
@@ -60,9 +60,11 @@ static __always_inline enum file_type type_of(const struct file *file)
 static __noinline struct file_value *entry(const struct file *file, g_container container)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct file_key key = {.container = container};
 	struct file_value *v;
+	struct file_key key;
 
+	top_key_clear(key);
+	key.container = container;
 	if (!by_container)
 		process_fill(&key.proc);
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);

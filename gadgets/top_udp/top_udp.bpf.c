@@ -57,9 +57,10 @@ static __always_inline bool is_datagram_socket(struct __sk_buff *skb)
 
 static __always_inline struct udp_value *entry(struct __sk_buff *skb, struct packet *p, bool egress)
 {
-	struct udp_key key = {};
 	struct g_process *owner;
+	struct udp_key key;
 
+	top_key_clear(key);
 	if (!packet_wanted(skb, &key.container) || !is_datagram_socket(skb) ||
 	    !packet_parse(skb, p) || p->src.proto != IPPROTO_UDP ||
 	    (family > 0 && p->src.version != family))

@@ -71,6 +71,12 @@
 	})
 
 /*
+ * A key's first zeroes, those between and behind its members too: an initializer may leave these as
+ * they are, and all bytes count.
+ */
+#define top_key_clear(key) __builtin_memset(&(key), 0, sizeof(key))
+
+/*
  * A table whose rows stay when they were shown, for what rises and falls: memory in use. Rows of
  * zeroes are not shown.
  */
