@@ -13,22 +13,27 @@
 
 static volatile unsigned long sink;
 
-static void thirty(void)
+static void thirty(int tenths)
 {
-	for (int i = 0; i < 300000; i++)
+	for (int i = 0; i < 30000 * tenths; i++)
 		sink += i;
 }
 
-static void seventy(void)
+static void seventy(int tenths)
 {
-	for (int i = 0; i < 700000; i++)
+	for (int i = 0; i < 70000 * tenths; i++)
 		sink += i;
 }
 
+/* Never twice as long: turns that are as long as the time between samples would always be met at
+ * the same place. */
 static void shares(void)
 {
-	thirty();
-	seventy();
+	static unsigned int random = 1;
+
+	random = random * 1103515245 + 12345;
+	thirty(1 + (random >> 16) % 20);
+	seventy(1 + (random >> 16) % 20);
 }
 
 static void calls(void)
@@ -47,7 +52,7 @@ static void deeper(int n)
 	if (n)
 		deeper(n - 1);
 	else
-		thirty();
+		thirty(10);
 }
 
 static void deep(void)
