@@ -263,9 +263,7 @@ static void read_all(struct traces *ts)
  */
 static void end_interval(struct attachment *a)
 {
-	if (!a->ts->started)
-		return;
-	read_all(a->ts);
+	a->ts->now = boot_now();
 	read_tables(a);
 }
 
@@ -276,8 +274,8 @@ int attachment_join(struct attachment *a, struct trace *t, struct err *err)
 			       gadget_name(a->gadget));
 	t->attachment = a;
 	a->n_refs++;
-	if (a->n_tracers)
-		end_interval(a);
+	if (a->n_tracers && a->ts->started)
+		end_interval(a); /* what waits in rings is for who comes, too */
 	read_loss(a, false); /* the others' */
 	follow_join(t);
 	join_stray(a, t);
@@ -349,7 +347,10 @@ void attachment_leave(struct attachment *a, struct trace *t)
 		leave_last(a, t);
 		return;
 	}
-	end_interval(a);
+	if (a->ts->started) {
+		read_all(a->ts);
+		end_interval(a);
+	}
 	read_loss(a, false); /* misses of programs, too */
 	read_waiting(t);
 	while ((e = TAILQ_FIRST(&t->account.entries)))
