@@ -293,7 +293,7 @@ def test_loss_is_in_the_lines(client, lab):
     s = STUBS.api
     run = Run(client, runRequest=s.GadgetRunRequest(imageName="trace_open", version=1, paramValues={
         "operator.ig.tracer": "t", "operator.ig.buffer-size": "4096"})).started()
-    c.exec("/bin/load_open", "2", "20000", "/etc/passwd")
+    c.exec("/bin/load_open", "2", "8000", "/etc/passwd")  # as many lines as wait for a reader
     lines.wait(lambda: lines.notes)
     run.stop()
     account = client.account(run.info.id)
