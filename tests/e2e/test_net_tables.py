@@ -164,6 +164,7 @@ class Counted:
 
     def __exit__(self, *failure):
         self.ending = self.ask()
+        time.sleep(0.5)  # a veth counts as received what the other end's softirq may still have before it
         code = self.running.stop()
         self.last = self.ask()
         self.running.__exit__(*failure)
