@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Names of containers from runtimes' files, below a host's root of our own; keys; fields. */
+/* Names of containers from runtimes' files, below a host's root of our own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,16 +15,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/mem.h"
-#include "base/parse.h"
-#include "columns/json.h"
 #include "columns/labels.h"
-#include "containers/containerd.h"
-#include "containers/docker.h"
 #include "containers/hostfs.h"
 #include "containers/identify.h"
-#include "containers/internal.h"
 #include "containers/proc.h"
 #include "containers/state.h"
 #include "containers/trouble.h"
@@ -483,124 +476,6 @@ static void test_docker(void **state)
 	assert_null(c->k8s_pod);
 }
 
-/* ---- what daemons tell ----------------------------------------------------------- */
-
-/* A task with another process is another container: tasks.v1.GetResponse{process{pid}}. */
-static void test_containerd_task(void **state)
-{
-	_cleanup_(container_unrefp) struct container *c = process(50, 700, "/other/web");
-
-	assert_true(containerd_fill_task(NULL, c, "\x0a\x02\x18\x32", 4));
-	assert_false(containerd_fill_task(NULL, c, "\x0a\x02\x18\x33", 4));
-	assert_false(containerd_fill_task(NULL, c, "\x0a\x00", 2));
-	assert_false(containerd_fill_task(NULL, c, "", 0));
-	assert_false(containerd_fill_task(NULL, c, "\x0a\x09", 2));
-}
-
-static void do_nothing(struct listener *l)
-{
-}
-
-static void hear(struct listener *l, const char *namespace, const char *topic, const char *event)
-{
-	_cleanup_(freep) char *m = xasprintf(
-		"\x12%c%s\x1a%c%s\x22%c\x12%c%s", (int)strlen(namespace), namespace,
-		(int)strlen(topic), topic, (int)strlen(event) + 2, (int)strlen(event), event);
-
-	containerd_hear(l, m, strlen(m));
-}
-
-static void test_containerd_events(void **state)
-{
-	struct daemon d = {0};
-	struct listener l;
-	const struct heard *h;
-
-	listener_begin(&l, &d, do_nothing);
-	assert_null(listener_find(NULL, "web", 50));
-	assert_null(listener_find(&l, "web", 50));
-	hear(&l, "one", "/containers/create", "\x0a\x03web\x12\x05img:1");
-	h = listener_find(&l, "web", 50); /* whose process was not told yet */
-	assert_string_equal(h->image, "img:1");
-	hear(&l, "one", "/tasks/create", "\x0a\x03web\x30\x32");
-	hear(&l, "two", "/containers/create", "\x0a\x03web\x12\x05img:2");
-	hear(&l, "two", "/tasks/start", "\x0a\x03web\x10\x33");
-	h = listener_find(&l, "web", 50);
-	assert_string_equal(h->namespace_, "one");
-	h = listener_find(&l, "web", 51);
-	assert_string_equal(h->namespace_, "two");
-	assert_string_equal(h->image, "img:2");
-	assert_null(listener_find(&l, "web", 52));
-	assert_null(listener_find(&l, NULL, 51));
-	hear(&l, "two", "/tasks/exit", "\x0a\x03web\x10\x34");
-	hear(&l, "two", "/tasks/start", "\x0a\x7fweb");
-	hear(&l, "two", "/tasks/start", "");
-	containerd_hear(&l, "\x12\x7f", 2);
-	assert_int_equal(l.n_heard, 2);
-	listener_done(&l);
-}
-
-static void test_docker_events(void **state)
-{
-	static const char created[] =
-		"{\"status\":\"create\",\"id\":\"" ID "\",\"from\":\"db:3\",\"Type\":\"container\","
-		"\"Action\":\"create\",\"Actor\":{\"ID\":\"" ID "\",\"Attributes\":{\"image\":"
-		"\"db:3\",\"name\":\"db\",\"team\":\"blue\"}},\"scope\":\"local\",\"time\":1}";
-	static const char other[] =
-		"{\"Type\":\"image\",\"Actor\":{\"ID\":\"x\",\"Attributes\":{}}}";
-	_cleanup_(freep) char *big = xasprintf("{\"Type\":\"container\",\"Actor\":{\"ID\":\"big\","
-					       "\"Attributes\":{\"name\":\"b\",\"x\":\"%*s\"}}}",
-					       MAX_HEARD_LABELS_BYTES, "");
-	struct daemon d = {0};
-	struct listener l;
-	const struct heard *h;
-
-	listener_begin(&l, &d, do_nothing);
-	docker_hear(&l, created, strlen(created));
-	docker_hear(&l, created, strlen(created));
-	docker_hear(&l, other, strlen(other));
-	docker_hear(&l, "{", 1);
-	docker_hear(&l, big, strlen(big));
-	assert_int_equal(l.n_heard, 2);
-	h = listener_find(&l, ID, 50);
-	assert_string_equal(h->name, "db");
-	assert_string_equal(h->image, "db:3");
-	assert_int_equal(h->labels.n, 1);
-	assert_string_equal(labels_get(&h->labels, "team"), "blue");
-	assert_true(h->has_labels);
-	h = listener_find(&l, "big", 50);
-	assert_string_equal(h->name, "b");
-	assert_false(h->has_labels);
-	assert_int_equal(h->labels.n, 0);
-	listener_done(&l);
-}
-
-static void test_heard_is_bounded(void **state)
-{
-	_cleanup_(freep) char *longest = xnew_n(char, MAX_HEARD_TEXT_BYTES + 2);
-	struct daemon d = {0};
-	struct listener l;
-
-	memset(longest, 'x', MAX_HEARD_TEXT_BYTES + 1);
-	listener_begin(&l, &d, do_nothing);
-	assert_null(listener_hear(&l, "", longest));
-	assert_null(listener_hear(&l, longest, "a"));
-	assert_null(listener_hear(&l, "", ""));
-	heard_set(&listener_hear(&l, "", "first")->name, longest);
-	assert_null(listener_find(&l, "first", 1)->name);
-	heard_set(&listener_hear(&l, "", "second")->name, "x");
-	listener_hear(&l, "", "first");
-	for (int i = 0; i < MAX_HEARD - 1; i++) {
-		_cleanup_(freep) char *id = xasprintf("c%d", i);
-
-		listener_hear(&l, "", id);
-	}
-	assert_int_equal(l.n_heard, MAX_HEARD);
-	assert_non_null(listener_find(&l, "first", 1));
-	assert_null(listener_find(&l, "second", 1));
-	listener_done(&l);
-}
-
 /* ---- the host's files ------------------------------------------------------------ */
 
 static void test_stays_in_root(void **state)
@@ -626,97 +501,6 @@ static void test_pipe_in_place_of_file(void **state)
 	assert_int_equal(host_read(*state, "/state.json", &b), -EINVAL); /* and it did not wait */
 }
 
-/* ---- keys ------------------------------------------------------------------------ */
-
-static void test_slots(void **state)
-{
-	struct entry e = {0};
-	struct slots s = {0};
-	uint64_t first = 0, key;
-
-	slots_init(&s);
-	for (unsigned int i = 1; i < MAX_SLOTS; i++) {
-		assert_true(slots_take(&s, &key));
-		assert_int_equal(container_slot(key), i); /* 0 is the host's */
-		if (i == 1)
-			first = key;
-	}
-	assert_false(slots_take(&s, &key));
-	assert_null(slots_entry(&s, first));
-	slots_set(&s, first, &e);
-	assert_ptr_equal(slots_entry(&s, first), &e);
-	slots_give(&s, first);
-	assert_null(slots_entry(&s, first)); /* a key is never used twice */
-	assert_true(slots_take(&s, &key));
-	assert_int_equal(container_slot(key), container_slot(first));
-	assert_true(key != first);
-	assert_null(slots_entry(&s, G_BY_NAMESPACE));
-	assert_null(slots_entry(&s, 0));
-	slots_done(&s);
-}
-
-static void test_fields(void **state)
-{
-	struct schema *s = schema_new(NULL, "x", 8);
-	size_t n;
-	const struct field *f = container_schema_fields(&n);
-
-	assert_int_equal(container_add_fields(s, NULL), 0);
-	assert_int_equal(s->n_fields, n);
-	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(f[i].part, PART_CONTAINER);
-		assert_true(f[i].offset + f[i].size <= sizeof(struct container));
-		/* One column says which container; the others are asked for. */
-		if (f[i].kind != KIND_NONE)
-			assert_int_equal(!(f[i].flags & FIELD_HIDDEN),
-					 !strcmp(f[i].name, "runtime.containerName"));
-	}
-	schema_unref(s);
-}
-
-static void test_contents(void **state)
-{
-	static const char json[] =
-		"{\"k8s\":{\"podName\":\"shop-1\",\"podLabels\":{\"app\":\"web\"},\"hostnetwork\":"
-		"true,"
-		"\"podIP\":\"10.1.0.7\"},\"runtime\":{\"containerLabels\":{\"own\":\"1\"},"
-		"\"outerContainer\":\"node\",\"resolved\":false}}";
-	static const char *const names[] = {
-		"k8s.podName",	    "k8s.podLabels",	       "k8s.hostnetwork",
-		"k8s.podIP",	    "runtime.containerLabels", "runtime.outerContainer",
-		"runtime.resolved",
-	};
-	_cleanup_(container_unrefp) struct container *c = container_new(), *outer = container_new();
-	_cleanup_(buf_done) struct buf out = {.max = 4096};
-	struct row row = {.part = {NULL, c}, .size = {0, sizeof(*c)}};
-	struct schema *s = schema_new(NULL, "x", 0);
-	struct json_plan *plan;
-	bool json_of[128] = {0};
-	const struct selection selected = {.json = json_of};
-
-	outer->name = xstrdup("node");
-	container_set_outer(c, outer);
-	assert_true(c->resolved);
-	c->resolved = false;
-	c->k8s_hostnetwork = true;
-	c->k8s_pod_ip = xstrdup("10.1.0.7");
-	labels_add(&c->labels, "own", "1");
-	labels_add(&c->k8s_labels, "app", "web");
-	assert_ptr_equal(container_labels(c), &c->labels);
-	c->k8s_pod = xstrdup("shop-1");
-	assert_ptr_equal(container_labels(c), &c->k8s_labels);
-
-	assert_int_equal(container_add_fields(s, NULL), 0);
-	assert_int_equal(schema_finish(s, NULL), 0);
-	for (size_t i = 0; i < array_size(names); i++)
-		json_of[schema_field(s, names[i]) - s->fields] = true;
-	plan = json_plan_new(s, &selected, "", NULL);
-	assert_true(json_plan_row(plan, &row, false, &out));
-	assert_string_equal(buf_cstr(&out), json);
-	json_plan_free(plan);
-	schema_unref(s);
-}
-
 int main(void)
 {
 #define IN_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -737,15 +521,8 @@ int main(void)
 		IN_ROOT(test_crio_without_kubelet),
 		IN_ROOT(test_crio_sandbox),
 		IN_ROOT(test_docker),
-		cmocka_unit_test(test_containerd_task),
-		cmocka_unit_test(test_containerd_events),
-		cmocka_unit_test(test_docker_events),
-		cmocka_unit_test(test_heard_is_bounded),
 		IN_ROOT(test_stays_in_root),
 		IN_ROOT(test_pipe_in_place_of_file),
-		cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_contents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
