@@ -13,16 +13,17 @@ GADGET("Trace the server names that TLS clients ask for\n"
        "one segment or several, with the versions and the protocols (ALPN) that the client "
        "offers, the process and the server's address. Where both ends are in wanted containers, "
        "each has its own record.",
-       ALIAS("snisnoop")
-       LIMITS("QUIC (HTTP/3) is not seen, nor a name that is encrypted (ECH), which has the "
-	      "name of who decrypts it in its place. Of a server the process is the one that "
-	      "listens; Linux 5.10 cannot tell it where that was there before. Of a "
-	      "ClientHello in several segments the first 7 KiB are read.")
-       SELFTEST("(sleep 1 | openssl s_client -connect 127.0.0.1:4433 -servername selftest.example) & "
-		"perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
-		"\"127.0.0.1\", LocalPort => 4433, Listen => 1); $c = $l->accept; "
-		"sysread $c, $_, 4096'",
-		"name==selftest.example"));
+       ALIAS("snisnoop") LIMITS(
+	       "QUIC (HTTP/3) is not seen, nor a name that is encrypted (ECH), which has the "
+	       "name of who decrypts it in its place. Of a server the process is the one that "
+	       "listens; Linux 5.10 cannot tell it where that was there before. Of a "
+	       "ClientHello in several segments the first 7 KiB are read.")
+	       SELFTEST(
+		       "perl -MIO::Socket::INET -e '$l = IO::Socket::INET->new(LocalAddr => "
+		       "\"127.0.0.1\", LocalPort => 4433, Listen => 1); exec qw(openssl s_client "
+		       "-connect 127.0.0.1:4433 -servername selftest.example) or exit 127 if fork; "
+		       "$c = $l->accept; sysread $c, $_, 4096'",
+		       "name==selftest.example"));
 PACKET_TRACER(sni, sni_event, SNI_HELLO_MAX);
 
 enum { START_BYTES = 11, RECORDS_MAX = 16, HANDSHAKE = 22, CLIENT_HELLO = 1 };
