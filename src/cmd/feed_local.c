@@ -47,11 +47,11 @@ static void on_table_end(void *ctx, struct trace *t, unsigned int source)
 	l->feed.reader.table_end(l->feed.reader.ctx, source_of(l, t, source));
 }
 
-static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t count)
+static void on_lost(void *ctx, struct trace *t, struct container *c, struct loss loss)
 {
 	struct local *l = ctx;
 
-	l->feed.reader.lost(l->feed.reader.ctx, source_of(l, t, 0), c, count);
+	l->feed.reader.lost(l->feed.reader.ctx, source_of(l, t, 0), c, loss.count);
 }
 
 static void on_note(void *ctx, struct trace *t, struct container *c, const char *text)

@@ -87,18 +87,19 @@ static void on_table_end(void *ctx, struct trace *t, unsigned int source)
 		r->reader.table_end(r->reader.ctx, source);
 }
 
-static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t count)
+/* What the run's own reader had no room for, the tracer's lines have. */
+static void on_lost(void *ctx, struct trace *t, struct container *c, struct loss loss)
 {
 	struct run *r = ctx;
 	struct tracer *to = bound_to(r);
 	struct run_watcher *w;
 
-	if (to)
-		give_loss(r, to, c, count);
+	if (to && loss.count > loss.own)
+		give_loss(r, to, c, loss.count - loss.own);
 	if (r->reader.lost)
-		r->reader.lost(r->reader.ctx, c, count);
+		r->reader.lost(r->reader.ctx, c, loss.count);
 	TAILQ_FOREACH(w, &r->watchers, link)
-		w->lost(w->ctx, c, count);
+		w->lost(w->ctx, c, loss.count);
 }
 
 void run_watch(struct run *r, struct run_watcher *w)

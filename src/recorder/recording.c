@@ -247,14 +247,14 @@ static enum row_fate on_row(void *ctx, struct trace *t, unsigned int source, con
 	return ROW_DELIVERED;
 }
 
-static void on_lost(void *ctx, struct trace *t, struct container *c, uint64_t count)
+static void on_lost(void *ctx, struct trace *t, struct container *c, struct loss loss)
 {
 	struct recorded *g = ctx;
 	struct recording *r = g->recording;
 
-	flight_lost(r->flight, g->first_source, c, count);
+	flight_lost(r->flight, g->first_source, c, loss.count);
 	if (r->stream)
-		stream_lost(r->stream, g->first_source, c, count);
+		stream_lost(r->stream, g->first_source, c, loss.count);
 }
 
 static void on_container(void *ctx, struct trace *t, bool in, struct container *c)

@@ -94,22 +94,22 @@ static uint64_t settle(struct totals *n)
 	return difference;
 }
 
-static uint64_t tell_loss(struct account_entry *e, uint64_t lost)
+static struct loss tell_loss(struct account_entry *e, uint64_t lost)
 {
-	uint64_t n = lost - e->lost_told;
+	struct loss n = {lost - e->told.count, e->dropped - e->told.own};
 
 	if (e->pending) /* it is told when it is known to whom */
-		return 0;
-	e->lost_told = lost;
-	return e->wanted ? n : 0;
+		return (struct loss){0};
+	e->told = (struct loss){lost, e->dropped};
+	return e->wanted ? n : (struct loss){0};
 }
 
-uint64_t account_new_loss(struct account_entry *e, struct gadget_counters now)
+struct loss account_new_loss(struct account_entry *e, struct gadget_counters now)
 {
 	return tell_loss(e, raw_totals(e, now).lost);
 }
 
-uint64_t account_last_loss(struct account_entry *e, struct gadget_counters now)
+struct loss account_last_loss(struct account_entry *e, struct gadget_counters now)
 {
 	struct totals n = raw_totals(e, now);
 

@@ -38,7 +38,7 @@ struct account_entry {
 	struct gadget_counters base;
 	uint64_t delivered, discarded;
 	uint64_t dropped; /* the reader had no room for them: lost to this tracer alone */
-	uint64_t lost_told; /* what the reader's lost() was told already */
+	struct loss told; /* what the reader's lost() was told already */
 };
 TAILQ_HEAD(account_entries, account_entry);
 
@@ -80,10 +80,10 @@ void account_drop(struct account *a, struct account_entry *e);
 struct totals account_totals(const struct account_entry *e, struct gadget_counters now);
 
 /* What was lost since the last call, if the reader is to be told. */
-uint64_t account_new_loss(struct account_entry *e, struct gadget_counters now);
+struct loss account_new_loss(struct account_entry *e, struct gadget_counters now);
 
 /* The same when all its records were read: what was counted and never came is lost as well. */
-uint64_t account_last_loss(struct account_entry *e, struct gadget_counters now);
+struct loss account_last_loss(struct account_entry *e, struct gadget_counters now);
 
 /* No record of this entry will come any more: takes its totals over and frees the entry. */
 void account_finish(struct account *a, struct account_entry *e, struct gadget_counters now);

@@ -217,10 +217,10 @@ void read_waiting(struct trace *t)
 
 /* ---- loss ------------------------------------------------------------------------ */
 
-static void tell_loss(struct trace *t, struct container *c, uint64_t n)
+static void tell_loss(struct trace *t, struct container *c, struct loss loss)
 {
-	if (n && t->reader.lost)
-		t->reader.lost(t->reader.ctx, t, c, n);
+	if (loss.count && t->reader.lost)
+		t->reader.lost(t->reader.ctx, t, c, loss);
 }
 
 void read_loss_of(struct account_entry *e, struct gadget_counters now, bool last)
@@ -233,7 +233,7 @@ void read_nameless_loss(struct attachment *a, uint64_t n)
 {
 	for (size_t i = 0; n && i < a->n_tracers; i++) {
 		account_lost_nameless(&a->tracers[i]->account, n);
-		tell_loss(a->tracers[i], NULL, n);
+		tell_loss(a->tracers[i], NULL, (struct loss){.count = n});
 	}
 }
 

@@ -53,6 +53,12 @@ struct totals {
 	uint64_t seen, delivered, discarded, lost;
 };
 
+/* How many records were lost, and how many of those because the reader itself had no room for them.
+ */
+struct loss {
+	uint64_t count, own;
+};
+
 /* What a reader made of a row. */
 enum row_fate {
 	ROW_DISCARDED, /* by its filter or limit */
@@ -67,14 +73,14 @@ struct trace_reader {
 	 * window).
 	 */
 	enum row_fate (*row)(void *ctx, struct trace *t, unsigned int source, const struct row *row,
-		    bool late);
+			     bool late);
 	/* All rows of a top table's interval or of a snapshot were given. May be NULL. */
 	void (*table_end)(void *ctx, struct trace *t, unsigned int source);
 	/*
-	 * count records of container c (NULL: not known which, or the host) were lost since the
-	 * last call. May be NULL.
+	 * Records of container c (NULL: not known which, or the host) were lost since the last
+	 * call. May be NULL.
 	 */
-	void (*lost)(void *ctx, struct trace *t, struct container *c, uint64_t count);
+	void (*lost)(void *ctx, struct trace *t, struct container *c, struct loss loss);
 	/* A container came into the selection, or ended and gave its last record. May be NULL. */
 	void (*container)(void *ctx, struct trace *t, bool in, struct container *c);
 	/*
@@ -94,7 +100,8 @@ struct trace_options {
 	 * A gadget with a snapshot always has its own. -ENOSPC where MAX_READERS share.
 	 */
 	bool share;
-	bool named; /* the caller has waited for names that a snapshot needs (else up to 2 s here) */
+	bool named; /* the caller has waited for names that a snapshot needs (else up to 2 s here)
+		     */
 	struct trace_reader reader;
 };
 

@@ -79,9 +79,9 @@ static enum row_fate on_row(void *ctx, struct trace *trace, unsigned int source,
 	return ROW_DELIVERED;
 }
 
-static void on_lost(void *ctx, struct trace *trace, struct container *c, uint64_t count)
+static void on_lost(void *ctx, struct trace *trace, struct container *c, struct loss loss)
 {
-	told(ctx, c)->lost += count;
+	told(ctx, c)->lost += loss.count;
 }
 
 static void on_container(void *ctx, struct trace *trace, bool in, struct container *c)

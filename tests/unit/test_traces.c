@@ -40,9 +40,9 @@ static void test_finish_sound(void **state)
 	e = account_add(&acc, c, true, from_the_start);
 	e->delivered = 70;
 	e->discarded = 20;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){95, 4}), 4);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){96, 4}), 0);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){100, 10}), 6);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){95, 4}).count, 4);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){96, 4}).count, 0);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){100, 10}).count, 6);
 	account_finish(&acc, e, (struct gadget_counters){100, 10});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.n_ended, 1);
@@ -55,6 +55,30 @@ static void test_finish_sound(void **state)
 	account_done(&acc);
 }
 
+/* What the reader had no room for is lost, and told as its own. */
+static void test_own_loss(void **state)
+{
+	_cleanup_(container_unrefp) struct container *c = make(KEY(1, 5), "c");
+	struct account_entry *e;
+	struct account acc;
+	struct loss loss;
+
+	account_init(&acc, 10);
+	e = account_add(&acc, c, true, from_the_start);
+	e->delivered = 5;
+	e->dropped = 3;
+	loss = account_new_loss(e, (struct gadget_counters){10, 2});
+	assert_int_equal(loss.count, 5);
+	assert_int_equal(loss.own, 3);
+	e->dropped = 4;
+	loss = account_last_loss(e, (struct gadget_counters){12, 2}); /* one never came */
+	assert_int_equal(loss.count, 2);
+	assert_int_equal(loss.own, 1);
+	account_finish(&acc, e, (struct gadget_counters){12, 2});
+	assert_int_equal(acc.finished.lost, 7);
+	account_done(&acc);
+}
+
 /* What was counted before it came is not its own. */
 static void test_late(void **state)
 {
@@ -64,8 +88,8 @@ static void test_late(void **state)
 
 	account_init(&acc, 10);
 	e = account_add(&acc, c, true, (struct gadget_counters){1000, 40});
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 40}), 0);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 43}), 3);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 40}).count, 0);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){1100, 43}).count, 3);
 	e->delivered = 90;
 	e->discarded = 7;
 	assert_int_equal(account_totals(e, (struct gadget_counters){1100, 43}).seen, 100);
@@ -96,8 +120,8 @@ static void test_finish_unsound(void **state)
 	account_init(&acc, 10);
 	e = account_add(&acc, c, true, from_the_start); /* counted, never came */
 	e->delivered = 5;
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){9, 1}), 1);
-	assert_int_equal(account_last_loss(e, (struct gadget_counters){9, 1}), 3);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){9, 1}).count, 1);
+	assert_int_equal(account_last_loss(e, (struct gadget_counters){9, 1}).count, 3);
 	account_finish(&acc, e, (struct gadget_counters){9, 1});
 	assert_int_equal(acc.finished.lost, 4);
 	assert_int_equal(acc.unaccounted, 3);
@@ -128,7 +152,7 @@ static void test_unwanted(void **state)
 	n = account_totals(e, (struct gadget_counters){10, 4});
 	assert_int_equal(n.discarded, 10);
 	assert_int_equal(n.lost, 0);
-	assert_int_equal(account_new_loss(e, (struct gadget_counters){10, 4}), 0);
+	assert_int_equal(account_new_loss(e, (struct gadget_counters){10, 4}).count, 0);
 	account_finish(&acc, e, (struct gadget_counters){10, 4});
 	assert_int_equal(acc.unaccounted, 0);
 	assert_int_equal(acc.finished.discarded, 10);
@@ -170,6 +194,7 @@ static void test_ended_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_loss),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_finish_sound),
 		cmocka_unit_test(test_finish_unsound),
