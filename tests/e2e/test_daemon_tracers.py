@@ -141,12 +141,12 @@ def test_maps_follow_containers(client, node, lab):
 
 
 def test_labels_of_announced_ones(client, node, lab):
-    client.add_tracer("web", namespace="shop", labels={"app": "web"})
-    client.add_tracer("db", namespace="shop", labels={"app": "db"})
-    client.add_tracer("pod", podname="web-1")
+    client.add_tracer("web", namespace="labelled", labels={"app": "web"})
+    client.add_tracer("db", namespace="labelled", labels={"app": "db"})
+    client.add_tracer("pod", podname="labelled-1")
     c = lab.start("sleep 100")
     label = STUBS.gadgettracermanager.Label(key="app", value="web")
-    announce(client, definition(id=c.name, pid=c.pid, namespace="shop", podname="web-1", name="nginx",
+    announce(client, definition(id=c.name, pid=c.pid, namespace="labelled", podname="labelled-1", name="nginx",
                                            labels=[label]))
     containers.wait_for(lambda: set(mntns_of(node, "web")) == set(mntns_of(node, "pod")) == {c.mntns}, what="its maps")
     containers.wait_for(lambda: not mntns_of(node, "db"), what="empty map")
