@@ -52,12 +52,12 @@ static bool ends_with_part(const char *path, const char *part)
 
 /*
  * The last part of a field's path, or as many as tell it from the other columns: of two, the one
- * that is less deep keeps the shorter title. A container's fields are known by their whole path.
+ * that is less deep keeps the shorter title. Fields that are not the record's are known by their whole path.
  */
 static char *make_title(const struct field *const *fields, size_t n, size_t i)
 {
 	const char *path = fields[i]->name, *title = path;
-	size_t parts = fields[i]->part == PART_CONTAINER ? depth(path) : 1;
+	size_t parts = fields[i]->part != PART_RECORD ? depth(path) : 1;
 	char *upper;
 
 	for (; parts <= depth(path); parts++) {

@@ -29,7 +29,7 @@
 #define WATCH_SECONDS 290
 #define WATCH_SILENCE_NS ((WATCH_SECONDS + 30) * 1000 * MS)
 
-enum { HTTP_OK = 200, HTTP_GONE = 410 };
+enum { HTTP_OK = 200, HTTP_FORBIDDEN = 403, HTTP_GONE = 410 };
 
 struct reflector {
 	struct reactor *reactor;
@@ -110,7 +110,8 @@ static void refused(unsigned int status, struct buf *body, struct err *err)
 	json_t *root = json_loadb(buf_cstr(body), body->len, 0, NULL);
 	const char *message = json_string_value(json_object_get(root, "message"));
 
-	err_set(err, -EPROTO, "the API server says %u: %.300s", status, message ?: buf_cstr(body));
+	err_set(err, status == HTTP_FORBIDDEN ? -EPERM : -EPROTO, "the API server says %u: %.300s",
+		status, message ?: buf_cstr(body));
 	json_decref(root);
 }
 
