@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose the addresses of a cluster are: pods' and services', as who watches them tells. Nothing is
- * kept of them but addresses and names, and labels where these are wanted: 50,000 pods take less
- * than 10 MB. An address that several have is nobody's.
+ * kept of them but addresses and names, and labels where these are wanted: 50,000 pods take some
+ * 10 MB. An address that several have is nobody's.
  *
  * Addresses are as in include/gadget/types.h: IPv6, IPv4 as ::ffff:a.b.c.d.
  */

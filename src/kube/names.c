@@ -13,7 +13,7 @@
 #include "kube/kube.h"
 #include "kube/reflector.h"
 
-#define PAGE 250 /* a pod takes 5 to 15 KB as JSON, and some times as much as objects */
+#define PAGE 100 /* a pod takes 5 to 15 KB as JSON, and some times as much as objects */
 
 /* One collection, of the whole cluster or of a namespace. */
 struct collection {

@@ -99,7 +99,7 @@ class Agents(Collection):
 
 class KubeApi:
     """protocols: what it knows of the exec's; refuse: a status with which it answers all that is not an exec; forbidden: paths
-    that are answered with 403; page: objects in a list, however many are asked for."""
+    that are answered with 403; page: objects in a list, however many more are asked for."""
 
     def __init__(self, folder, nodes, protocols=(V5, V4), refuse=None, page=None, forbidden=()):
         self.nodes = {f"gadget-{n.name}": n for n in nodes}
@@ -191,7 +191,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             version = str(len(objects.changes))
             found = objects.all() if of_agents else [o for (n, _), o in objects.objects.items() if namespace in (None, n)]
         begin = int(query.get("continue", ["0"])[0])
-        end = begin + (api.page or len(found))
+        end = begin + (api.page or int(query["limit"][0]))
         self.answer(200, {"items": found[begin:end], "metadata": {"continue": str(end) if end < len(found) else "",
                                                                   "resourceVersion": version}})
 
