@@ -21,7 +21,7 @@ struct collection {
 	enum kube_kind kind;
 	char *namespace_; /* NULL: all */
 	struct reflector *reflector;
-	bool listed;
+	bool listed, troubled;
 	bool refused; /* and watched no longer */
 };
 
@@ -30,9 +30,8 @@ struct kube_names {
 	char **namespaces;
 	struct kube_addresses *addresses;
 	struct collection **collections;
-	size_t n, room;
-	struct timer
-		refusal; /* what was refused is ended by it, since that cannot be from within */
+	size_t n, room, n_troubled;
+	struct timer refusal; /* ends what was refused, which cannot be from within */
 	bool said_refused, said_full;
 	struct buf labels; /* of the pod that is read */
 };
@@ -162,34 +161,45 @@ static void on_deleted(void *ctx, const json_t *object)
 	set(ctx, object, false);
 }
 
-static void warn(const struct kube_names *names, char *text)
+static void on_refusals(void *ctx);
+
+/* A server that is away is in the way of both kinds: it is said of the first. */
+static void set_troubled(struct collection *c, const struct err *err)
 {
-	names->options.warn(names->options.ctx, text);
-	free(text);
+	const struct kube_names_options *o = &c->names->options;
+	bool was = c->names->n_troubled;
+	_cleanup_(freep) char *text = NULL;
+
+	c->names->n_troubled += (err != NULL) - c->troubled;
+	c->troubled = err;
+	if (err)
+		text = xasprintf("names of pods and services are missing, or old: %s", err->text);
+	if (was != !!c->names->n_troubled)
+		o->warn(o->ctx, text ?: "names of pods and services are told again");
 }
 
-static void on_refusals(void *ctx);
+static void set_refused(struct collection *c, const struct err *err)
+{
+	struct kube_names *names = c->names;
+	const struct kube_names_options *o = &names->options;
+	_cleanup_(freep) char *text = xasprintf(
+		"not all addresses of pods and services can be shown by names: %s", err->text);
+
+	c->refused = true;
+	names->n_troubled -= c->troubled;
+	c->troubled = false;
+	timer_start(&names->refusal, o->reactor, 0, on_refusals, names);
+	if (!names->said_refused)
+		o->warn(o->ctx, text);
+	names->said_refused = true;
+}
 
 static void on_trouble(void *ctx, const struct err *err)
 {
-	struct collection *c = ctx;
-	struct kube_names *names = c->names;
-	const char *what = readings[c->kind].name;
-
-	if (err && err->code == -EPERM) {
-		c->refused = true;
-		timer_start(&names->refusal, names->options.reactor, 0, on_refusals, names);
-		if (!names->said_refused)
-			warn(names, xasprintf("not all addresses of pods and services can be shown "
-					      "by names: %s",
-					      err->text));
-		names->said_refused = true;
-	} else if (err) {
-		warn(names,
-		     xasprintf("addresses of %s may be shown without names: %s", what, err->text));
-	} else {
-		warn(names, xasprintf("names of %s are told again", what));
-	}
+	if (err && err->code == -EPERM)
+		set_refused(ctx, err);
+	else
+		set_troubled(ctx, err);
 }
 
 static void watch(struct kube_names *names, enum kube_kind kind, const char *namespace_)
