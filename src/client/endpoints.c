@@ -31,7 +31,7 @@ static const struct member {
 	 offsetof(struct named, kind), 4, FIELD_SKIP_EMPTY},
 	{"name", "Name of the pod or service", offsetof(struct named, name), 20, FIELD_SKIP_EMPTY},
 	{"namespace", "Its namespace", offsetof(struct named, namespace_), 12, FIELD_SKIP_EMPTY},
-	{"alias", NULL, offsetof(struct named, alias), 0, FIELD_ALIAS | FIELD_INTERNAL},
+	{"alias", NULL, offsetof(struct named, alias), 36, FIELD_ALIAS | FIELD_INTERNAL},
 };
 
 /* ---- which they are --------------------------------------------------------------- */
@@ -79,6 +79,7 @@ static int add_fields(struct schema *s, const char *group, size_t nth, struct er
 				       .offset = (uint32_t)(nth * sizeof(struct named) + m->offset),
 				       .size = sizeof(struct g_text_place),
 				       .width = m->width,
+				       .ellipsis = ELLIPSIS_MIDDLE,
 			       },
 			       err);
 	}

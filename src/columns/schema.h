@@ -64,7 +64,7 @@ enum field_flags {
 	FIELD_SKIP_EMPTY = 8, /* absent from JSON, and blank as a column, when empty or zero */
 	FIELD_KEY = 16,	      /* top tables: part of the row's key */
 	FIELD_FIXED = 32,     /* its column is neither stretched nor shrunk */
-	FIELD_ALIAS = 64,     /* its text, where there is one, stands for its group's in columns */
+	FIELD_ALIAS = 64, /* its text stands for its group's in columns, as wide and cut as itself */
 };
 
 enum ellipsis { ELLIPSIS_END, ELLIPSIS_START, ELLIPSIS_MIDDLE, ELLIPSIS_NONE };

@@ -142,10 +142,21 @@ static void test_columns(void **state)
 	struct view_options o = options("columns");
 
 	o.fields = "src,dst,dst.k8s.name";
-	assert_string_equal(shown(o, VIEW_STREAM, flows, 2),
-			    "SRC                      DST                      DST.K8S.NAME\n"
-			    "p/shop/web-1:40000       s/bank/db:80             db\n"
-			    "[fd00::1]:40000          p/shop/web-1:80          web-1\n");
+	assert_string_equal(
+		shown(o, VIEW_STREAM, flows, 2),
+		"SRC                                  DST                                  "
+		"DST.K8S.NAME\n"
+		"p/shop/web-1:40000                   s/bank/db:80                         "
+		"db\n"
+		"[fd00::1]:40000                      p/shop/web-1:80                      "
+		"web-1\n");
+	o.columns = 42; /* both ends of a name say most */
+	o.fields = "src,dst";
+	o.no_headers = true;
+	assert_string_equal(shown(o, VIEW_STREAM, flows, 1),
+			    "p/shop/web-1:40000    s/bank/db:80\n");
+	o.columns = 20;
+	assert_string_equal(shown(o, VIEW_STREAM, flows, 1), "p/sho…0000 s/ba…b:80\n");
 }
 
 /* A table keeps what was made of a row, which the next one overwrites. */
