@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 
 import ig
@@ -99,12 +100,12 @@ class Agents(Collection):
 
 class KubeApi:
     """protocols: what it knows of the exec's; refuse: a status with which it answers all that is not an exec; forbidden: paths
-    that are answered with 403; page: objects in a list, however many more are asked for."""
+    that are answered with 403; silent: paths that are not answered; page: objects in a list, however many more are asked for."""
 
     def __init__(self, folder, nodes, protocols=(V5, V4), refuse=None, page=None, forbidden=()):
         self.nodes = {f"gadget-{n.name}": n for n in nodes}
-        self.protocols, self.refuse, self.page, self.chosen, self.asked = protocols, refuse, page, [], []
-        self.forbidden = set(forbidden)
+        self.protocols, self.refuse, self.page, self.chosen, self.asked, self.asked_at = protocols, refuse, page, [], [], []
+        self.forbidden, self.silent = set(forbidden), set()
         self.agents, self.pods, self.services = Agents(self.nodes), Collection(), Collection()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.server.daemon_threads = True
@@ -165,10 +166,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(url.query)
         parts = url.path.strip("/").split("/")
         api.asked.append(self.path)
+        api.asked_at.append(time.monotonic())
         if parts[-1] == "exec":
             self.exec(api, api.nodes[parts[-2]], query["command"])
         elif api.refuse:
             self.refusal(api.refuse, "not for you")
+        elif url.path in api.silent:
+            self.rfile.read(1)
         elif url.path in api.forbidden:
             self.refusal(403, f'{parts[-1]} is forbidden: User "u" cannot list resource "{parts[-1]}"')
         elif parts[-1] in ("pods", "services"):
