@@ -13,7 +13,8 @@
 #include "kube/kube.h"
 #include "kube/reflector.h"
 
-#define PAGE 100 /* a pod takes 5 to 15 KB as JSON, and some times as much as objects */
+#define MAX_NAME 253 /* DNS subdomain names, which Kubernetes' are */
+#define PAGE 100     /* a pod takes 5 to 15 KB as JSON, and some times as much as objects */
 
 /* One collection, of the whole cluster or of a namespace. */
 struct collection {
@@ -35,11 +36,6 @@ struct kube_names {
 	bool said_refused, said_full;
 	struct buf labels; /* of the pod that is read */
 };
-
-static const struct reading {
-	const char *name, *query;
-	size_t (*addresses)(const json_t *object, g_addr *to);
-} readings[];
 
 /* ---- objects --------------------------------------------------------------------- */
 
@@ -86,7 +82,10 @@ static size_t service_addresses(const json_t *service, g_addr *to)
 	return n;
 }
 
-static const struct reading readings[] = {
+static const struct reading {
+	const char *name, *query;
+	size_t (*addresses)(const json_t *object, g_addr *to);
+} readings[] = {
 	[KUBE_POD] = {"pods",
 		      "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed",
 		      pod_addresses},
@@ -119,7 +118,7 @@ static void set(struct collection *c, const json_t *object, bool is_there)
 	g_addr addresses[KUBE_MAX_ADDRESSES];
 	size_t n = is_there ? readings[c->kind].addresses(object, addresses) : 0;
 
-	if (!h.namespace_ || !h.name)
+	if (!h.namespace_ || !h.name || strlen(h.namespace_) + strlen(h.name) > 2 * MAX_NAME)
 		return;
 	buf_clear(&names->labels);
 	if (n && names->options.labels && c->kind == KUBE_POD)

@@ -238,6 +238,26 @@ static void test_who_has_addresses(void **state)
 	close_lab(&lab);
 }
 
+/* No cluster has such a name: it costs nothing. */
+static void test_endless_name(void **state)
+{
+	static char name[100000], event[sizeof(name) + 200];
+	struct lab lab;
+
+	memset(name, 'x', sizeof(name) - 1);
+	snprintf(event, sizeof(event),
+		 "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"namespace\":\"a\",\"name\":\"%"
+		 "s\"},"
+		 "\"status\":{" IP("10.0.0.1") "}}}\n",
+		 name);
+	open_lab(&lab, NULL, 0, false);
+	answer(&lab, "/pods?", 200, LIST(""));
+	asked(&lab, "&watch=true");
+	tell(&lab, "/pods?", event);
+	expect(&lab, "10.0.0.1", "");
+	close_lab(&lab);
+}
+
 /* The place in history is gone: listed anew, those that are in no list are gone as well. */
 static void test_relist(void **state)
 {
@@ -362,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_has_addresses),
+		cmocka_unit_test(test_endless_name),
 		cmocka_unit_test(test_relist),
 		cmocka_unit_test(test_labels_are_kept_on_demand),
 		cmocka_unit_test(test_refusals),
