@@ -75,3 +75,4 @@
 #define MAX_KUBE_ANSWER_BYTES (32u << 20) /* one answer of a cluster's API server */
 #define MAX_KUBE_STATUS_BYTES 65536	 /* what it says of a program's end, and that on stderr */
 #define MAX_NODES 8192			 /* agents of a cluster */
+#define MAX_KUBE_HOLDERS 262144		 /* pods and services whose addresses are known */

@@ -16,6 +16,9 @@
 #define LAST_OF_NODES_NS 800000000ull	 /* the same of many, of which some may not answer */
 #define SNAPSHOT_NS (10 * 1000000000ull) /* those who have not told theirs by then are left out */
 #define MERGE_INTERVAL_NS 25000000ull
+#define NAMES_NS                                                                        \
+	(2 * 1000000000ull) /* how long those of the cluster's addresses are waited for \
+			     */
 
 static uint64_t boot_now(void)
 {
@@ -32,6 +35,8 @@ static void deliver(struct far *r, unsigned int source, const struct row *row, b
 	const struct feed_reader *to = &r->feed->feed.reader;
 	struct row named = r->node->node ? cluster_row(r->node->node, row) : *row;
 
+	if (r->feed->names)
+		cluster_names_row(r->feed->names, r->first_source + source, &named);
 	if (to->row(to->ctx, r->first_source + source, &named, late))
 		r->taken++;
 	else
@@ -401,10 +406,13 @@ static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
 	static const struct cluster_events events = {on_joined, on_silent, on_trouble};
 	struct far_feed *f = far_of(feed);
-	int r = judge(f, err);
+	int r;
 
+	far_names_begin(f);
+	r = judge(f, err);
 	if (r)
 		return r;
+	far_names_wait(f);
 	for (size_t i = 0; i < f->n_nodes; i++)
 		begin_all(f, f->nodes[i]);
 	f->follows = f->cluster && !feed->options.instance && !has_snapshot(feed);
@@ -487,6 +495,7 @@ static void free_feed(struct feed *feed)
 	if (f->merge)
 		merge_release_all(f->merge); /* their containers are let go */
 	merge_free(f->merge);
+	cluster_names_free(f->names);
 	for (size_t i = 0; i < far_count(f); i++)
 		free_far(far_nth(f, i));
 	for (size_t i = 0; i < f->n_nodes; i++) {

@@ -4,6 +4,7 @@
 
 #include "base/reactor.h"
 #include "client/cluster.h"
+#include "client/cluster_names.h"
 #include "client/remote_run.h"
 #include "cmd/feed_internal.h"
 #include "traces/merge.h"
@@ -51,7 +52,8 @@ struct far {
 struct far_feed {
 	struct feed feed; /* first */
 	struct reactor *reactor;
-	struct cluster *cluster; /* NULL: it is one daemon */
+	struct cluster *cluster;     /* NULL: it is one daemon */
+	struct cluster_names *names; /* NULL: of no addresses */
 	struct far_node **nodes;
 	size_t n_nodes, room_nodes;
 	struct far_gadget *gadgets; /* one for each of the feed's tracers */
@@ -88,6 +90,13 @@ void far_discard(struct far *r, const struct container *c);
 
 /* Its run has ended with its node: what came of it is kept, and another may begin. */
 void far_begin_anew(struct far *r);
+
+/*
+ * Names of a cluster's addresses, before its gadgets are begun, where these have some. They are
+ * waited for, so that the first records have them.
+ */
+void far_names_begin(struct far_feed *f);
+void far_names_wait(struct far_feed *f);
 
 /* Of struct feed_kind. */
 void far_take_back(struct feed *feed, size_t tracer, const struct container *c);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "client/endpoints.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
@@ -151,6 +152,15 @@ static bool nothing_came(const struct showing *s)
 
 /* ---- all of it ------------------------------------------------------------------- */
 
+/* Of a cluster, whose addresses have names. */
+static int add_source(struct showing *s, const struct gadget_source *source, bool in_cluster,
+		      struct err *err)
+{
+	int r = in_cluster ? endpoints_add_fields(source->schema, err) : 0;
+
+	return r ?: sink_add(&s->sink, source, err);
+}
+
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
 static int open_output(struct showing *s, const struct gadget_flags *gadgets, bool each_table,
 		       const struct show_options *o, struct err *err)
@@ -168,7 +178,8 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets, bo
 	r = sink_init(&s->sink, &vo, o->record, o->append, err);
 	for (size_t i = 0; !r && i < gadgets->n; i++)
 		for (size_t j = 0; !r && j < offer_n_sources(gadgets->offers[i]); j++)
-			r = sink_add(&s->sink, offer_source(gadgets->offers[i], j), err);
+			r = add_source(s, offer_source(gadgets->offers[i], j), gadgets->cluster,
+				       err);
 	return r ?: sink_start(&s->sink, err);
 }
 

@@ -195,16 +195,28 @@ bool endpoint_absent(const struct field *f, const struct row *row)
 	return f->format->text == endpoint_text && !read_endpoint(f, row, &e);
 }
 
+static void add_whole_addr(struct buf *out, const unsigned char *addr)
+{
+	bool v4 = is_v4(addr);
+
+	buf_str(out, v4 ? "" : "[");
+	add_addr(out, addr);
+	buf_str(out, v4 ? "" : "]");
+}
+
 void endpoint_text(FORMAT_ARGS)
 {
 	struct g_endpoint e;
-	bool v4;
+	const char *alias;
+	bool truncated;
+	size_t len;
 
 	if (!read_endpoint(f, row, &e))
 		return;
-	v4 = is_v4(e.addr);
-	buf_str(out, v4 ? "" : "[");
-	add_addr(out, e.addr);
-	buf_str(out, v4 ? ":" : "]:");
+	if (f->alias && row_text(row, f->alias, &alias, &len, &truncated) && len)
+		buf_add(out, alias, len);
+	else
+		add_whole_addr(out, e.addr);
+	buf_char(out, ':');
 	buf_u64(out, e.port);
 }

@@ -236,6 +236,7 @@ int schema_add(struct schema *s, const struct field *f, struct err *err)
 	added->doc = arena_strdup(s->arena, f->doc);
 	added->type = arena_strdup(s->arena, f->type);
 	added->format = NULL;
+	added->alias = NULL;
 	if (f->n_enum_values)
 		copy_enum(s->arena, added);
 	else
@@ -271,12 +272,13 @@ static void place(const struct schema *s, size_t from, int16_t parent, struct fi
 
 static void order_fields(struct schema *s)
 {
+	static const uint8_t order[ROW_PARTS] = {PART_CONTAINER, PART_RECORD, PART_DERIVED};
 	struct field *to = xnew_n(struct field, s->n_fields);
 	size_t n = 0;
 
-	for (int part = ROW_PARTS - 1; part >= 0; part--)
+	for (size_t part = 0; part < ROW_PARTS; part++)
 		for (size_t i = 0; i < s->n_fields; i++)
-			if (s->fields[i].parent < 0 && s->fields[i].part == part)
+			if (s->fields[i].parent < 0 && s->fields[i].part == order[part])
 				place(s, i, -1, to, &n);
 	free(s->fields);
 	s->fields = to;
@@ -308,6 +310,9 @@ int schema_finish(struct schema *s, struct err *err)
 		struct field *f = &s->fields[i];
 
 		set_format(s, f);
+		f->alias = NULL;
+		if (f->flags & FIELD_ALIAS && f->parent >= 0) /* which was before it */
+			s->fields[f->parent].alias = f;
 		if (f->part != PART_RECORD || !f->type || f->kind != KIND_UINT || f->size != 8)
 			continue;
 		if (s->time_field < 0 && !strcmp(f->type, "g_time"))

@@ -5,7 +5,8 @@
  * in them by offset, so nothing is copied to be shown.
  *
  * A row has up to ROW_PARTS parts, each a block of bytes of its own: part 0 is the record, part 1
- * what enriches it (its container). A field says which part it lies in. A missing part (NULL) makes
+ * what enriches it (its container), part 2 what its reader made of both; the last is in no file and
+ * no message. A field says which part it lies in. A missing part (NULL) makes
  * its fields absent. Whoever reads a field checks its bounds against the part's size: rows may come
  * from a file or a hostile object.
  *
@@ -25,8 +26,8 @@ struct owner_names; /* base/owners.h */
 struct format;	   /* columns/format.h */
 struct clock_base; /* there as well */
 
-#define ROW_PARTS 2
-enum { PART_RECORD, PART_CONTAINER };
+#define ROW_PARTS 3
+enum { PART_RECORD, PART_CONTAINER, PART_DERIVED };
 
 /* How the bytes of a field are stored. What they mean is its format's affair. */
 enum kind {
@@ -63,6 +64,7 @@ enum field_flags {
 	FIELD_SKIP_EMPTY = 8, /* absent from JSON, and blank as a column, when empty or zero */
 	FIELD_KEY = 16,	      /* top tables: part of the row's key */
 	FIELD_FIXED = 32,     /* its column is neither stretched nor shrunk */
+	FIELD_ALIAS = 64, /* its text stands for its group's in columns, as wide and cut as itself */
 };
 
 enum ellipsis { ELLIPSIS_END, ELLIPSIS_START, ELLIPSIS_MIDDLE, ELLIPSIS_NONE };
@@ -87,6 +89,7 @@ struct field {
 	const struct enum_value *enum_values;
 	uint32_t n_enum_values;
 	const char *label;	     /* KIND_LABEL: the key */
+	const struct field *alias;   /* of a group: its member with FIELD_ALIAS; NULL: none */
 	const struct format *format; /* by schema_finish(), from type and kind; not NULL then */
 };
 
@@ -146,8 +149,8 @@ int schema_add_table(struct schema *s, const struct field *table, size_t n, stru
 
 /*
  * Gives each field its format (columns/format.c's table) and what the format says by default,
- * finds time and container, and orders the fields: those of PART_CONTAINER first, the members of a
- * group together, else as they were added. More may be added after it, such as a container's to a
+ * finds time, container and aliases, and orders the fields: those of PART_CONTAINER first, the
+ * members of a group together, else as they were added. More may be added after it, such as a container's to a
  * schema from a file; then it is called again. Indexes and pointers of fields are constant after
  * the last call. -EINVAL: no fields.
  */

@@ -80,6 +80,8 @@ bool kept_rows_add(struct kept_rows *k, const struct row *row)
 		to->row.part[PART_RECORD] = copy_part(k, row, PART_RECORD);
 	if (row->part[PART_CONTAINER])
 		to->row.part[PART_CONTAINER] = copy_container(k, row);
+	if (row->part[PART_DERIVED])
+		to->row.part[PART_DERIVED] = copy_part(k, row, PART_DERIVED);
 	return true;
 }
 

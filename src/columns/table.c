@@ -52,12 +52,13 @@ static bool ends_with_part(const char *path, const char *part)
 
 /*
  * The last part of a field's path, or as many as tell it from the other columns: of two, the one
- * that is less deep keeps the shorter title. A container's fields are known by their whole path.
+ * that is less deep keeps the shorter title. Fields that are not the record's are known by their
+ * whole path.
  */
 static char *make_title(const struct field *const *fields, size_t n, size_t i)
 {
 	const char *path = fields[i]->name, *title = path;
-	size_t parts = fields[i]->part == PART_CONTAINER ? depth(path) : 1;
+	size_t parts = fields[i]->part != PART_RECORD ? depth(path) : 1;
 	char *upper;
 
 	for (; parts <= depth(path); parts++) {
@@ -140,14 +141,14 @@ struct layout *layout_new(const struct schema *s, const struct field *const *fie
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct column *c = &l->columns[i + l->has_first];
-		const struct field *f = fields[i];
+		const struct field *f = fields[i], *look = f->alias ?: f;
 
 		*c = (struct column){
 			.title = make_title(fields, n, i),
-			.width = f->width,
+			.width = look->width > f->width ? look->width : f->width,
 			.right = f->flags & FIELD_RIGHT,
 			.elastic = !(f->flags & FIELD_FIXED),
-			.ellipsis = f->ellipsis,
+			.ellipsis = look->ellipsis,
 		};
 		if (c->width < strlen(c->title))
 			c->width = strlen(c->title);

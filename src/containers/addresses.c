@@ -81,7 +81,7 @@ static void add_address(struct address_list *to, const g_addr address)
 	memcpy(grow(&to->items, &to->n, &to->room), address, sizeof(g_addr));
 }
 
-static bool parse_address(const char *text, g_addr ret)
+bool addresses_parse(const char *text, g_addr ret)
 {
 	static const g_addr mapped = {[10] = 0xff, 0xff};
 
@@ -106,7 +106,7 @@ void addresses_parse_fib_trie(const char *text, struct address_list *to)
 		if (str_starts(line, "|-- "))
 			snprintf(leaf, sizeof(leaf), "%.*s", (int)strspn(line + 4, "0123456789."),
 				 line + 4);
-		else if (str_starts(line, "/32 host LOCAL") && parse_address(leaf, address))
+		else if (str_starts(line, "/32 host LOCAL") && addresses_parse(leaf, address))
 			add_address(to, address);
 		line = strchrnul(line, '\n');
 		if (!*line)
@@ -275,7 +275,7 @@ static void match_pod(void *ctx, struct container *c)
 	g_addr address;
 
 	if (!s->found && c->k8s_pod_ip && !c->k8s_hostnetwork &&
-	    parse_address(c->k8s_pod_ip, address) && !memcmp(address, s->address, sizeof(g_addr)))
+	    addresses_parse(c->k8s_pod_ip, address) && !memcmp(address, s->address, sizeof(g_addr)))
 		s->found = c;
 }
 

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,13 +39,18 @@ struct addresses *addresses_free(struct addresses *as); /* NULL is fine */
 enum address_kind addresses_find(struct addresses *as, const g_addr address, uint64_t now,
 				 const struct container **ret);
 
-/* ---- parsers of /proc/PID/net ---------------------------------------------------- */
+/* ---- parsers --------------------------------------------------------------------- */
+
+bool addresses_parse(const char *text, g_addr ret); /* "10.0.0.1", "::1"; false: it is none */
 
 struct address_list {
 	g_addr *items;
 	size_t n, room;
 };
 
-/* Both append up to MAX_ADDRESSES that are not loopback ones; what is malformed is left out. */
+/*
+ * Of /proc/PID/net. Both append up to MAX_ADDRESSES that are not loopback ones; what is malformed is
+ * left out.
+ */
 void addresses_parse_fib_trie(const char *text, struct address_list *to);
 void addresses_parse_if_inet6(const char *text, struct address_list *to);

@@ -29,7 +29,7 @@
 #define WATCH_SECONDS 290
 #define WATCH_SILENCE_NS ((WATCH_SECONDS + 30) * 1000 * MS)
 
-enum { HTTP_OK = 200, HTTP_GONE = 410 };
+enum { HTTP_OK = 200, HTTP_FORBIDDEN = 403, HTTP_GONE = 410 };
 
 struct reflector {
 	struct reactor *reactor;
@@ -42,7 +42,7 @@ struct reflector {
 	bool asking;
 	struct timer timer; /* the wait for the next step */
 	uint64_t wait_ns;   /* what the next failure costs */
-	bool troubled;	    /* so it was told */
+	int troubled;	    /* and so it was told: by this error; 0: all is well */
 	bool lost;	    /* the connection is of no more use */
 
 	bool listing;
@@ -69,7 +69,7 @@ static void went_well(struct reflector *r)
 {
 	if (r->troubled)
 		r->events->trouble(r->ctx, NULL);
-	r->troubled = false;
+	r->troubled = 0;
 }
 
 /* Many clients that lost the same server do not come back at the same moment. */
@@ -84,9 +84,10 @@ static uint64_t with_jitter(uint64_t ns)
 
 static void went_wrong(struct reflector *r, const struct err *err)
 {
-	if (!r->troubled)
+	/* That a user may not is another thing than a server that does not answer. */
+	if (!r->troubled || (err->code == -EPERM && r->troubled != -EPERM))
 		r->events->trouble(r->ctx, err);
-	r->troubled = true;
+	r->troubled = err->code;
 	step_later(r, with_jitter(r->wait_ns));
 	r->wait_ns = r->wait_ns * 2 < LONGEST_WAIT_NS ? r->wait_ns * 2 : LONGEST_WAIT_NS;
 }
@@ -110,7 +111,8 @@ static void refused(unsigned int status, struct buf *body, struct err *err)
 	json_t *root = json_loadb(buf_cstr(body), body->len, 0, NULL);
 	const char *message = json_string_value(json_object_get(root, "message"));
 
-	err_set(err, -EPROTO, "the API server says %u: %.300s", status, message ?: buf_cstr(body));
+	err_set(err, status == HTTP_FORBIDDEN ? -EPERM : -EPROTO, "the API server says %u: %.300s",
+		status, message ?: buf_cstr(body));
 	json_decref(root);
 }
 

@@ -28,7 +28,10 @@ struct reflector_events {
 	void (*list_end)(void *ctx);
 	void (*changed)(void *ctx, const json_t *object); /* it is new, or another than before */
 	void (*deleted)(void *ctx, const json_t *object);
-	/* Once for each state: an error, or NULL where it goes on well after one. */
+	/*
+	 * Once for each state: an error (-EPERM: the user may not), or NULL where it goes on well
+	 * after one.
+	 */
 	void (*trouble)(void *ctx, const struct err *err);
 };
 

@@ -134,6 +134,37 @@ def test_rights(deployed, workloads, cluster, tmp_path):
         assert running.stop() == 0 and "level=" not in running.err, running.err
 
 
+def test_names_of_addresses(deployed, workloads, cluster, tmp_path):
+    """Of a pod, and of a service by its cluster IP; for who may list them, and by namespace for who may not."""
+    pod, db = workloads["web"]["metadata"]["name"], workloads["db"]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "store", "namespace": "bank"},
+               "spec": {"selector": {"app": "db"}, "ports": [{"port": 80}]}}
+    binding = {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "names"},
+               "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "gadget-names"},
+               "subjects": [{"apiGroup": RBAC, "kind": "User", "name": "namer"}]}
+
+    def talk_until(running, *wanted):
+        """There is no kube-proxy: nobody answers at the service's address."""
+        def done():
+            cluster.kubectl("-n", "shop", "exec", pod, "-c", "main", "--", "sh", "-c",
+                            "".join(f"timeout 1 nc {a} 80 </dev/null; " for a in (db["status"]["podIP"], address)) + "true")
+            named = [(get(r, "dst.addr"), get(r, "dst.k8s.kind"), get(r, "dst.k8s.namespace"), get(r, "dst.k8s.name"))
+                     for r in running.records()]
+            return set(wanted) <= set(named)
+        containers.wait_for(done, 30, "such connections")
+
+    with cluster.applied(service, binding, role_binding("namer", "gadget-user", "namer"),
+                         role_binding("nameless", "gadget-user", "nameless")):
+        address = cluster.get("service", "store", "bank")["spec"]["clusterIP"]
+        args = ("run", "trace_tcp", "-n", "shop", "-o", "json", "--connect-only")
+        with Plugin(cluster, str(tmp_path), cluster.user("namer")).start(*args) as running:
+            talk_until(running, (db["status"]["podIP"], "pod", "bank", db["metadata"]["name"]), (address, "svc", "bank", "store"))
+            assert running.stop() == 0 and "level=" not in running.err, running.err
+        with Plugin(cluster, str(tmp_path), cluster.user("nameless")).start(*args) as running:
+            talk_until(running, (db["status"]["podIP"], "raw", None, None), (address, "raw", None, None))
+            assert running.stop() == 0 and running.err.count("level=warn") == 1 and "is forbidden" in running.err, running.err
+
+
 # ---- what comes and goes --------------------------------------------------------------------
 
 def test_a_rollout_of_the_agents(deployed, workloads, cluster, plugin):

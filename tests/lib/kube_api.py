@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 
 import ig
@@ -52,13 +53,60 @@ class Node:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-class KubeApi:
-    """protocols: what it knows of the exec's; refuse: a status with which it answers all that is not an exec."""
+def pod(name, namespace, *addresses, phase="Running", host_network=False, labels=None):
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+            "spec": {"nodeName": "n9", **({"hostNetwork": True} if host_network else {})},
+            "status": {"phase": phase, "podIP": addresses[0], "podIPs": [{"ip": a} for a in addresses]}}
 
-    def __init__(self, folder, nodes, protocols=(V5, V4), refuse=None, page=None):
+
+def service(name, namespace, *addresses):
+    return {"metadata": {"name": name, "namespace": namespace},
+            "spec": {"clusterIP": addresses[0], "clusterIPs": list(addresses), "ports": [{"port": 80}]}}
+
+
+class Collection:
+    """Objects that are listed and watched. Versions are the numbers of changes."""
+
+    def __init__(self):
+        self.objects, self.changes, self.changed = {}, [], threading.Condition()
+
+    def tell(self, obj, event="ADDED"):
+        """Watches are told of it; lists have it from then on, or no more."""
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        with self.changed:
+            if event == "DELETED":
+                del self.objects[key]
+            else:
+                self.objects[key] = obj
+            self.changes.append((event, obj))
+            self.changed.notify_all()
+
+    def change_after(self, version):
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.changes) > version)
+            return self.changes[version]
+
+
+class Agents(Collection):
+    """As their nodes are when they are listed."""
+
+    def __init__(self, nodes):
+        super().__init__()
+        self.nodes = nodes
+
+    def all(self):
+        return [n.pod() for n in self.nodes.values()]
+
+
+class KubeApi:
+    """protocols: what it knows of the exec's; refuse: a status with which it answers all that is not an exec; forbidden: paths
+    that are answered with 403; silent: paths that are not answered; page: objects in a list, however many more are asked for."""
+
+    def __init__(self, folder, nodes, protocols=(V5, V4), refuse=None, page=None, forbidden=()):
         self.nodes = {f"gadget-{n.name}": n for n in nodes}
-        self.protocols, self.refuse, self.page, self.chosen, self.asked = protocols, refuse, page, [], []
-        self.changes, self.changed, self.watches = [], threading.Condition(), []
+        self.protocols, self.refuse, self.page, self.chosen, self.asked, self.asked_at = protocols, refuse, page, [], [], []
+        self.forbidden, self.silent = set(forbidden), set()
+        self.agents, self.pods, self.services = Agents(self.nodes), Collection(), Collection()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self.server.daemon_threads = True
         self.server.api = self
@@ -69,9 +117,7 @@ class KubeApi:
     def change(self, node, event="MODIFIED"):
         """Watches are told of it; of a node that is new as well."""
         self.nodes[f"gadget-{node.name}"] = node
-        with self.changed:
-            self.changes.append({"type": event, "object": node.pod()})
-            self.changed.notify_all()
+        self.agents.tell(node.pod(), event)
 
     def write_config(self, namespace="default"):
         port = self.server.server_address[1]
@@ -120,44 +166,52 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(url.query)
         parts = url.path.strip("/").split("/")
         api.asked.append(self.path)
+        api.asked_at.append(time.monotonic())
         if parts[-1] == "exec":
             self.exec(api, api.nodes[parts[-2]], query["command"])
         elif api.refuse:
             self.refusal(api.refuse, "not for you")
-        elif parts == ["api", "v1", "namespaces", "gadget", "pods"]:
-            self.pods(api, query)
-        elif parts[-1] == "pods":
-            self.answer(200, {"items": [], "metadata": {}})
+        elif url.path in api.silent:
+            self.rfile.read(1)
+        elif url.path in api.forbidden:
+            self.refusal(403, f'{parts[-1]} is forbidden: User "u" cannot list resource "{parts[-1]}"')
+        elif parts[-1] in ("pods", "services"):
+            self.collection(api, parts[-1], parts[3] if parts[2] == "namespaces" else None, query)
         else:
             self.refusal(404, "no such thing")
 
-    def pods(self, api, query):
-        assert query["labelSelector"] == ["k8s-app=gadget"]
+    def collection(self, api, name, namespace, query):
+        """namespace None: the whole cluster's."""
+        of_agents = "labelSelector" in query
+        if of_agents:
+            assert (name, namespace, query["labelSelector"]) == ("pods", "gadget", ["k8s-app=gadget"])
+        elif name == "pods":
+            assert query["fieldSelector"] == ["status.phase!=Succeeded,status.phase!=Failed"]
+        objects = api.agents if of_agents else api.pods if name == "pods" else api.services
         if "watch" in query:
-            self.watch(api, int(query["resourceVersion"][0]))
+            self.watch(objects, namespace, int(query["resourceVersion"][0]))
             return
-        version = str(len(api.changes))
-        pods = [n.pod() for n in api.nodes.values()]
+        with objects.changed:
+            version = str(len(objects.changes))
+            found = objects.all() if of_agents else [o for (n, _), o in objects.objects.items() if namespace in (None, n)]
         begin = int(query.get("continue", ["0"])[0])
-        end = begin + api.page if api.page else len(pods)
-        self.answer(200, {"items": pods[begin:end], "metadata": {"continue": str(end) if end < len(pods) else "",
-                                                                 "resourceVersion": version}})
+        end = begin + (api.page or int(query["limit"][0]))
+        self.answer(200, {"items": found[begin:end], "metadata": {"continue": str(end) if end < len(found) else "",
+                                                                  "resourceVersion": version}})
 
-    def watch(self, api, version):
-        """The versions are the numbers of changes."""
+    def watch(self, objects, namespace, version):
         self.close_connection = True
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        api.watches.append(self.connection)
         with contextlib.suppress(OSError):
             while True:
-                with api.changed:
-                    api.changed.wait_for(lambda: len(api.changes) > version)
-                    change = api.changes[version]
-                    version += 1
-                change["object"]["metadata"]["resourceVersion"] = str(version)
-                data = json.dumps(change).encode() + b"\n"
+                event, changed = objects.change_after(version)
+                version += 1
+                if namespace not in (None, changed["metadata"]["namespace"]):
+                    continue
+                changed = dict(changed, metadata=dict(changed["metadata"], resourceVersion=str(version)))
+                data = json.dumps({"type": event, "object": changed}).encode() + b"\n"
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     # ---- exec -----------------------------------------------------------------------

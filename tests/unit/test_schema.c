@@ -51,7 +51,7 @@ static void malformed_fields(void **state)
 				      .size = sizeof(struct labels),
 				      .label = "b"},
 		       -EINVAL, "malformed");
-	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 4, .part = 2},
+	expect_refused((struct field){.name = "a", .kind = KIND_UINT, .size = 4, .part = ROW_PARTS},
 		       -EINVAL, "malformed");
 	expect_refused((struct field){.name = "there", .kind = KIND_UINT, .size = 4}, -EEXIST,
 		       "two fields");

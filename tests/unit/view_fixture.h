@@ -69,7 +69,7 @@ static inline bool give(struct fixture *x)
 }
 
 /* What was printed so far. */
-static const char *printed(struct fixture *x)
+static inline const char *printed(struct fixture *x)
 {
 	ssize_t n;
 
