@@ -11,7 +11,6 @@
 #include "client/remote_run.h"
 #include "cmd/flags.h"
 #include "cmd/remote_flags.h"
-#include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
@@ -65,7 +64,7 @@ static int open_sink(struct replay *p, const struct clock_base *clock, struct er
 	struct view_options vo;
 
 	view_flags_options(&vo);
-	vo.fields = fields = selector_flags_fields(vo.fields);
+	vo.fields = fields = selector_flags_fields(vo.fields, vo.output);
 	if (clock)
 		vo.clock = *clock;
 	vo.redraw = false; /* tables of the past scroll by */
@@ -351,8 +350,6 @@ static int replay_main(int argc, char **argv)
 	flags_init(&flags, command_find("replay"));
 	flags.word = add_path;
 	flags.ctx = &p;
-	if (report_flags_add(&flags, NULL, &err))
-		return command_fail(err.code, &err);
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
 	r = !p.n_paths == !opt.ring ? err_set(&err, -EINVAL, "name record files, or --ring")
@@ -392,6 +389,7 @@ static const struct command replay = {
 		"give one stream in order of time.\nOf a daemon: one of the files in its folder "
 		"of them, --record-dir.",
 	.tables = tables,
+	.of_any_report = true,
 	.run = replay_main,
 };
 COMMAND(&replay);
