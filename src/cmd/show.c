@@ -165,7 +165,8 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets, bo
 
 	view_flags_options(&vo);
 	vo.fields = fields = selector_flags_fields(vo.fields, vo.output);
-	vo.clock = offer_clock(gadgets->offers[0]);
+	/* Rows of many machines each have their clock; all of them know Unix time. */
+	vo.clock = gadgets->cluster ? (struct clock_base){0} : offer_clock(gadgets->offers[0]);
 	vo.cut = on_cut;
 	vo.cut_ctx = s;
 	vo.each_table = each_table;

@@ -79,6 +79,14 @@ void container_set_outer(struct container *c, struct container *outer)
 	c->outer_name = xstrdup(outer ? outer->name : NULL);
 }
 
+/* Of a node's own there is but the node. */
+static uint32_t known_size(const struct container *c)
+{
+	if (!c)
+		return 0;
+	return c->name && *c->name ? sizeof(*c) : sizeof(c->k8s_node);
+}
+
 struct row container_row(const struct container *c, const void *record, uint32_t size,
 			 struct owner_names *host)
 {
@@ -86,7 +94,7 @@ struct row container_row(const struct container *c, const void *record, uint32_t
 
 	return (struct row){
 		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
-		.size = {[PART_RECORD] = size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
+		.size = {[PART_RECORD] = size, [PART_CONTAINER] = known_size(c)},
 		.container_version = c ? c->version : 0,
 		.owners = c ? c->owners ?: &none : host,
 	};

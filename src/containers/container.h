@@ -17,7 +17,7 @@
 #include "columns/schema.h"
 
 struct container {
-	char *k8s_node; /* first: a row of no container may have a part that is this alone */
+	char *k8s_node; /* first: a part of a row that is this alone is of a node's own */
 	unsigned int refs;
 	uint64_t key;		/* g_container: slot in the low 32 bits */
 	uint64_t cgroup_id;	/* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
@@ -27,7 +27,7 @@ struct container {
 	uint64_t started_real_ns; /* the same as Unix time */
 
 	char *id;
-	char *name;		/* never NULL: the id where the runtime knows no name */
+	char *name; /* never NULL: the id where the runtime knows no name; "": a node's own */
 	char *runtime;		/* "runc", "podman", …; NULL: not known */
 	char *bundle;
 	char *cgroup_path;	/* below the cgroup root, "/…" */

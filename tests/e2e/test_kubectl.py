@@ -13,24 +13,10 @@ import pytest
 from agent import Agent
 from containers import keep_saying
 from kube_api import V4, V5, KubeApi, Node
+from nodes import Plugin
 
 
 NAMESPACE = f"shop-{os.getpid()}"  # no other test's pods are in it
-
-
-class Plugin:
-    """kubectl-gadget at an API server."""
-
-    def __init__(self, folder, api):
-        self.program, self.env = os.path.join(folder, "kubectl-gadget"), dict(api.env, TMPDIR=str(folder), XDG_RUNTIME_DIR="")
-        if not os.path.exists(self.program):
-            os.symlink(ig.IG, self.program)
-
-    def once(self, *args, **kwargs):
-        return ig.once(*args, command=(self.program,), env=self.env, **kwargs)
-
-    def start(self, *args):
-        return ig.Ig(*args, command=(self.program,), env=self.env)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cluster of nodes that are daemons of this machine, behind kube_api's API server: what happens, each of them sees."""
+
+import os
+
+import containers
+import ig
+from kube_api import KubeApi, Node
+
+
+class Plugin:
+    """kubectl-gadget at an API server."""
+
+    def __init__(self, folder, api):
+        self.program, self.env = os.path.join(folder, "kubectl-gadget"), dict(api.env, TMPDIR=str(folder), XDG_RUNTIME_DIR="")
+        if not os.path.exists(self.program):
+            os.symlink(ig.IG, self.program)
+
+    def once(self, *args, **kwargs):
+        return ig.once(*args, command=(self.program,), env=self.env, **kwargs)
+
+    def start(self, *args, **kwargs):
+        return ig.Ig(*args, command=(self.program,), env=self.env, **kwargs)
+
+
+class Nodes(KubeApi):
+    """n1, n2 … are `agents`; a namespace of no other test's is kubectl's."""
+
+    def __init__(self, folder, agents):
+        super().__init__(str(folder), [Node(f"n{i}", a.address) for i, a in enumerate(agents, 1)])
+        self.agents = {f"n{i}": a for i, a in enumerate(agents, 1)}
+        self.namespace = f"many-{os.getpid()}"
+        self.write_config(self.namespace)
+        self.plugin = Plugin(str(folder), self)
+        self.once = self.plugin.once
+
+    def pod(self, name):
+        """Annotations that make a container one of this pod's."""
+        return {"io.container.manager": "cri-o", "io.kubernetes.cri-o.ContainerType": "container",
+                "io.kubernetes.cri-o.ImageName": "shop:1", "io.kubernetes.pod.name": name, "io.kubernetes.pod.uid": f"uid-{name}",
+                "io.kubernetes.pod.namespace": self.namespace, "io.kubernetes.container.name": "main"}
+
+    def _attached(self):
+        return {node: {r["id"] for r in agent.dump()["runs"] if "totals" in r} for node, agent in self.agents.items()}
+
+    def start(self, *args, nodes=("n1", "n2"), n=1, **kwargs):
+        """A command in the background, whose n gadgets are attached at these nodes."""
+        before = self._attached()
+        running = self.plugin.start(*args, **kwargs)
+
+        def attached():
+            assert running.process.poll() is None, running.err
+            now = self._attached()
+            return all(len(now[node] - before[node]) == n for node in nodes)
+        try:
+            containers.wait_for(attached, 20, "the gadgets' start")
+        except BaseException:
+            running.__exit__()
+            raise
+        return running
