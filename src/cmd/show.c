@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/parse.h"
+#include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
@@ -155,6 +157,16 @@ static bool nothing_came(const struct showing *s)
 
 /* ---- all of it ------------------------------------------------------------------- */
 
+/* What a container was started with is in a folder of its node's. */
+static int check_report(const struct gadget_flags *gadgets, struct err *err)
+{
+	if (!gadgets->cluster || !str_equal(labels_get(report_flags_options(), "diff"), "in-force"))
+		return 0;
+	return err_set(
+		err, -EINVAL,
+		"--diff in-force: that profile is on its node; name a file, or run ig there");
+}
+
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
 static int open_output(struct showing *s, const struct gadget_flags *gadgets, bool each_table,
 		       const struct show_options *o, struct err *err)
@@ -170,7 +182,8 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets, bo
 	vo.cut = on_cut;
 	vo.cut_ctx = s;
 	vo.each_table = each_table;
-	r = sink_init(&s->sink, &vo, o->record, o->append, err);
+	r = check_report(gadgets, err);
+	r = r ?: sink_init(&s->sink, &vo, o->record, o->append, err);
 	for (size_t i = 0; !r && i < gadgets->n; i++)
 		for (size_t j = 0; !r && j < offer_n_sources(gadgets->offers[i]); j++)
 			r = sink_add(&s->sink, offer_source(gadgets->offers[i], j), err);

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """kubectl gadget run over several nodes does what ig run does on one: what is added up is added up over all of them."""
 
+import contextlib
 import gzip
+import json
+import re
+import subprocess
 
 import containers
 import ig
 import pytest
+import wires
 from agent import Agent
 from nodes import Nodes
 from test_folded import DEEP
@@ -14,9 +19,9 @@ from test_histogram import TALK, drawn
 
 
 @pytest.fixture(scope="module")
-def agents(whole_lab):
+def agents(containerd):
     containers.require("kubectl")
-    with Agent() as one, Agent() as two:
+    with Agent(*containerd.flags) as one, Agent(*containerd.flags) as two:
         yield one, two
 
 
@@ -95,3 +100,147 @@ def test_replay_is_what_was_shown(skewed, lab, tmp_path, gadgets, flags):
     done = ig.once("replay", path, "-o", "json", check=0)
     assert ig.records(done.out) == ig.records(live) and done.out == live
     assert ig.totals(done.err) == ig.totals(running.err) or gadgets == ("top_file",)
+
+
+# ---- captures -----------------------------------------------------------------------
+
+FRAME = ("frame.interface_name", "frame.interface_description", "frame.comment", "icmp.type")
+
+
+@pytest.fixture
+def ping(nodes, lab):
+    """Pings once from a pod."""
+    containers.require("tshark")
+    one = lab.start("sleep 1000", edit=wires.may("NET_RAW"), annotations=nodes.pod("web-1"))
+    wires.join(one, lab.start("sleep 1000", annotations=nodes.pod("web-2")))
+    return lambda: one.exec("ping", "-c", "1", wires.address(2))
+
+
+def test_a_capture_of_all_nodes(nodes, ping, tmp_path):
+    """Namespaces and devices are numbered by each node: their interfaces stay apart."""
+    path = str(tmp_path / "many.pcapng")
+    with open(path, "wb") as out, nodes.start("run", "tcpdump", "-o", "pcap-ng", "-p", "web-1", "--pf", "icmp",
+                                              stdout=out) as running:
+        ping()
+        assert running.stop() == 0, running.err
+    frames = [line.split("\t") for line in containers.run(
+        "tshark", "-n", "-r", path, "-T", "fields", *(word for field in FRAME for word in ("-e", field))).text.splitlines()
+        if "\t" in line]
+    where = f"{nodes.namespace}/web-1/main"
+    assert sorted((f[1], f[3]) for f in frames) == [(f"node {n}, container {where}", kind) for n in ("n1", "n2") for kind in "08"]
+    for n in ("n1", "n2"):
+        comments = {f[3]: f[2] for f in frames if f[1].startswith(f"node {n}")}
+        assert comments["0"] == f"node: {n}; container: {where}"
+        assert comments["8"].startswith(f"node: {n}; container: {where}; process: ping[")
+
+
+def test_a_capture_in_a_pipe(nodes, ping):
+    """tshark shows packets of both nodes as they come."""
+    reader = subprocess.Popen(["tshark", "-n", "-l", "-i", "-", "-c", "4", "-Y", "icmp"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with nodes.start("run", "tcpdump", "-o", "pcap-ng", "-p", "web-1", "--pf", "icmp", stdout=reader.stdin) as running:
+        reader.stdin.close()
+        ping()
+        assert reader.stdout.read().count("Echo (ping) re") == 4
+        assert reader.wait(20 * containers.SLOWER) == 0
+        assert running.stop() == 0, running.err
+
+
+# ---- advice -------------------------------------------------------------------------
+
+def document(gadget, nodes, do, *args):
+    """What both nodes advise together; it is what one of them alone does, who has seen the same."""
+    both, one = beside_one_node(nodes, gadget, *args, do=do)
+    assert both == one and one
+    return both
+
+
+def test_profiles_of_system_calls_are_one(nodes, lab):
+    def work():
+        lab.container("mkdir /tmp/a", annotations=nodes.pod("web-1")).run(check=True)
+        lab.container("ln -s a /tmp/b", annotations=nodes.pod("web-2")).run(check=True)
+    apart = json.loads(document("advise_seccomp", nodes, work))
+    assert set(apart) == {f"{nodes.namespace}/web-{i}/main" for i in (1, 2)}
+    [rule, _] = json.loads(document("advise_seccomp", nodes, work, "--merge", "image"))["syscalls"]
+    assert {"mkdir", "symlink"} <= set(rule["names"]) and len(set(rule["names"])) == len(rule["names"])
+    spo = document("advise_seccomp", nodes, work, "-o", "spo", "--merge", "image")
+    assert spo.count("kind: SeccompProfile") == 1 and "name: shop-1\n" in spo
+
+
+def test_capabilities_are_one(nodes, lab):
+    def give(*names):
+        sets = {s: [f"CAP_{n}" for n in names] for s in ("bounding", "effective", "permitted")}
+        return lambda config: config["process"].update(capabilities=sets)
+
+    def work():
+        lab.container("chown 5:5 /tmp", annotations=nodes.pod("web-1"), edit=give("CHOWN", "KILL")).run(check=True)
+        lab.container("hostname x", annotations=nodes.pod("web-2"), edit=give("SYS_ADMIN")).run(check=True)
+    sets = json.loads(document("advise_capabilities", nodes, work, "-o", "oci", "--merge", "image"))
+    assert sets["bounding"] == ["CAP_CHOWN", "CAP_SYS_ADMIN"]
+
+
+def test_places_that_are_written_to_are_one(nodes, lab):
+    def work():
+        lab.container("mkdir /made", annotations=nodes.pod("web-1")).run()
+        lab.container("echo x >/etc/passwd", annotations=nodes.pod("web-2")).run()
+    text = document("advise_readonly", nodes, work, "--merge", "image")
+    assert text.startswith("shop:1: writes to 2 folders of its root\n") and text.count("shop:1") == 1
+
+
+@pytest.fixture
+def deployment(nodes, containerd):
+    """Makes a pod of a deployment `web`, whose names come from containerd."""
+    with contextlib.ExitStack() as pods:
+        yield lambda n, app="web": pods.enter_context(containerd.run_pod(f"{app}-7f-{n}", nodes.namespace, {"app": app, "pod-template-hash": "7f"}))
+
+
+def test_network_policies_are_one(nodes, deployment):
+    """Of two pods of a deployment, which do the same: to another one, in which there is a server."""
+    server = deployment("a", "db")
+    server.run("main", "while :; do nc -l -p 7000 >/dev/null; done")
+    clients = [deployment(n).run("main", "sleep 1000") for n in "ab"]
+
+    def talk():
+        for client in clients:
+            containers.wait_for(lambda client=client: client.exec("sh", "-c", f"echo x | nc -w 5 {server.ip} 7000")[0] == 0, what="talk")
+    policies = document("advise_networkpolicy", nodes, talk)
+    assert sorted(re.findall(r"^  name: (\S+)$", policies, re.M)) == ["db", "web"], policies
+    assert policies.count("port: 7000") == 2, policies
+
+
+def test_profiles_of_a_deployment_are_one(nodes, deployment):
+    def work():
+        deployment("a").run("main", "mkdir /tmp/a").wait()
+        deployment("b").run("main", "ln -s a /tmp/b").wait()
+    both, one = beside_one_node(nodes, "advise_seccomp", "--merge", "owner", "-o", "spo", "-A", "-l", "app=web", do=work)
+    assert both == one and both.count("kind: SeccompProfile") == 1, both
+    assert "- mkdir\n" in both and "- symlink\n" in both and re.search(r"^  name: \S*web-main$", both, re.M), both
+
+
+def test_two_nodes_that_saw_different_things(agents, lab, tmp_path):
+    """One node is lost before the other joins: what each has told is in one profile."""
+    record = str(tmp_path / "r.rec")
+    with Nodes(tmp_path, agents) as nodes:
+        one, two = (nodes.nodes[f"gadget-{n}"] for n in ("n1", "n2"))
+        two.ready = False
+        with nodes.start("run", "advise_seccomp", "--merge", "image", "--record", record, nodes=("n1",)) as running:
+            lab.container("mkdir /tmp/a", annotations=nodes.pod("web-1")).run(check=True)
+            containers.wait_for(lambda: '"mkdir"' in ig.once("replay", record, "-o", "json").out, what="the call of n1")
+            one.how = "forbidden"
+            one.drop()
+            containers.wait_for(lambda: "node n1 is lost" in running.err, what="the node's loss")
+            before = nodes.attached()["n2"]
+            two.ready = True
+            nodes.change(two)
+            containers.wait_for(lambda: nodes.attached()["n2"] - before, what="the gadget at n2")
+            lab.container("ln -s a /tmp/b", annotations=nodes.pod("web-2")).run(check=True)
+            assert running.stop() == 0, running.err
+        names = set(json.loads(running.out)["syscalls"][0]["names"])
+    assert {"mkdir", "symlink"} <= names
+    alone = ig.once("replay", record, "--merge", "image", "-p", "web-2", check=0).out
+    assert "symlink" in alone and "mkdir" not in alone
+
+
+def test_a_profile_in_force_lies_on_its_node(nodes):
+    done = nodes.once("run", "advise_seccomp", "--diff", "in-force", "--timeout", "1s")
+    assert done.returncode == 2 and "on its node" in done.err and not done.out, done.err

@@ -40,17 +40,18 @@ class Nodes(KubeApi):
                 "io.kubernetes.cri-o.ImageName": "shop:1", "io.kubernetes.pod.name": name, "io.kubernetes.pod.uid": f"uid-{name}",
                 "io.kubernetes.pod.namespace": self.namespace, "io.kubernetes.container.name": "main"}
 
-    def _attached(self):
+    def attached(self):
+        """Ids of what runs, by node."""
         return {node: {r["id"] for r in agent.dump()["runs"] if "totals" in r} for node, agent in self.agents.items()}
 
     def start(self, *args, nodes=("n1", "n2"), n=1, **kwargs):
         """A command in the background, whose n gadgets are attached at these nodes."""
-        before = self._attached()
+        before = self.attached()
         running = self.plugin.start(*args, **kwargs)
 
         def attached():
             assert running.process.poll() is None, running.err
-            now = self._attached()
+            now = self.attached()
             return all(len(now[node] - before[node]) == n for node in nodes)
         try:
             containers.wait_for(attached, 20, "the gadgets' start")
