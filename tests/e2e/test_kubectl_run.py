@@ -18,19 +18,6 @@ from test_folded import lines as folded
 from test_histogram import TALK, drawn
 
 
-@pytest.fixture(scope="module")
-def agents(containerd):
-    containers.require("kubectl")
-    with Agent(*containerd.flags) as one, Agent(*containerd.flags) as two:
-        yield one, two
-
-
-@pytest.fixture
-def nodes(agents, tmp_path):
-    with Nodes(tmp_path, agents) as nodes:
-        yield nodes
-
-
 def beside_one_node(nodes, gadget, *args, do):
     """What a run on both nodes has written at its end, and one on n1 alone beside it."""
     with nodes.start("run", gadget, *args) as both, nodes.start("run", gadget, *args, "--node", "n1", nodes=("n1",)) as one:
@@ -75,10 +62,10 @@ def test_a_flame_graph_is_one(nodes, lab):
 # ---- record files -------------------------------------------------------------------
 
 @pytest.fixture
-def skewed(agents, tmp_path):
+def skewed(two_agents, tmp_path):
     """n2's clock for dates is another one: its boot clock is some days ahead."""
     with Agent(enter=("unshare", "--time", "--boottime", "300000")) as ahead, \
-            Nodes(tmp_path, (agents[0], ahead)) as nodes:
+            Nodes(tmp_path, (two_agents[0], ahead)) as nodes:
         yield nodes
 
 
@@ -194,7 +181,7 @@ def deployment(nodes, containerd):
         yield lambda n, app="web": pods.enter_context(containerd.run_pod(f"{app}-7f-{n}", nodes.namespace, {"app": app, "pod-template-hash": "7f"}))
 
 
-def test_network_policies_are_one(nodes, deployment):
+def test_network_policies_are_one(nodes, deployment, tmp_path):
     """Of two pods of a deployment, which do the same: to another one, in which there is a server."""
     server = deployment("a", "db")
     server.run("main", "while :; do nc -l -p 7000 >/dev/null; done")
@@ -206,6 +193,13 @@ def test_network_policies_are_one(nodes, deployment):
     policies = document("advise_networkpolicy", nodes, talk)
     assert sorted(re.findall(r"^  name: (\S+)$", policies, re.M)) == ["db", "web"], policies
     assert policies.count("port: 7000") == 2, policies
+    # As it was before `run`.
+    file = str(tmp_path / "edges")
+    with nodes.start("advise", "network-policy", "monitor", "--output", file) as running:
+        talk()
+        assert running.stop() == 0, running.err
+    report = nodes.once("advise", "network-policy", "report", "--input", file, check=0).out
+    assert report == running.out == policies
 
 
 def test_profiles_of_a_deployment_are_one(nodes, deployment):
@@ -217,10 +211,10 @@ def test_profiles_of_a_deployment_are_one(nodes, deployment):
     assert "- mkdir\n" in both and "- symlink\n" in both and re.search(r"^  name: \S*web-main$", both, re.M), both
 
 
-def test_two_nodes_that_saw_different_things(agents, lab, tmp_path):
+def test_two_nodes_that_saw_different_things(two_agents, lab, tmp_path):
     """One node is lost before the other joins: what each has told is in one profile."""
     record = str(tmp_path / "r.rec")
-    with Nodes(tmp_path, agents) as nodes:
+    with Nodes(tmp_path, two_agents) as nodes:
         one, two = (nodes.nodes[f"gadget-{n}"] for n in ("n1", "n2"))
         two.ready = False
         with nodes.start("run", "advise_seccomp", "--merge", "image", "--record", record, nodes=("n1",)) as running:

@@ -49,7 +49,8 @@ class Node:
     def drop(self):
         """What is open breaks, without a word."""
         for connection in self.connections:
-            connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # one that has ended
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class KubeApi:
