@@ -28,11 +28,9 @@ struct written {
 struct written_source {
 	struct schema *schema;
 	bool table;
-	bool open; /* rows of a table came, and not its end */
-	struct field_list {
-		const struct field **items;
-		size_t n, room;
-	} owners, times; /* its users and groups; readings of the boot clock */
+	bool open;		     /* rows of a table came, and not its end */
+	const struct field **owners; /* its users and groups */
+	size_t n_owners, room_owners;
 };
 
 struct record_writer {
@@ -129,8 +127,7 @@ static void free_writer(struct record_writer *w)
 {
 	for (size_t i = 0; i < w->n_sources; i++) {
 		schema_unref(w->sources[i].schema);
-		free(w->sources[i].owners.items);
-		free(w->sources[i].times.items);
+		free(w->sources[i].owners);
 	}
 	told_owners_done(&w->told);
 	free(w->sources);
@@ -185,22 +182,13 @@ int record_writer_append(int fd, const struct clock_base *clock, struct record_w
 	return begin(fd, clock, prepare_append, ret, ret_dropped, err);
 }
 
-static void add_field(struct field_list *l, const struct field *f)
-{
-	*grow(&l->items, &l->n, &l->room) = f;
-}
-
-static void find_fields(struct written_source *s)
+static void find_owners(struct written_source *s)
 {
 	for (size_t i = 0; i < s->schema->n_fields; i++) {
 		const struct field *f = &s->schema->fields[i];
 
-		if (f->part != PART_RECORD)
-			continue;
-		if (field_owner(f) != OWNER_NONE)
-			add_field(&s->owners, f);
-		if (f->format->date == DATE_BOOT && f->size == sizeof(uint64_t))
-			add_field(&s->times, f);
+		if (f->part == PART_RECORD && field_owner(f) != OWNER_NONE)
+			*grow(&s->owners, &s->n_owners, &s->room_owners) = f;
 	}
 }
 
@@ -223,7 +211,7 @@ int record_writer_source(struct record_writer *w, const struct schema *s, unsign
 	*ret_source = head.source;
 	*grow(&w->sources, &w->n_sources, &w->room_sources) = (struct written_source){
 		.schema = schema_ref((struct schema *)s), .table = kind != SOURCE_TRACER};
-	find_fields(&w->sources[head.source]);
+	find_owners(&w->sources[head.source]);
 	return 0;
 }
 
@@ -283,31 +271,15 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 static inline void put_owners(struct record_writer *w, const struct written_source *s, uint64_t key,
 			      const struct row *row)
 {
-	for (size_t i = 0; i < s->owners.n; i++) {
-		struct owner_head head = {key, 0, field_owner(s->owners.items[i])};
-		const char *name = row_owner(row, s->owners.items[i], &head.id);
+	for (size_t i = 0; i < s->n_owners; i++) {
+		struct owner_head head = {key, 0, field_owner(s->owners[i])};
+		const char *name = row_owner(row, s->owners[i], &head.id);
 		enum told told = name ? told_owner(&w->told, key, head.kind, head.id, name) : TOLD;
 
 		if (told == TOLD_OTHERWISE) /* rows before it have the old name */
 			record_writer_flush(w);
 		if (told != TOLD)
 			output_chunk(&w->out, CHUNK_OWNER, &head, sizeof(head), name, strlen(name));
-	}
-}
-
-/* The record at `at` is made one of this section's clock. */
-static void shift_times(const struct written_source *s, unsigned char *at, uint32_t size,
-			int64_t by)
-{
-	for (size_t i = 0; i < s->times.n; i++) {
-		const struct field *f = s->times.items[i];
-		uint64_t boot_ns;
-
-		if (size < sizeof(boot_ns) || f->offset > size - sizeof(boot_ns))
-			continue;
-		memcpy(&boot_ns, at + f->offset, sizeof(boot_ns));
-		boot_ns = shifted(boot_ns, by);
-		memcpy(at + f->offset, &boot_ns, sizeof(boot_ns));
 	}
 }
 
@@ -352,7 +324,7 @@ int record_writer_row_as(struct record_writer *w, unsigned int source, const str
 	memcpy(to + sizeof(head), row->part[PART_RECORD], size);
 	memset(to + sizeof(head) + size, 0, row_padded(size) - size);
 	if (shift)
-		shift_times(&w->sources[source], to + sizeof(head), size, shift);
+		schema_shift_times(w->sources[source].schema, to + sizeof(head), size, shift);
 	w->used += sizeof(head) + row_padded(size);
 	w->head.rows++;
 	w->head.span.slots |= slot_bit(head.key);

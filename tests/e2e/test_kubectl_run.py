@@ -4,6 +4,7 @@
 import contextlib
 import gzip
 import json
+import os
 import re
 import subprocess
 
@@ -20,7 +21,8 @@ from test_histogram import TALK, drawn
 
 def beside_one_node(nodes, gadget, *args, do):
     """What a run on both nodes has written at its end, and one on n1 alone beside it."""
-    with nodes.start("run", gadget, *args) as both, nodes.start("run", gadget, *args, "--node", "n1", nodes=("n1",)) as one:
+    args = ("run", gadget, *nodes.ours, *args)
+    with nodes.start(*args) as both, nodes.start(*args, "--node", "n1", nodes=("n1",)) as one:
         do()
         assert both.stop() == 0, both.err
         assert one.stop() == 0, one.err
@@ -31,7 +33,7 @@ def test_histograms_are_added(nodes, lab):
     """Those of one container's name, over pods and nodes; by pod and by node, where these are asked for."""
     def talk():
         for pod in ("web-1", "web-2"):
-            lab.container(TALK, annotations=nodes.pod(pod)).run()
+            nodes.start_in(lab, pod).exec("sh", "-c", TALK)
     both, one = beside_one_node(nodes, "profile_tcprtt", "-o", "histogram", do=talk)
     title = f"namespace={nodes.namespace} containerName=main: latency (us)"
     assert list(drawn(both)) == list(drawn(one)) == [title]
@@ -40,13 +42,13 @@ def test_histograms_are_added(nodes, lab):
 
 def test_stacks_are_added(nodes, lab):
     both, one = beside_one_node(nodes, "trace_open", "--ustack", "-o", "folded", "--filter", "proc.comm==open_deep",
-                                do=lambda: lab.container(DEEP, annotations=nodes.pod("web-1")).run())
+                                do=lambda: nodes.start_in(lab, "web-1").exec("sh", "-c", DEEP))
     assert sum(folded(one).values()) == 4 and folded(both) == {stack: 2 * n for stack, n in folded(one).items()}
 
 
 def test_pprof_has_the_nodes(nodes, lab):
     both, one = beside_one_node(nodes, "trace_open", "--ustack", "-o", "pprof", "--filter", "proc.comm==open_deep",
-                                do=lambda: lab.container(DEEP, annotations=nodes.pod("web-1")).run())
+                                do=lambda: nodes.start_in(lab, "web-1").exec("sh", "-c", DEEP))
     both, one = (gzip.decompress(out.encode(errors="surrogateescape")) for out in (both, one))
     n1, n2 = b"2\x02n1", b"2\x02n2"  # entries of the file's table of strings
     assert all(word in both and word in one for word in (b"2\x04node", n1, b"calls_what_opens", nodes.namespace.encode()))
@@ -55,7 +57,7 @@ def test_pprof_has_the_nodes(nodes, lab):
 
 def test_a_flame_graph_is_one(nodes, lab):
     both, _ = beside_one_node(nodes, "trace_open", "--ustack", "-o", "flamegraph", "--filter", "proc.comm==open_deep",
-                              do=lambda: lab.container(DEEP, annotations=nodes.pod("web-1")).run())
+                              do=lambda: nodes.start_in(lab, "web-1").exec("sh", "-c", DEEP))
     assert both.count("<svg") == 1 and f"{nodes.namespace}/web-1/main" in both
 
 
@@ -71,8 +73,9 @@ def skewed(two_agents, tmp_path):
 
 @pytest.mark.parametrize("gadgets, flags", ((("trace_exec", "trace_open"), ()), (("top_file",), ("--interval", "300ms")),
                                             (("trace_exec",), ("--host",))))
-def test_replay_is_what_was_shown(skewed, lab, tmp_path, gadgets, flags):
-    path, nodes = str(tmp_path / "r.rec"), skewed
+def test_replay_is_what_was_shown(skewed, lab, gadgets, flags):
+    nodes, agent = skewed, skewed.agents["n1"]
+    path = os.path.join(agent.records, f"{lab.name('many')}.rec")
     lab.start(f"{containers.keep_saying('many')} & while :; do cat /etc/hosts; sleep 0.1; done", annotations=nodes.pod("web-1"))
     with nodes.start("run", *gadgets, *flags, "-o", "json", "--record", path, n=len(gadgets)) as running:
         for node in ("n1", "n2"):
@@ -87,6 +90,7 @@ def test_replay_is_what_was_shown(skewed, lab, tmp_path, gadgets, flags):
     done = ig.once("replay", path, "-o", "json", check=0)
     assert ig.records(done.out) == ig.records(live) and done.out == live
     assert ig.totals(done.err) == ig.totals(running.err) or gadgets == ("top_file",)
+    assert agent.once("replay", os.path.basename(path), "-o", "json", check=0).out == live
 
 
 # ---- captures -----------------------------------------------------------------------
@@ -98,7 +102,7 @@ FRAME = ("frame.interface_name", "frame.interface_description", "frame.comment",
 def ping(nodes, lab):
     """Pings once from a pod."""
     containers.require("tshark")
-    one = lab.start("sleep 1000", edit=wires.may("NET_RAW"), annotations=nodes.pod("web-1"))
+    one = nodes.start_in(lab, "web-1", edit=wires.may("NET_RAW"))
     wires.join(one, lab.start("sleep 1000", annotations=nodes.pod("web-2")))
     return lambda: one.exec("ping", "-c", "1", wires.address(2))
 
@@ -144,8 +148,8 @@ def document(gadget, nodes, do, *args):
 
 def test_profiles_of_system_calls_are_one(nodes, lab):
     def work():
-        lab.container("mkdir /tmp/a", annotations=nodes.pod("web-1")).run(check=True)
-        lab.container("ln -s a /tmp/b", annotations=nodes.pod("web-2")).run(check=True)
+        nodes.start_in(lab, "web-1").exec("mkdir", "/tmp/a")
+        nodes.start_in(lab, "web-2").exec("ln", "-s", "a", "/tmp/b")
     apart = json.loads(document("advise_seccomp", nodes, work))
     assert set(apart) == {f"{nodes.namespace}/web-{i}/main" for i in (1, 2)}
     [rule, _] = json.loads(document("advise_seccomp", nodes, work, "--merge", "image"))["syscalls"]
@@ -160,16 +164,16 @@ def test_capabilities_are_one(nodes, lab):
         return lambda config: config["process"].update(capabilities=sets)
 
     def work():
-        lab.container("chown 5:5 /tmp", annotations=nodes.pod("web-1"), edit=give("CHOWN", "KILL")).run(check=True)
-        lab.container("hostname x", annotations=nodes.pod("web-2"), edit=give("SYS_ADMIN")).run(check=True)
+        nodes.start_in(lab, "web-1", edit=give("CHOWN", "KILL")).exec("chown", "5:5", "/tmp")
+        nodes.start_in(lab, "web-2", edit=give("SYS_ADMIN")).exec("hostname", "x")
     sets = json.loads(document("advise_capabilities", nodes, work, "-o", "oci", "--merge", "image"))
     assert sets["bounding"] == ["CAP_CHOWN", "CAP_SYS_ADMIN"]
 
 
 def test_places_that_are_written_to_are_one(nodes, lab):
     def work():
-        lab.container("mkdir /made", annotations=nodes.pod("web-1")).run()
-        lab.container("echo x >/etc/passwd", annotations=nodes.pod("web-2")).run()
+        nodes.start_in(lab, "web-1").exec("mkdir", "/made", check=False)
+        nodes.start_in(lab, "web-2").exec("sh", "-c", "echo x >/etc/passwd", check=False)
     text = document("advise_readonly", nodes, work, "--merge", "image")
     assert text.startswith("shop:1: writes to 2 folders of its root\n") and text.count("shop:1") == 1
 
@@ -204,8 +208,10 @@ def test_network_policies_are_one(nodes, deployment, tmp_path):
 
 def test_profiles_of_a_deployment_are_one(nodes, deployment):
     def work():
-        deployment("a").run("main", "mkdir /tmp/a").wait()
-        deployment("b").run("main", "ln -s a /tmp/b").wait()
+        for n, command in (("a", ("mkdir", "/tmp/a")), ("b", ("ln", "-s", "a", "/tmp/b"))):
+            c = deployment(n).run("main", "sleep 1000")
+            nodes.wait_known(c.id, f"web-7f-{n}")
+            assert c.exec(*command)[0] == 0
     both, one = beside_one_node(nodes, "advise_seccomp", "--merge", "owner", "-o", "spo", "-A", "-l", "app=web", do=work)
     assert both == one and both.count("kind: SeccompProfile") == 1, both
     assert "- mkdir\n" in both and "- symlink\n" in both and re.search(r"^  name: \S*web-main$", both, re.M), both
@@ -217,8 +223,9 @@ def test_two_nodes_that_saw_different_things(two_agents, lab, tmp_path):
     with Nodes(tmp_path, two_agents) as nodes:
         one, two = (nodes.nodes[f"gadget-{n}"] for n in ("n1", "n2"))
         two.ready = False
-        with nodes.start("run", "advise_seccomp", "--merge", "image", "--record", record, nodes=("n1",)) as running:
-            lab.container("mkdir /tmp/a", annotations=nodes.pod("web-1")).run(check=True)
+        with nodes.start("run", "advise_seccomp", "--merge", "image", "--record", record, *nodes.ours,
+                         nodes=("n1",)) as running:
+            nodes.start_in(lab, "web-1").exec("mkdir", "/tmp/a")
             containers.wait_for(lambda: '"mkdir"' in ig.once("replay", record, "-o", "json").out, what="the call of n1")
             one.how = "forbidden"
             one.drop()
@@ -227,7 +234,7 @@ def test_two_nodes_that_saw_different_things(two_agents, lab, tmp_path):
             two.ready = True
             nodes.change(two)
             containers.wait_for(lambda: nodes.attached()["n2"] - before, what="the gadget at n2")
-            lab.container("ln -s a /tmp/b", annotations=nodes.pod("web-2")).run(check=True)
+            nodes.start_in(lab, "web-2").exec("ln", "-s", "a", "/tmp/b")
             assert running.stop() == 0, running.err
         names = set(json.loads(running.out)["syscalls"][0]["names"])
     assert {"mkdir", "symlink"} <= names

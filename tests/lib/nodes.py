@@ -33,12 +33,27 @@ class Nodes(KubeApi):
         self.write_config(self.namespace)
         self.plugin = Plugin(str(folder), self)
         self.once = self.plugin.once
+        # Without containers whose names did not come, which may be anybody's and are shown whatever the selector.
+        self.ours = ("--filter", f"k8s.namespace=={self.namespace}")
 
     def pod(self, name):
         """Annotations that make a container one of this pod's."""
         return {"io.container.manager": "cri-o", "io.kubernetes.cri-o.ContainerType": "container",
                 "io.kubernetes.cri-o.ImageName": "shop:1", "io.kubernetes.pod.name": name, "io.kubernetes.pod.uid": f"uid-{name}",
                 "io.kubernetes.pod.namespace": self.namespace, "io.kubernetes.container.name": "main"}
+
+    def start_in(self, lab, pod, script="sleep 1000", **kwargs):
+        """A container of this pod, whose names all nodes know."""
+        c = lab.start(script, annotations=self.pod(pod), **kwargs)
+        self.wait_known(c.name, pod)
+        return c
+
+    def wait_known(self, ident, pod):
+        """Until all nodes know this container's names. What they do not know is left out, or anybody's."""
+        def known(agent):
+            rows = ig.records(agent.once("list-containers", "-o", "json", check=0).out)
+            return any(ig.get(r, "runtime.containerId") == ident and ig.get(r, "k8s.podName") == pod for r in rows)
+        containers.wait_for(lambda: all(known(agent) for agent in self.agents.values()), 20, "the container's names")
 
     def attached(self):
         """Ids of what runs, by node."""
