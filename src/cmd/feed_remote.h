@@ -90,7 +90,7 @@ void far_discard(struct far *r, const struct container *c);
 void far_begin_anew(struct far *r);
 
 /* Of struct feed_kind. */
-void far_take_back(struct feed *feed, size_t tracer, const struct container *c);
+void far_take_back(struct feed *feed, size_t tracer, const struct container *c, const char *node);
 struct totals far_totals(const struct feed *feed, size_t tracer);
 uint64_t far_unaccounted(const struct feed *feed, size_t tracer);
 void far_each_total(const struct feed *feed, size_t tracer,

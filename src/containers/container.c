@@ -79,12 +79,17 @@ void container_set_outer(struct container *c, struct container *outer)
 	c->outer_name = xstrdup(outer ? outer->name : NULL);
 }
 
-/* Of a node's own there is but the node. */
-static uint32_t known_size(const struct container *c)
+/* A node's own has the node's name, and nothing that any container has. */
+static bool is_nodes_own(const struct container *c)
+{
+	return c->k8s_node && !c->id && !c->pid && !c->k8s_pod && !(c->name && *c->name);
+}
+
+static uint32_t shown_size(const struct container *c)
 {
 	if (!c)
 		return 0;
-	return c->name && *c->name ? sizeof(*c) : sizeof(c->k8s_node);
+	return is_nodes_own(c) ? sizeof(c->k8s_node) : sizeof(*c);
 }
 
 struct row container_row(const struct container *c, const void *record, uint32_t size,
@@ -94,7 +99,7 @@ struct row container_row(const struct container *c, const void *record, uint32_t
 
 	return (struct row){
 		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
-		.size = {[PART_RECORD] = size, [PART_CONTAINER] = known_size(c)},
+		.size = {[PART_RECORD] = size, [PART_CONTAINER] = shown_size(c)},
 		.container_version = c ? c->version : 0,
 		.owners = c ? c->owners ?: &none : host,
 	};

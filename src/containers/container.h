@@ -17,7 +17,7 @@
 #include "columns/schema.h"
 
 struct container {
-	char *k8s_node; /* first: a part of a row that is this alone is of a node's own */
+	char *k8s_node; /* first: a row of a node's own has this alone as its part */
 	unsigned int refs;
 	uint64_t key;		/* g_container: slot in the low 32 bits */
 	uint64_t cgroup_id;	/* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
@@ -27,7 +27,7 @@ struct container {
 	uint64_t started_real_ns; /* the same as Unix time */
 
 	char *id;
-	char *name; /* never NULL: the id where the runtime knows no name; "": a node's own */
+	char *name;		/* never NULL: the id where the runtime knows no name */
 	char *runtime;		/* "runc", "podman", …; NULL: not known */
 	char *bundle;
 	char *cgroup_path;	/* below the cgroup root, "/…" */
@@ -60,6 +60,7 @@ struct container {
 	uint64_t ended_boot_ns;
 };
 
+/* A node's own, which rows of no container have in a cluster, is one with k8s_node alone. */
 struct container *container_new(void); /* one reference; resolved */
 struct container *container_ref(struct container *c);
 struct container *container_unref(struct container *c); /* returns NULL; NULL is fine */
