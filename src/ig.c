@@ -98,6 +98,8 @@ static int run_command(int argc, char **argv)
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
 		word = "version";
+	if (command_is_kubectl() && era_knows(argc - at, argv + at))
+		return era_run(argc - at, argv + at);
 	c = command_find(word);
 	if (c && remote_flags_on_command_line() && !remote_flags_apply(c)) {
 		log_error("`ig %s` is about this machine alone and takes no --remote", word);

@@ -17,6 +17,7 @@ from agent import Agent  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from containerd import Containerd  # noqa: E402
 from docker import Docker  # noqa: E402
+from nodes import Nodes  # noqa: E402
 from podman import Podman  # noqa: E402
 
 # Those of which all tests with `every_runtime` have containers. Not crun, which refuses cgroup v1 and v2 side by side.
@@ -77,6 +78,21 @@ def agent(whole_lab):
     """An `ig daemon` that the tests of a file share."""
     with Agent() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def two_agents(containerd):
+    """Two nodes' daemons, of what is one machine: what happens is seen by both."""
+    containers.require("kubectl")
+    with Agent(*containerd.flags) as one, Agent(*containerd.flags) as two:
+        yield one, two
+
+
+@pytest.fixture
+def nodes(two_agents, tmp_path):
+    """A cluster of them."""
+    with Nodes(tmp_path, two_agents) as nodes:
+        yield nodes
 
 
 # Real runtimes. Each starts with the first test that asks for it, and ends with the session.

@@ -12,7 +12,7 @@ GADGET("Show the BPF programs of the machine and what they take\n"
        "program belongs to the container of the first such process; those of the host, and those "
        "that no process has, are shown with --host. While this runs, each run of each program "
        "takes some 50 ns longer, as the kernel takes its time.",
-       ALIAS("top_ebpf") LIMITS(
+       ALIAS("top_ebpf") ALIAS("ebpftop") LIMITS(
 	       "A program that a perf event alone holds (kprobes and tracepoints of old tools) has "
 	       "no process here. A map of several programs is in the memory of each. Of more than "
 	       "4 "

@@ -7,15 +7,17 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "columns/format.h"
 #include "columns/report.h"
 #include "pcapng.h"
 
 enum { MAX_INTERFACES = 65536, PENDING_MAX = 1 << 20 };
 
-/* A device of a network namespace. */
+/* A device of a network namespace, which only its node numbers. */
 struct interface {
 	int64_t netns, ifindex;
+	char *node; /* NULL: of no cluster */
 	char *container;
 	uint64_t received;
 };
@@ -24,7 +26,7 @@ struct interface {
 struct places {
 	const struct schema *of;
 	const struct field *time, *frame, *length, *ifindex, *netns, *dev, *direction, *comm, *pid;
-	const struct field *pod, *namespace, *pod_container, *container;
+	const struct field *node, *pod, *namespace, *pod_container, *container;
 };
 
 struct capture {
@@ -52,8 +54,10 @@ static void capture_close(void *state)
 
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->interfaces[i].node);
 		free(c->interfaces[i].container);
+	}
 	free(c->interfaces);
 	buf_done(&c->pending);
 	buf_done(&c->comment);
@@ -76,6 +80,7 @@ static int find_places(struct places *p, const struct schema *s, struct err *err
 			     .direction = schema_field(s, "pkt_type"),
 			     .comm = schema_field(s, "proc.comm"),
 			     .pid = schema_field(s, "proc.pid"),
+			     .node = schema_field(s, "k8s.node"),
 			     .pod = schema_field(s, "k8s.podName"),
 			     .namespace = schema_field(s, "k8s.namespace"),
 			     .pod_container = schema_field(s, "k8s.containerName"),
@@ -116,38 +121,65 @@ static char *container_name(const struct places *p, const struct row *row)
 	return text_of(row, p->container);
 }
 
+/* "node n1, container web" */
+static char *description_of(const struct interface *i)
+{
+	return xasprintf("%s%s%s%s%s", i->node ? "node " : "", i->node ?: "",
+			 i->node && i->container ? ", " : "",
+			 i->node && i->container ? "container " : "", i->container ?: "");
+}
+
+static void add_interface(struct capture *c, const struct row *row, int64_t netns, int64_t ifindex,
+			  const char *node)
+{
+	struct interface *i = grow(&c->interfaces, &c->n, &c->room);
+	_cleanup_(freep) char *dev = text_of(row, c->places.dev);
+	_cleanup_(freep) char *description = NULL;
+
+	*i = (struct interface){.netns = netns,
+				.ifindex = ifindex,
+				.node = xstrdup(node),
+				.container = container_name(&c->places, row)};
+	description = description_of(i);
+	pcapng_interface(&c->pending, dev, description);
+}
+
 /* The row's interface, which is written where it is new. */
 static int interface_of(struct capture *c, const struct row *row, uint32_t *ret, struct err *err)
 {
 	const struct places *p = &c->places;
 	int64_t netns = number_of(row, p->netns), ifindex = number_of(row, p->ifindex);
-	_cleanup_(freep) char *dev = NULL;
-	struct interface *i;
+	_cleanup_(freep) char *node = text_of(row, p->node);
 
-	for (*ret = 0; *ret < c->n; ++*ret)
-		if (c->interfaces[*ret].netns == netns && c->interfaces[*ret].ifindex == ifindex)
+	for (*ret = 0; *ret < c->n; ++*ret) {
+		const struct interface *i = &c->interfaces[*ret];
+
+		if (i->netns == netns && i->ifindex == ifindex && str_equal(i->node, node))
 			return 0;
+	}
 	if (c->n == MAX_INTERFACES)
 		return err_set(err, -E2BIG, "packets of more than %d devices", MAX_INTERFACES);
-	dev = text_of(row, p->dev);
-	i = grow(&c->interfaces, &c->n, &c->room);
-	*i = (struct interface){
-		.netns = netns, .ifindex = ifindex, .container = container_name(p, row)};
-	pcapng_interface(&c->pending, dev, i->container);
+	add_interface(c, row, netns, ifindex, node);
 	return 0;
 }
 
-/* "container: web; process: curl[1234]" */
+static void add_remark(struct buf *to, const char *what, const char *value)
+{
+	if (value)
+		buf_printf(to, "%s%s: %s", to->len ? "; " : "", what, value);
+}
+
+/* "node: n1; container: web; process: curl[1234]" */
 static const char *comment_of(struct capture *c, const struct row *row, const struct interface *i)
 {
 	_cleanup_(freep) char *comm = text_of(row, c->places.comm);
+	_cleanup_(freep) char *process =
+		comm ? xasprintf("%s[%lld]", comm, (long long)number_of(row, c->places.pid)) : NULL;
 
 	buf_clear(&c->comment);
-	if (i->container)
-		buf_printf(&c->comment, "container: %s", i->container);
-	if (comm)
-		buf_printf(&c->comment, "%sprocess: %s[%lld]", i->container ? "; " : "", comm,
-			   (long long)number_of(row, c->places.pid));
+	add_remark(&c->comment, "node", i->node);
+	add_remark(&c->comment, "container", i->container);
+	add_remark(&c->comment, "process", process);
 	return buf_cstr(&c->comment);
 }
 

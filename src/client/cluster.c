@@ -52,6 +52,7 @@ struct reach *cluster_add(struct cluster *c, struct agent *a)
 	r = xnew(struct reach);
 	r->cluster = c;
 	r->node.name = xstrdup(a->node);
+	r->node.host = cluster_host(a->node);
 	r->agent = *a;
 	*a = (struct agent){0};
 	*grow(&c->nodes, &c->n, &c->room) = r;
@@ -145,28 +146,4 @@ struct remote *cluster_first(struct cluster *c)
 		if (c->nodes[i]->node.remote)
 			return c->nodes[i]->node.remote;
 	return NULL;
-}
-
-#define VERSION_BITS 40
-
-struct row cluster_row(const struct cluster_node *n, const struct row *row)
-{
-	struct container *c = (struct container *)row->part[PART_CONTAINER];
-	struct row r = *row;
-
-	r.clock = r.clock ?: &n->clock;
-	if (!c) {
-		r.part[PART_CONTAINER] = &n->name;
-		r.size[PART_CONTAINER] = sizeof(n->name);
-		return r;
-	}
-	if (!c->k8s_node || strcmp(c->k8s_node, n->name) != 0) {
-		free(c->k8s_node);
-		c->k8s_node = xstrdup(n->name);
-	}
-	if (r.container_version >> VERSION_BITS)
-		r.container_version = 0;
-	if (r.container_version)
-		r.container_version |= (uint64_t)(n->number + 1) << VERSION_BITS;
-	return r;
 }

@@ -19,6 +19,7 @@
 
 struct buf;
 struct cluster;
+struct container;
 struct reactor;
 struct remote;
 
@@ -37,6 +38,7 @@ struct cluster_node {
 	char *version;		 /* of its daemon; NULL: not known */
 	struct err why;		 /* code 0: it was reached */
 	struct clock_base clock; /* of its rows; for who reads them */
+	struct container *host;	 /* has but the node's name: of rows that are of no container */
 };
 
 /*
@@ -97,8 +99,13 @@ int cluster_ask(struct cluster *c, const struct cluster_question *q, struct err 
 /* ---- rows ------------------------------------------------------------------------ */
 
 /*
- * A row that has come from n, as one of all: with n's clock, its name as k8s.node, and versions
- * that are no other node's. The row's container, which may be none, is changed to have the name; of
- * none it has a part that is the name alone, which is no whole struct container.
+ * A container of n's as one of all: it is changed to have the node's name, and a key that is no
+ * other one's for as long as no MAX_CONTAINERS are newer. NULL: the node's own.
  */
-struct row cluster_row(const struct cluster_node *n, const struct row *row);
+struct container *cluster_container(struct cluster_node *n, struct container *c);
+
+/*
+ * A row that has come from n, as one of all: its container is as cluster_container() makes it, its
+ * times are by n's clock, and its version is no other node's.
+ */
+struct row cluster_row(struct cluster_node *n, const struct row *row);

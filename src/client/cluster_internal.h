@@ -42,6 +42,7 @@ struct cluster {
 	struct reach **nodes;
 	size_t n, room;
 	size_t numbers; /* that nodes were given */
+	uint64_t keys;	/* that containers were given */
 	size_t waiting; /* nodes that opening waits for */
 	struct timer timer;
 	bool too_late;
@@ -54,6 +55,8 @@ struct cluster {
 
 /* NULL: it is not wanted, or there are too many. a is taken over. */
 struct reach *cluster_add(struct cluster *c, struct agent *a);
+
+struct container *cluster_host(const char *node); /* the node's own; to be released */
 
 bool reach_is_under_way(const struct reach *r);
 void reach_begin(struct reach *r);

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "client/cluster_internal.h"
 #include "client/remote.h"
+#include "containers/container.h"
 #include "kube/exec.h"
 #include "net/grpc.h"
 #include "net/transport.h"
@@ -224,6 +225,7 @@ void reach_free(struct reach *r)
 	remote_close(r->tried);
 	remote_close(r->node.remote);
 	agent_done(&r->agent);
+	container_unref(r->node.host);
 	free(r->node.name);
 	free(r->node.version);
 	free(r);

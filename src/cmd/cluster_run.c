@@ -9,32 +9,13 @@
 #include "cmd/gadget_flags.h"
 #include "cmd/run_flags.h"
 #include "cmd/selector_flags.h"
-#include "cmd/show.h"
+#include "cmd/show_flags.h"
 #include "cmd/view_flags.h"
-
-static struct {
-	bool detach;
-	uint64_t history;
-	const char *name;
-} opt;
-
-static const struct flag own_flag_list[] = {
-	{"detach", 'd', NULL, "Run on, also without a reader; shows nodes and ids", flag_on,
-	 &opt.detach, NULL},
-	{"name", 0, "NAME", "With --detach: what it is called (default: as the gadget)", flag_text,
-	 &opt.name, NULL},
-	{"history", 0, "N", "With --detach: how many of the last records are kept (default 100)",
-	 flag_number, &opt.history, NULL},
-	{0},
-};
-static const struct flag_table own_flags = {"On its own", own_flag_list};
 
 /* All nodes that can have it do; the first fault is what is told. */
 static int detach_on_nodes(struct gadget_flags *gadgets, const struct feed_options *feed,
 			   uint64_t timeout_ns, struct err *err)
 {
-	struct detach_options o = {
-		.name = opt.name, .history = opt.history, .timeout_ns = timeout_ns};
 	struct err first = {0};
 
 	for (size_t i = 0; i < cluster_n_nodes(gadgets->cluster); i++) {
@@ -43,8 +24,7 @@ static int detach_on_nodes(struct gadget_flags *gadgets, const struct feed_optio
 		if (!n->remote)
 			continue;
 		gadgets->remote = n->remote;
-		o.node = n->name;
-		if (detach(gadgets, feed, &o, err) && !first.code)
+		if (detach(gadgets, feed, timeout_ns, n->name, err) && !first.code)
 			err_set(&first, err->code, "node %s: %s", n->name, err->text);
 	}
 	*err = first;
@@ -53,22 +33,19 @@ static int detach_on_nodes(struct gadget_flags *gadgets, const struct feed_optio
 
 static int run(struct gadget_flags *gadgets, struct err *err)
 {
-	const struct run_flags *o = run_flags_options();
-	const struct show_options so = {.timeout_ns = o->timeout_ns};
-	struct feed_options feed = o->feed;
+	const struct show_options *so = show_flags_options();
+	struct feed_options feed = *run_flags_options();
 	int r;
 
 	if (!gadgets->n)
 		return err_set(err, -EINVAL, "name a gadget; `kubectl gadget list` shows them");
-	if ((opt.name || opt.history) && !opt.detach)
-		return err_set(err, -EINVAL, "--name and --history go with --detach");
-	r = cluster_flags_select(err);
+	r = detach_check(gadgets, err) ?: show_flags_check(err);
+	r = r ?: cluster_flags_select(err);
 	if (r)
 		return r;
 	feed.selector = *selector_flags_options();
-	if (opt.detach)
-		return detach_on_nodes(gadgets, &feed, o->timeout_ns, err);
-	return show(gadgets, &feed, &so, err);
+	return detach_wanted() ? detach_on_nodes(gadgets, &feed, so->timeout_ns, err)
+			       : show(gadgets, &feed, so, err);
 }
 
 static bool wants_help(int argc, char **argv)
@@ -103,9 +80,9 @@ static int run_main(int argc, char **argv)
 	return exit_code;
 }
 
-static const struct flag_table *const tables[] = {&selector_flags, &node_flags, &process_flags,
-						  &view_flags,	   &run_flags,	&own_flags,
-						  &cluster_flags,  NULL};
+static const struct flag_table *const tables[] = {&selector_flags, &node_flags,	   &process_flags,
+						  &view_flags,	   &run_flags,	   &show_flags,
+						  &detach_flags,   &cluster_flags, NULL};
 static const struct command command = {
 	.name = "run",
 	.summary = "Run gadgets on the nodes and show what they tell of the pods",

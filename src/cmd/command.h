@@ -48,7 +48,8 @@ struct command {
 	const char *description;		/* paragraphs for help and man page; may be NULL */
 	const struct flag_table *const *tables; /* NULL-terminated; may be NULL */
 	bool hidden;
-	bool of_kubectl; /* of kubectl-gadget, not of ig */
+	bool of_kubectl;    /* of kubectl-gadget, not of ig */
+	bool of_any_report; /* whose rows it shows is known late: it has all reports' options */
 	int (*run)(int argc,
 		   char **argv); /* argv[0] is the command's name; returns the exit code */
 	/* Candidates for the word after argv, one a line on stdout; may be NULL. */

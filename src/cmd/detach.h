@@ -4,13 +4,16 @@
 
 #include "cmd/feed.h"
 
-struct detach_options {
-	const char *name;    /* NULL: as the gadget */
-	uint64_t history;    /* records that are kept; 0: as the daemon likes */
-	uint64_t timeout_ns; /* 0: none */
-	const char *node;    /* told before the id; NULL: there is but one */
-};
+extern const struct flag_table detach_flags;
 
-/* Prints the id of each. -EEXIST: the name is taken. */
-int detach(struct gadget_flags *gadgets, const struct feed_options *feed,
-	   const struct detach_options *o, struct err *err);
+bool detach_wanted(void); /* by its flag */
+
+/* After the flags are parsed. -EINVAL: they do not go together, or not with so many gadgets. */
+int detach_check(const struct gadget_flags *gadgets, struct err *err);
+
+/*
+ * At gadgets->remote; prints the id of each. timeout_ns 0: none; node: told before the id, NULL:
+ * there is but one. -EEXIST: the name is taken.
+ */
+int detach(struct gadget_flags *gadgets, const struct feed_options *feed, uint64_t timeout_ns,
+	   const char *node, struct err *err);

@@ -124,9 +124,10 @@ const struct gadget_source *feed_source(const struct feed *f, unsigned int sourc
 
 void feed_take_back(struct feed *f, unsigned int source, const struct row *row)
 {
-	bool whole = row->size[PART_CONTAINER] == sizeof(struct container); /* else a node alone */
+	const struct container *c = row->part[PART_CONTAINER];
+	bool whole = row->size[PART_CONTAINER] == sizeof(*c); /* else a node alone */
 
-	f->kind->take_back(f, feed_tracer_of(f, source), whole ? row->part[PART_CONTAINER] : NULL);
+	f->kind->take_back(f, feed_tracer_of(f, source), whole ? c : NULL, c ? c->k8s_node : NULL);
 }
 
 struct totals feed_totals(const struct feed *f, size_t tracer)

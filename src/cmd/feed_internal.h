@@ -13,7 +13,9 @@ struct feed_kind {
 	bool (*names_pending)(const struct feed *f);	       /* NULL: no */
 	size_t (*n_containers)(const struct feed *f);	       /* NULL: not known */
 	void (*say_trouble)(const struct feed *f);	       /* NULL: there is none */
-	void (*take_back)(struct feed *f, size_t tracer, const struct container *c);
+	/* c: NULL: of none; node: NULL: not known. */
+	void (*take_back)(struct feed *f, size_t tracer, const struct container *c,
+			  const char *node);
 	struct totals (*totals)(const struct feed *f, size_t tracer);
 	uint64_t (*unaccounted)(const struct feed *f, size_t tracer);
 	void (*each_total)(const struct feed *f, size_t tracer,

@@ -130,7 +130,7 @@ static void say_trouble(const struct feed *f)
 
 /* ---- totals ---------------------------------------------------------------------- */
 
-static void take_back(struct feed *f, size_t tracer, const struct container *c)
+static void take_back(struct feed *f, size_t tracer, const struct container *c, const char *node)
 {
 	trace_take_back(local_of(f)->traced[tracer], c);
 }

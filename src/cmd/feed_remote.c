@@ -175,6 +175,8 @@ static void on_lost(void *ctx, unsigned int source, const struct container *c, u
 	const struct far *r = ctx;
 	const struct feed *f = &r->feed->feed;
 
+	if (r->node->node) /* it was made to tell this */
+		c = cluster_container(r->node->node, (struct container *)c);
 	if (is_known(r, source))
 		f->reader.lost(f->reader.ctx, r->first_source + source, c, count);
 }

@@ -99,7 +99,7 @@ void far_names_begin(struct far_feed *f);
 void far_names_wait(struct far_feed *f);
 
 /* Of struct feed_kind. */
-void far_take_back(struct feed *feed, size_t tracer, const struct container *c);
+void far_take_back(struct feed *feed, size_t tracer, const struct container *c, const char *node);
 struct totals far_totals(const struct feed *feed, size_t tracer);
 uint64_t far_unaccounted(const struct feed *feed, size_t tracer);
 void far_each_total(const struct feed *feed, size_t tracer,

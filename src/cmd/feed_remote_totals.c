@@ -20,8 +20,7 @@ void far_discard(struct far *r, const struct container *c)
 	discarded_of(r, c ? c->name : "")->rows++;
 }
 
-/* Which node's it was is not known of one that was cut off a table of all: the first one's. */
-void far_take_back(struct feed *feed, size_t tracer, const struct container *c)
+void far_take_back(struct feed *feed, size_t tracer, const struct container *c, const char *node)
 {
 	struct far_feed *f = far_of(feed);
 
@@ -29,7 +28,7 @@ void far_take_back(struct feed *feed, size_t tracer, const struct container *c)
 		struct far *r = far_at(f, i, tracer);
 		const struct cluster_node *n = r->node->node;
 
-		if (n && c && c->k8s_node && strcmp(n->name, c->k8s_node) != 0)
+		if (n && node && strcmp(n->name, node) != 0)
 			continue;
 		r->taken--;
 		far_discard(r, c);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "cmd/remote_flags.h"
+#include "cmd/report_flags.h"
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
@@ -216,8 +217,10 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 int flags_parse(struct flags *f, int argc, char **argv, struct err *err)
 {
 	struct flag_list l = {0};
-	int r;
+	int r = f->command->of_any_report ? report_flags_add(f, NULL, err) : 0;
 
+	if (r)
+		return r;
 	list_flags(f, &l);
 	r = parse_all(f, &l, argc, argv, err);
 	free(l.flags);

@@ -11,7 +11,6 @@
 #include "client/remote_run.h"
 #include "cmd/flags.h"
 #include "cmd/remote_flags.h"
-#include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
@@ -65,7 +64,7 @@ static int open_sink(struct replay *p, const struct clock_base *clock, struct er
 	struct view_options vo;
 
 	view_flags_options(&vo);
-	vo.fields = fields = selector_flags_fields(vo.fields);
+	vo.fields = fields = selector_flags_fields(vo.fields, vo.output);
 	if (clock)
 		vo.clock = *clock;
 	vo.redraw = false; /* tables of the past scroll by */
@@ -338,6 +337,11 @@ static int replay_there(struct replay *p, struct err *err)
 	return finish(p, p->failure.code ?: r < 0 ? r : 0, err);
 }
 
+static bool is_there(void)
+{
+	return !command_is_kubectl() && (remote_flags_given() || opt.ring);
+}
+
 /* ---- the command ----------------------------------------------------------------- */
 
 static int replay_main(int argc, char **argv)
@@ -351,14 +355,15 @@ static int replay_main(int argc, char **argv)
 	flags_init(&flags, command_find("replay"));
 	flags.word = add_path;
 	flags.ctx = &p;
-	if (report_flags_add(&flags, NULL, &err))
-		return command_fail(err.code, &err);
 	if (!flags_begin(&flags, argc, argv, &exit_code))
 		return exit_code;
-	r = !p.n_paths == !opt.ring ? err_set(&err, -EINVAL, "name record files, or --ring")
+	if (command_is_kubectl()) /* its files have nodes */
+		selector_flags_of_cluster(NULL);
+	r = !p.n_paths == !opt.ring ? err_set(&err, -EINVAL, "name record files%s",
+					      command_is_kubectl() ? "" : ", or --ring")
 				    : selector_flags_new(&selector, &err);
 	p.selector = selector;
-	r = r ?: remote_flags_given() || opt.ring ? replay_there(&p, &err) : replay_here(&p, &err);
+	r = r ?: is_there() ? replay_there(&p, &err) : replay_here(&p, &err);
 	r = sink_done(&p.sink, r ? NULL : &err) ?: r;
 	record_merge_free(p.files);
 	free(p.paths);
@@ -373,15 +378,20 @@ static const struct flag replay_flag_list[] = {
 	 "+10m: behind the first",
 	 flag_text, &opt.from, NULL},
 	{"to", 0, "TIME", "Only records up to then", flag_text, &opt.to, NULL},
+	{0},
+};
+static const struct flag_table replay_flags = {"Replay", replay_flag_list};
+
+static const struct flag ring_flag_list[] = {
 	{"ring", 0, "CONTAINER",
 	 "No file, but what a daemon's flight recorder has now of this container: its name or id",
 	 flag_text, &opt.ring, NULL},
 	{0},
 };
-static const struct flag_table replay_flags = {"Replay", replay_flag_list};
+static const struct flag_table ring_flags = {"The flight recorder", ring_flag_list};
 
-static const struct flag_table *const tables[] = {&replay_flags, &selector_flags, &view_flags,
-						  &remote_flags, NULL};
+static const struct flag_table *const tables[] = {&replay_flags, &ring_flags,	&selector_flags,
+						  &view_flags,	 &remote_flags, NULL};
 static const struct command replay = {
 	.name = "replay",
 	.summary = "Show the records of files that `ig run --record` wrote",
@@ -392,6 +402,22 @@ static const struct command replay = {
 		"give one stream in order of time.\nOf a daemon: one of the files in its folder "
 		"of them, --record-dir.",
 	.tables = tables,
+	.of_any_report = true,
 	.run = replay_main,
 };
 COMMAND(&replay);
+
+static const struct flag_table *const kubectl_tables[] = {&replay_flags, &selector_flags,
+							  &view_flags, NULL};
+static const struct command of_kubectl = {
+	.name = "replay",
+	.summary = "Show the records of files that `kubectl gadget run --record` wrote",
+	.usage = "FILE… [FLAGS]",
+	.description = "Needs neither the cluster nor root. Several files give one stream in order "
+		       "of time.",
+	.tables = kubectl_tables,
+	.of_kubectl = true,
+	.of_any_report = true,
+	.run = replay_main,
+};
+COMMAND(&of_kubectl);

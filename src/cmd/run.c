@@ -15,77 +15,40 @@
 #include "cmd/remote_flags.h"
 #include "cmd/run_flags.h"
 #include "cmd/selector_flags.h"
-#include "cmd/show.h"
+#include "cmd/show_flags.h"
 #include "cmd/traceloop.h"
 #include "cmd/view_flags.h"
 
-static struct {
-	bool detach, append;
-	uint64_t history;
-	const char *record, *name, *tracer;
-} opt;
+static const char *opt_tracer;
 
 static const struct flag own_flag_list[] = {
-	{"record", 'r', "FILE",
-	 "Also write the records that pass the filters to FILE, for `ig replay`; of tables all "
-	 "rows",
-	 flag_text, &opt.record, NULL},
-	{"append", 0, NULL, "With --record: behind what FILE has", flag_on, &opt.append, NULL},
 	{"tracer", 0, "ID", "At the daemon: follow the containers of its tracer ID, and tell it",
-	 flag_text, &opt.tracer, NULL},
-	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id", flag_on,
-	 &opt.detach, NULL},
-	{"name", 0, "NAME", "With --detach: what it is called (default: as the gadget)", flag_text,
-	 &opt.name, NULL},
-	{"history", 0, "N", "With --detach: how many of the last records are kept (default 100)",
-	 flag_number, &opt.history, NULL},
+	 flag_text, &opt_tracer, NULL},
 	{0},
 };
-static const struct flag_table own_flags = {"Records and the daemon", own_flag_list};
-
-static bool shows_rows(void)
-{
-	struct view_options o;
-
-	view_flags_options(&o);
-	return o.output || o.fields || o.sort || o.n_filters || o.max_entries;
-}
+static const struct flag_table own_flags = {"Tracers", own_flag_list};
 
 static int check(const struct gadget_flags *gadgets, struct err *err)
 {
 	if (!gadgets->n)
 		return err_set(err, -EINVAL, "name a gadget; `ig list` shows them");
-	if ((opt.name || opt.history) && !opt.detach)
-		return err_set(err, -EINVAL, "--name and --history go with --detach");
-	if (opt.detach && (opt.record || shows_rows()))
-		return err_set(err, -EINVAL,
-			       "--detach shows no rows; filters and outputs are for `ig attach`");
-	if (opt.append && !opt.record)
-		return err_set(err, -EINVAL, "--append goes with --record");
 	if (!gadgets->remote && geteuid())
 		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
-	return 0;
+	return detach_check(gadgets, err) ?: show_flags_check(err);
 }
 
 static int run(struct gadget_flags *gadgets, struct err *err)
 {
-	const struct run_flags *o = run_flags_options();
-	const struct show_options so = {
-		.record = opt.record, .append = opt.append, .timeout_ns = o->timeout_ns};
-	struct feed_options feed = o->feed;
+	const struct show_options *so = show_flags_options();
+	struct feed_options feed = *run_flags_options();
 	int r = check(gadgets, err);
 
 	if (r)
 		return r;
 	feed.selector = *selector_flags_options();
-	feed.tracer = opt.tracer;
-	if (opt.detach)
-		return detach(gadgets, &feed,
-			      &(struct detach_options){.name = opt.name,
-						       .history = opt.history,
-						       .timeout_ns = o->timeout_ns},
-			      err);
-	return show(gadgets, &feed, &so, err);
+	feed.tracer = opt_tracer;
+	return detach_wanted() ? detach(gadgets, &feed, so->timeout_ns, NULL, err)
+			       : show(gadgets, &feed, so, err);
 }
 
 static bool has_word(int argc, char **argv, const char *flag, const char *letter)
@@ -130,8 +93,8 @@ static int run_main(int argc, char **argv)
 }
 
 static const struct flag_table *const tables[] = {
-	&selector_flags, &process_flags,   &view_flags,	  &run_flags,
-	&own_flags,	 &container_flags, &remote_flags, NULL};
+	&selector_flags, &process_flags, &view_flags,	   &run_flags,	  &show_flags,
+	&detach_flags,	 &own_flags,	 &container_flags, &remote_flags, NULL};
 static const struct command command = {
 	.name = "run",
 	.summary = "Run gadgets and show what they tell of the containers",

@@ -5,13 +5,13 @@
 
 #include "base/parse.h"
 #include "cmd/flags.h"
-#include "cmd/show.h"
 
-static struct run_flags opt = {
-	.feed = {.window_ns = 100 * 1000 * 1000, .process = {-1, -1, -1, -1, ""}},
+static struct feed_options opt = {
+	.window_ns = 100 * 1000 * 1000,
+	.process = {-1, -1, -1, -1, ""},
 };
 
-const struct run_flags *run_flags_options(void)
+const struct feed_options *run_flags_options(void)
 {
 	return &opt;
 }
@@ -37,41 +37,37 @@ static int set_pid(const struct flag *f, const char *value, struct err *err)
 
 static int set_comm(const struct flag *f, const char *value, struct err *err)
 {
-	char *comm = opt.feed.process.comm;
+	char *comm = opt.process.comm;
 
-	if (strlen(value) >= sizeof(opt.feed.process.comm))
+	if (strlen(value) >= sizeof(opt.process.comm))
 		return err_set(err, -EINVAL, "--%s is at most 15 bytes, as the kernel keeps it",
 			       f->name);
-	memset(comm, 0, sizeof(opt.feed.process.comm));
+	memset(comm, 0, sizeof(opt.process.comm));
 	memcpy(comm, value, strlen(value));
 	return 0;
 }
 
 static const struct flag process_flag_list[] = {
-	{"host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.feed.host, NULL},
-	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_pid,
-	 &opt.feed.process.pid, NULL},
-	{"tid", 0, "TID", "Only this thread", set_pid, &opt.feed.process.tid, NULL},
-	{"uid", 0, "UID", "Only this user", set_id, &opt.feed.process.uid, NULL},
-	{"gid", 0, "GID", "Only this group", set_id, &opt.feed.process.gid, NULL},
+	{"host", 0, NULL, "Follow the host's own processes as well", flag_on, &opt.host, NULL},
+	{"pid", 0, "PID", "Only this process (as the host numbers it)", set_pid, &opt.process.pid,
+	 NULL},
+	{"tid", 0, "TID", "Only this thread", set_pid, &opt.process.tid, NULL},
+	{"uid", 0, "UID", "Only this user", set_id, &opt.process.uid, NULL},
+	{"gid", 0, "GID", "Only this group", set_id, &opt.process.gid, NULL},
 	{"comm", 0, "NAME", "Only processes of this name", set_comm, NULL, NULL},
 	{0},
 };
 const struct flag_table process_flags = {"Processes (filtered in the kernel)", process_flag_list};
 
 static const struct flag run_flag_list[] = {
-	{"timeout", 't', "TIME", "Stop after so many seconds (or 500ms, 2m …)", flag_duration,
-	 &opt.timeout_ns, NULL},
 	{"interval", 0, "TIME", "Interval of top gadgets (default 1s)", flag_duration,
-	 &opt.feed.interval_ns, NULL},
+	 &opt.interval_ns, NULL},
 	{"buffer-size", 0, "BYTES",
 	 "Ring of each stream, rounded up to a power of two (default: the gadget's)", flag_bytes,
-	 &opt.feed.buffer_bytes, NULL},
+	 &opt.buffer_bytes, NULL},
 	{"window", 0, "TIME",
 	 "Sort several gadgets' records within this time (default 100ms, 0: as read)",
-	 flag_duration, &opt.feed.window_ns, NULL},
-	{"totals", 0, NULL, "At the end, show the totals of each container, however many there are",
-	 flag_on, &show_all_totals, NULL},
+	 flag_duration, &opt.window_ns, NULL},
 	{0},
 };
 const struct flag_table run_flags = {"Run", run_flag_list};

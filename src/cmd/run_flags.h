@@ -4,11 +4,7 @@
 
 #include "cmd/feed.h"
 
-struct run_flags {
-	struct feed_options feed; /* without selector, tracer and instance */
-	uint64_t timeout_ns;	  /* 0: none */
-};
-
 extern const struct flag_table process_flags, run_flags;
 
-const struct run_flags *run_flags_options(void); /* valid as long as the process */
+/* Without selector, tracer and instance. Valid as long as the process. */
+const struct feed_options *run_flags_options(void);

@@ -2,6 +2,7 @@
 #include "cmd/selector_flags.h"
 
 #include "base/mem.h"
+#include "base/parse.h"
 
 static struct selector_options opt;
 static bool of_cluster;
@@ -51,12 +52,20 @@ void selector_flags_of_cluster(const char *namespace_)
 	opt.namespace_ = opt.namespace_ ?: namespace_;
 }
 
-char *selector_flags_fields(const char *fields)
+/*
+ * A cluster's histograms are of all its nodes and of all pods alike: what tells containers apart is
+ * what those of a workload have in common.
+ */
+#define OF_WORKLOADS "+k8s.namespace,+k8s.containerName,-runtime.containerName"
+
+char *selector_flags_fields(const char *fields, const char *output)
 {
 	bool some = fields && *fields, listed = some && *fields != '+' && *fields != '-';
 
 	if (listed || !selector_flags_pods())
 		return xstrdup(fields);
+	if (of_cluster && str_equal(output, "histogram"))
+		return xasprintf(OF_WORKLOADS "%s%s", some ? "," : "", some ? fields : "");
 	return xasprintf("%s+k8s.namespace,+k8s.podName%s%s", of_cluster ? "+k8s.node," : "",
 			 some ? "," : "", some ? fields : "");
 }

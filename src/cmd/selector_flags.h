@@ -18,6 +18,6 @@ void selector_flags_of_cluster(const char *namespace_);
 
 /*
  * Who asks for pods sees them: --fields with their columns added, as a new string, NULL for none at
- * all. Fields that are listed one by one are left as they are.
+ * all. Fields that are listed one by one are left as they are. output: the mode; NULL: the default.
  */
-char *selector_flags_fields(const char *fields);
+char *selector_flags_fields(const char *fields, const char *output);

@@ -9,13 +9,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "client/endpoints.h"
+#include "base/parse.h"
+#include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"
 #include "cmd/view_flags.h"
 
 #define FEW_CONTAINERS 20 /* whose totals are shown unasked */
-
-bool show_all_totals;
 
 struct showing {
 	struct loop loop;
@@ -23,6 +23,7 @@ struct showing {
 	struct feed *feed;
 	bool host, said_if_none;
 	bool all_containers; /* no selector was given */
+	bool all_totals;
 };
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -113,13 +114,14 @@ static void count_container(void *ctx, const char *name, struct totals n)
 	*(size_t *)ctx += n.delivered > 0;
 }
 
-/* ctx: whether all are shown, or only those that lost something. */
+enum told { TOLD_LOST, TOLD_DELIVERED, TOLD_SEEN }; /* of containers: those that did */
+
 static void say_container(void *ctx, const char *name, struct totals n)
 {
-	/* One that gave nothing, since its name was not asked for, is worth no line. */
-	bool told = show_all_totals ? n.seen : n.delivered;
+	enum told which = *(const enum told *)ctx;
+	uint64_t told = which == TOLD_SEEN ? n.seen : which == TOLD_DELIVERED ? n.delivered : 0;
 
-	if ((*(bool *)ctx && told) || n.lost)
+	if (told || n.lost)
 		sink_container_totals(name ?: "(no container)", record_totals(n));
 }
 
@@ -128,14 +130,18 @@ static void say_totals(struct showing *s, size_t tracer)
 {
 	const char *name = feed_name(s->feed, tracer);
 	uint64_t difference = feed_unaccounted(s->feed, tracer);
+	enum told told = TOLD_LOST;
 	size_t containers = 0;
-	bool all;
 
 	sink_totals(&s->sink, feed_first_source(s->feed, tracer), name,
 		    record_totals(feed_totals(s->feed, tracer)));
 	feed_each_total(s->feed, tracer, count_container, &containers);
-	all = show_all_totals || (containers > 1 && containers <= FEW_CONTAINERS);
-	feed_each_total(s->feed, tracer, say_container, &all);
+	/* One that gave nothing, since its name was not asked for, is worth no line. */
+	if (s->all_totals)
+		told = TOLD_SEEN;
+	else if (containers > 1 && containers <= FEW_CONTAINERS)
+		told = TOLD_DELIVERED;
+	feed_each_total(s->feed, tracer, say_container, &told);
 	if (difference)
 		log_warn("%s: the kernel's counters and the records read differ by %" PRIu64
 			 "; the totals take the difference as lost or seen",
@@ -161,6 +167,16 @@ static int add_source(struct showing *s, const struct gadget_source *source, boo
 	return r ?: sink_add(&s->sink, source, err);
 }
 
+/* What a container was started with is in a folder of its node's. */
+static int check_report(const struct gadget_flags *gadgets, struct err *err)
+{
+	if (!gadgets->cluster || !str_equal(labels_get(report_flags_options(), "diff"), "in-force"))
+		return 0;
+	return err_set(
+		err, -EINVAL,
+		"--diff in-force: that profile is on its node; name a file, or run ig there");
+}
+
 /* Everything that the command line can get wrong shows here, before anything is loaded. */
 static int open_output(struct showing *s, const struct gadget_flags *gadgets, bool each_table,
 		       const struct show_options *o, struct err *err)
@@ -170,12 +186,14 @@ static int open_output(struct showing *s, const struct gadget_flags *gadgets, bo
 	int r;
 
 	view_flags_options(&vo);
-	vo.fields = fields = selector_flags_fields(vo.fields);
-	vo.clock = offer_clock(gadgets->offers[0]);
+	vo.fields = fields = selector_flags_fields(vo.fields, vo.output);
+	/* Rows of many machines each have their clock; all of them know Unix time. */
+	vo.clock = gadgets->cluster ? (struct clock_base){0} : offer_clock(gadgets->offers[0]);
 	vo.cut = on_cut;
 	vo.cut_ctx = s;
 	vo.each_table = each_table;
-	r = sink_init(&s->sink, &vo, o->record, o->append, err);
+	r = check_report(gadgets, err);
+	r = r ?: sink_init(&s->sink, &vo, o->record, o->append, err);
 	for (size_t i = 0; !r && i < gadgets->n; i++)
 		for (size_t j = 0; !r && j < offer_n_sources(gadgets->offers[i]); j++)
 			r = add_source(s, offer_source(gadgets->offers[i], j), gadgets->cluster,
@@ -229,7 +247,7 @@ static int follow(struct showing *s, const struct show_options *o, struct err *e
 int show(struct gadget_flags *gadgets, const struct feed_options *feed,
 	 const struct show_options *o, struct err *err)
 {
-	struct showing s = {.host = feed->host};
+	struct showing s = {.host = feed->host, .all_totals = o->all_totals};
 	struct selector *selector = NULL;
 	int r = selector_new(&feed->selector, &selector, err);
 

@@ -7,11 +7,10 @@
 
 #include "cmd/feed.h"
 
-extern bool show_all_totals; /* a flag's: the totals of each container, however many there are */
-
 struct show_options {
 	const char *record;  /* file to write the records to as well; NULL: none */
 	bool append;	     /* behind what it has */
+	bool all_totals;     /* of each container, however many there are */
 	uint64_t timeout_ns; /* 0: none */
 };
 

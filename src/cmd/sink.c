@@ -187,15 +187,16 @@ void sink_table_drop(struct sink *s, unsigned int source)
 
 void sink_lost(struct sink *s, unsigned int source, const struct container *c, uint64_t count)
 {
-	const char *name = c ? c->name : "", *gadget = s->sources[source].gadget;
+	const char *name = c ? c->name : "", *node = c ? c->k8s_node : NULL;
+	const char *gadget = s->sources[source].gadget;
 	struct buf json, text;
 
 	buf_init(&json, 65536);
 	buf_init(&text, 65536);
 	view_lost(s->view, s->sources[source].view, count);
 	note_lost(&json, gadget, c, count);
-	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s", gadget, count,
-		   c ? " of container " : "", name);
+	buf_printf(&text, "%s: lost %" PRIu64 " records%s%s%s%s", gadget, count,
+		   *name ? " of container " : "", name, node ? " on node " : "", node ?: "");
 	view_note(s->view, buf_cstr(&json), buf_cstr(&text));
 	if (s->file)
 		record_writer_loss(s->file, s->sources[source].file, c, count);

@@ -188,6 +188,7 @@ static void set_labels(struct pprof *p, const struct stack_fields *f, const stru
 	to->container = string_of(p, k8s.len ? k8s : stack_field_text(row, f->container));
 	to->pod = string_of(p, stack_field_text(row, f->pod));
 	to->namespace = string_of(p, stack_field_text(row, f->namespace));
+	to->node = string_of(p, stack_field_text(row, f->node));
 	to->comm = string_of(p, stack_field_text(row, f->comm));
 	if (f->pid)
 		row_number(row, f->pid, &to->pid);

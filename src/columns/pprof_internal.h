@@ -29,7 +29,7 @@ struct pprof_place {
 enum { PPROF_PLACES = 256 };
 
 struct pprof_sample {
-	int64_t container, pod, namespace, comm;
+	int64_t container, pod, namespace, node, comm;
 	int64_t pid;
 	uint64_t n_places;
 	uint64_t places[PPROF_PLACES]; /* ids, outermost first; as many as there are */

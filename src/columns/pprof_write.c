@@ -121,7 +121,7 @@ static void add_label(struct arena *a, Profile__Sample *to, int64_t key, int64_t
 	to->label[to->n_label++] = label;
 }
 
-enum { CONTAINER, POD, NAMESPACE, COMM, PID, N_LABELS };
+enum { CONTAINER, POD, NAMESPACE, NODE, COMM, PID, N_LABELS };
 
 static void write_sample(const struct pprof *p, struct arena *a, size_t i, const int64_t *keys,
 			 Profile__Sample *to)
@@ -138,6 +138,7 @@ static void write_sample(const struct pprof *p, struct arena *a, size_t i, const
 	add_label(a, to, keys[CONTAINER], from->container, 0);
 	add_label(a, to, keys[POD], from->pod, 0);
 	add_label(a, to, keys[NAMESPACE], from->namespace, 0);
+	add_label(a, to, keys[NODE], from->node, 0);
 	add_label(a, to, keys[COMM], from->comm, 0);
 	add_label(a, to, keys[PID], 0, from->pid);
 }
@@ -202,7 +203,7 @@ static void arenap(struct arena *a)
 
 int pprof_write(struct pprof *p, struct buf *out)
 {
-	static const char *const names[] = {"container", "pod", "namespace", "comm", "pid"};
+	static const char *const names[] = {"container", "pod", "namespace", "node", "comm", "pid"};
 	_cleanup_(arenap) struct arena a = {0};
 	_cleanup_(freep) unsigned char *bytes = NULL;
 	Profile__Profile profile = PROFILE__PROFILE__INIT;

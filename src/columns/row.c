@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "columns/format.h"
 #include "columns/labels.h"
 #include "columns/schema.h"
 #include "columns/types.h"
@@ -130,4 +131,19 @@ uint64_t row_time(const struct schema *s, const struct row *row)
 
 	return s->time_field >= 0 && row_number(row, &s->fields[s->time_field], &ns) ? (uint64_t)ns
 										     : 0;
+}
+
+void schema_shift_times(const struct schema *s, void *record, size_t size, int64_t by)
+{
+	for (size_t i = 0; by && i < s->n_fields; i++) {
+		const struct field *f = &s->fields[i];
+		uint64_t boot_ns;
+
+		if (f->part != PART_RECORD || f->format->date != DATE_BOOT ||
+		    f->size != sizeof(boot_ns) || f->offset + sizeof(boot_ns) > size)
+			continue;
+		memcpy(&boot_ns, (char *)record + f->offset, sizeof(boot_ns));
+		boot_ns += boot_ns ? (uint64_t)by : 0;
+		memcpy((char *)record + f->offset, &boot_ns, sizeof(boot_ns));
+	}
 }

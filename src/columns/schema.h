@@ -204,6 +204,9 @@ bool row_labels(const struct row *row, const struct field *f, struct labels *ret
 /* Time of a row in boot-clock ns; 0 where the schema has no time field. */
 uint64_t row_time(const struct schema *s, const struct row *row);
 
+/* Adds to all times of a record by the boot clock, `size` bytes long, that are not 0. */
+void schema_shift_times(const struct schema *s, void *record, size_t size, int64_t by);
+
 /*
  * The schema as one line of JSON and back (finished), for record files and the API. Only fields of
  * PART_RECORD are written; the reader adds those of its own struct container and finishes again.

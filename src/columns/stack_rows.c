@@ -29,6 +29,7 @@ bool stack_fields_find(const struct schema *s, struct stack_fields *ret)
 		.k8s_container = schema_field(s, "k8s.containerName"),
 		.pod = schema_field(s, "k8s.podName"),
 		.namespace = schema_field(s, "k8s.namespace"),
+		.node = schema_field(s, "k8s.node"),
 	};
 	return ret->user || ret->kernel;
 }

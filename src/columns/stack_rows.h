@@ -14,7 +14,7 @@
 /* NULL: the rows have no such field. */
 struct stack_fields {
 	const struct field *comm, *pid, *user, *kernel, *files;
-	const struct field *container, *k8s_container, *pod, *namespace;
+	const struct field *container, *k8s_container, *pod, *namespace, *node;
 };
 
 /* False: rows of this schema have no stacks. */

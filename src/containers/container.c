@@ -79,6 +79,19 @@ void container_set_outer(struct container *c, struct container *outer)
 	c->outer_name = xstrdup(outer ? outer->name : NULL);
 }
 
+/* A node's own has the node's name, and nothing that any container has. */
+static bool is_nodes_own(const struct container *c)
+{
+	return c->k8s_node && !c->id && !c->pid && !c->k8s_pod && !(c->name && *c->name);
+}
+
+static uint32_t shown_size(const struct container *c)
+{
+	if (!c)
+		return 0;
+	return is_nodes_own(c) ? sizeof(c->k8s_node) : sizeof(*c);
+}
+
 struct row container_row(const struct container *c, const void *record, uint32_t size,
 			 struct owner_names *host)
 {
@@ -86,7 +99,7 @@ struct row container_row(const struct container *c, const void *record, uint32_t
 
 	return (struct row){
 		.part = {[PART_RECORD] = record, [PART_CONTAINER] = c},
-		.size = {[PART_RECORD] = size, [PART_CONTAINER] = c ? sizeof(*c) : 0},
+		.size = {[PART_RECORD] = size, [PART_CONTAINER] = shown_size(c)},
 		.container_version = c ? c->version : 0,
 		.owners = c ? c->owners ?: &none : host,
 	};

@@ -17,7 +17,7 @@
 #include "columns/schema.h"
 
 struct container {
-	char *k8s_node; /* first: a row of no container may have a part that is this alone */
+	char *k8s_node; /* first: a row of a node's own has this alone as its part */
 	unsigned int refs;
 	uint64_t key;		/* g_container: slot in the low 32 bits */
 	uint64_t cgroup_id;	/* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
@@ -60,6 +60,7 @@ struct container {
 	uint64_t ended_boot_ns;
 };
 
+/* A node's own, which rows of no container have in a cluster, is one with k8s_node alone. */
 struct container *container_new(void); /* one reference; resolved */
 struct container *container_ref(struct container *c);
 struct container *container_unref(struct container *c); /* returns NULL; NULL is fine */

@@ -68,18 +68,6 @@ static void name_version(const struct reading *r, struct record_event *e)
 	e->row.container_version = c ? c->version : 0;
 }
 
-static void shift_times(const struct reading *r, const struct schema *s, void *record, size_t size)
-{
-	for (size_t i = 0; r->shift && i < s->n_fields; i++) {
-		const struct field *f = &s->fields[i];
-		uint64_t *at = (uint64_t *)((char *)record + f->offset);
-
-		if (f->part == PART_RECORD && str_equal(f->type, "g_time") &&
-		    f->size == sizeof(*at) && f->offset + sizeof(*at) <= size && *at)
-			*at += r->shift;
-	}
-}
-
 static void take_row(const struct reading *r, unsigned int source, struct record_event *e)
 {
 	const struct schema *s = gadget_source(r->o->gadget, source)->schema;
@@ -88,7 +76,7 @@ static void take_row(const struct reading *r, unsigned int source, struct record
 
 	name_version(r, e);
 	memcpy(record, e->row.part[PART_RECORD], size);
-	shift_times(r, s, record, size);
+	schema_shift_times(s, record, size, (int64_t)r->shift);
 	e->row.part[PART_RECORD] = record;
 	history_add(r->to, source, &e->row, false);
 }

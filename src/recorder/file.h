@@ -54,7 +54,7 @@ int record_writer_source(struct record_writer *w, const struct schema *s,
 /*
  * row->part[PART_CONTAINER] is a struct container with its key, or NULL; it is written before its
  * first record, and again before the next one where its version has changed. The row's times are
- * of the writer's clock.
+ * of its clock, and become ones of the writer's; without a clock they are of the writer's already.
  */
 int record_writer_row(struct record_writer *w, unsigned int source, const struct row *row);
 /* The same with what is known of the row's way: its number in its ring, and whether it was late. */

@@ -35,6 +35,7 @@ struct written_source {
 
 struct record_writer {
 	struct chunk_output out;
+	struct clock_base clock; /* the section's */
 	struct written_source *sources;
 	size_t n_sources, room_sources;
 	unsigned int n_open;
@@ -147,6 +148,7 @@ static int begin(int fd, const struct clock_base *clock,
 		return err_set(err, -ENOMEM, "no memory for a record file's block");
 	}
 	memset(w, 0, offsetof(struct record_writer, block));
+	w->clock = *clock;
 	chunk_output_init(&w->out, fd);
 	r = w->out.error ? err_set(err, w->out.error, "no memory to pack a record file's blocks")
 			 : prepare(&w->out, ret_dropped, err);
@@ -215,10 +217,23 @@ int record_writer_source(struct record_writer *w, const struct schema *s, unsign
 
 /* ---- rows ------------------------------------------------------------------------ */
 
-static void put_container(struct record_writer *w, const struct container *c)
+/* What to add to a reading of the row's boot clock to make it one of the section's. */
+static inline int64_t shift_of(const struct record_writer *w, const struct row *row)
+{
+	return row->clock ? row->clock->boot_to_real_ns - w->clock.boot_to_real_ns : 0;
+}
+
+/* 0 is no time. */
+static inline uint64_t shifted(uint64_t boot_ns, int64_t by)
+{
+	return boot_ns ? boot_ns + (uint64_t)by : 0;
+}
+
+static void put_container(struct record_writer *w, const struct container *c, int64_t shift)
 {
 	_cleanup_(buf_done) struct buf json = {.max = PACKED_MAX_BYTES};
 	uint32_t slot = container_slot(c->key);
+	struct container here = *c; /* its texts stay c's */
 
 	if (slot >= MAX_SLOTS) {
 		w->out.error = w->out.error ?: -EINVAL;
@@ -228,14 +243,18 @@ static void put_container(struct record_writer *w, const struct container *c)
 	w->known[slot] = (struct written){c->key, c->version};
 	if (w->head.span.slots & slot_bit(c->key)) /* rows of who had the slot, or another name */
 		record_writer_flush(w);
-	container_to_json(c, CONTAINER_ALL, &json);
+	here.started_boot_ns = shifted(c->started_boot_ns, shift);
+	if (here.started_boot_ns > INT64_MAX) /* before the boot that the section's clock is of */
+		here.started_boot_ns = 0;
+	container_to_json(&here, CONTAINER_ALL, &json);
 	if (json.failed)
 		w->out.error = w->out.error ?: -E2BIG;
 	output_chunk(&w->out, CHUNK_CONTAINER, &c->key, sizeof(c->key), json.data, json.len);
 }
 
 /* The key that stands for c in the file, after c was described there as it is now. */
-static inline uint64_t container_known(struct record_writer *w, const struct container *c)
+static inline uint64_t container_known(struct record_writer *w, const struct container *c,
+				       int64_t shift)
 {
 	uint32_t slot;
 
@@ -244,7 +263,7 @@ static inline uint64_t container_known(struct record_writer *w, const struct con
 	slot = container_slot(c->key);
 	if (slot >= w->n_known || w->known[slot].key != c->key ||
 	    w->known[slot].version != c->version)
-		put_container(w, c);
+		put_container(w, c, shift);
 	return c->key;
 }
 
@@ -266,7 +285,7 @@ static inline void put_owners(struct record_writer *w, const struct written_sour
 
 /* Rows of a stream that have no time have that of the row before. */
 static inline void note_time(struct record_writer *w, struct written_source *s,
-			     const struct row *row)
+			     const struct row *row, int64_t shift)
 {
 	uint64_t boot_ns;
 
@@ -275,7 +294,7 @@ static inline void note_time(struct record_writer *w, struct written_source *s,
 		s->open = true;
 		return;
 	}
-	boot_ns = row_time(s->schema, row);
+	boot_ns = shifted(row_time(s->schema, row), shift);
 	if (boot_ns)
 		w->now = boot_ns;
 	extend_span(w, w->now);
@@ -285,6 +304,7 @@ int record_writer_row_as(struct record_writer *w, unsigned int source, const str
 			 uint64_t sequence, bool late)
 {
 	uint32_t size = row->size[PART_RECORD];
+	int64_t shift = shift_of(w, row);
 	struct row_head head = {.size = size,
 				.source = (uint16_t)source,
 				.flags = late ? ROW_LATE : 0,
@@ -293,7 +313,7 @@ int record_writer_row_as(struct record_writer *w, unsigned int source, const str
 
 	if (source >= w->n_sources || size > ROW_MAX_BYTES)
 		w->out.error = w->out.error ?: -EINVAL;
-	head.key = container_known(w, row->part[PART_CONTAINER]);
+	head.key = container_known(w, row->part[PART_CONTAINER], shift);
 	if (w->out.error)
 		return w->out.error;
 	put_owners(w, &w->sources[source], head.key, row);
@@ -303,10 +323,12 @@ int record_writer_row_as(struct record_writer *w, unsigned int source, const str
 	memcpy(to, &head, sizeof(head));
 	memcpy(to + sizeof(head), row->part[PART_RECORD], size);
 	memset(to + sizeof(head) + size, 0, row_padded(size) - size);
+	if (shift)
+		schema_shift_times(w->sources[source].schema, to + sizeof(head), size, shift);
 	w->used += sizeof(head) + row_padded(size);
 	w->head.rows++;
 	w->head.span.slots |= slot_bit(head.key);
-	note_time(w, &w->sources[source], row);
+	note_time(w, &w->sources[source], row, shift);
 	return 0;
 }
 
@@ -333,14 +355,14 @@ int record_writer_table_end(struct record_writer *w, unsigned int source, uint64
 int record_writer_loss(struct record_writer *w, unsigned int source, const struct container *c,
 		       uint64_t count)
 {
-	struct loss_chunk loss = {{source, 0}, container_known(w, c), count};
+	struct loss_chunk loss = {{source, 0}, container_known(w, c, 0), count};
 
 	return put_other(w, CHUNK_LOSS, &loss, sizeof(loss), NULL);
 }
 
 int record_writer_ring(struct record_writer *w, const struct container *c, struct record_ring n)
 {
-	struct ring_chunk ring = {container_known(w, c), n.last, n.kept, n.overwritten, n.lost};
+	struct ring_chunk ring = {container_known(w, c, 0), n.last, n.kept, n.overwritten, n.lost};
 
 	return put_other(w, CHUNK_RING, &ring, sizeof(ring), NULL);
 }

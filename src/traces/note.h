@@ -8,5 +8,8 @@
 
 struct container;
 
-/* "event":"lost","gadget":…,"container":…,"count":N; c: NULL where it is not known which. */
+/*
+ * "event":"lost","gadget":…,"container":…,"count":N, before it "node":… where it is known; c: NULL
+ * where it is not known which.
+ */
 void note_lost(struct buf *json, const char *gadget, const struct container *c, uint64_t count);

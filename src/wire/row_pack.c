@@ -153,7 +153,7 @@ static void add_whole_container(struct wire_source *s, const struct row *row, st
 	const struct container *c = row->part[PART_CONTAINER];
 
 	buf_clear(&s->text);
-	if (c && row->size[PART_CONTAINER] == sizeof(*c)) {
+	if (c) {
 		buf_add(&s->text, &c->key, sizeof(c->key));
 		container_to_json(c, CONTAINER_SHOWN, &s->text);
 	}

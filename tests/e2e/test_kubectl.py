@@ -10,35 +10,12 @@ import time
 import containers
 import ig
 import pytest
-from agent import Agent
 from containers import keep_saying
 from kube_api import V4, V5, KubeApi, Node
+from nodes import Plugin
 
 
 NAMESPACE = f"shop-{os.getpid()}"  # no other test's pods are in it
-
-
-class Plugin:
-    """kubectl-gadget at an API server."""
-
-    def __init__(self, folder, api):
-        self.program, self.env = os.path.join(folder, "kubectl-gadget"), dict(api.env, TMPDIR=str(folder), XDG_RUNTIME_DIR="")
-        if not os.path.exists(self.program):
-            os.symlink(ig.IG, self.program)
-
-    def once(self, *args, **kwargs):
-        return ig.once(*args, command=(self.program,), env=self.env, **kwargs)
-
-    def start(self, *args):
-        return ig.Ig(*args, command=(self.program,), env=self.env)
-
-
-@pytest.fixture(scope="module")
-def agents(containerd):
-    """Two daemons, of what is one machine: what happens is seen by both."""
-    containers.require("kubectl")
-    with Agent(*containerd.flags) as one, Agent(*containerd.flags) as two:
-        yield one, two
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +26,9 @@ def pod(containerd, whole_lab):
 
 
 @pytest.fixture
-def cluster(agents, tmp_path):
+def cluster(two_agents, tmp_path):
     """(The API server, the plugin.)"""
-    with KubeApi(str(tmp_path), [Node("n1", agents[0].address), Node("n2", agents[1].address)]) as api:
+    with KubeApi(str(tmp_path), [Node("n1", two_agents[0].address), Node("n2", two_agents[1].address)]) as api:
         api.write_config(NAMESPACE)
         yield api, Plugin(str(tmp_path), api)
 
@@ -80,9 +57,9 @@ def test_kubectl_finds_it(cluster, tmp_path):
     assert done.returncode == 0 and "node n2 v" in done.stdout, done.stderr
 
 
-def test_list(cluster, agents):
+def test_list(cluster, two_agents):
     _, plugin = cluster
-    assert plugin.once("list", check=0).out == agents[0].once("list", check=0).out
+    assert plugin.once("list", check=0).out == two_agents[0].once("list", check=0).out
 
 
 @pytest.mark.parametrize("words", (("run", "trace_exec"), ("trace", "exec"), ("execsnoop",)))
@@ -170,11 +147,11 @@ def test_watch_containers(cluster, pod):
         assert running.stop() == 0 and not running.err
 
 
-def test_instances(cluster, agents, pod):
+def test_instances(cluster, two_agents, pod):
     """They are made on all nodes, listed, read as one, and ended; one that a single node has as well."""
     _, plugin = cluster
     done = plugin.once("run", "trace_exec", "--detach", "--name", "audit", check=0)
-    agents[1].once("run", "trace_open", "--detach", "--name", "single", "-c", "main", check=0)
+    two_agents[1].once("run", "trace_open", "--detach", "--name", "single", "-c", "main", check=0)
     try:
         made = dict(line.split() for line in done.out.splitlines())
         rows = ig.records(plugin.once("ps", "-o", "json", check=0).out)
@@ -240,15 +217,15 @@ def test_all_nodes_stay_lost(cluster, pod):
         assert running.stop() == 1 and "level=error msg=\"node n" in running.err, running.err
 
 
-def test_a_node_joins(agents, pod, tmp_path):
+def test_a_node_joins(two_agents, pod, tmp_path):
     """One that is not asked for does not, and one whose agent is not ready does when it is."""
-    with KubeApi(str(tmp_path), [Node("n1", agents[0].address)]) as api:
+    with KubeApi(str(tmp_path), [Node("n1", two_agents[0].address)]) as api:
         api.write_config(NAMESPACE)
         plugin = Plugin(str(tmp_path), api)
         with plugin.start("run", "trace_exec", "-o", "json", "--node", "n*") as running:
             running.wait_record(lambda r: True)
-            late = Node("n2", agents[1].address, ready=False)
-            api.change(Node("m1", agents[1].address), "ADDED")
+            late = Node("n2", two_agents[1].address, ready=False)
+            api.change(Node("m1", two_agents[1].address), "ADDED")
             api.change(late, "ADDED")
             time.sleep(1)
             assert not running.err
@@ -260,7 +237,7 @@ def test_a_node_joins(agents, pod, tmp_path):
     assert re.search(r"(?s) n1/main: seen \d+.* n2/main: seen", running.err), running.err
 
 
-def test_an_agent_is_replaced(cluster, agents, pod):
+def test_an_agent_is_replaced(cluster, two_agents, pod):
     """As by a rolling restart: the daemon ends, and another one takes its place some seconds later."""
     api, plugin = cluster
     with plugin.start("run", "trace_exec", "-o", "json") as running:
@@ -268,9 +245,9 @@ def test_an_agent_is_replaced(cluster, agents, pod):
         node = api.nodes["gadget-n2"]
         node.ready = False
         api.change(node)
-        assert agents[1].stop() == 0
+        assert two_agents[1].stop() == 0
         containers.wait_for(lambda: "node n2 is lost" in running.err, 10, "the node's loss")
-        agents[1].start()
+        two_agents[1].start()
         time.sleep(1.5)
         n, said = len(running.records()), running.err
         assert "is back" not in said and nodes(running.records()[-4:]) == {"n1"}
@@ -280,17 +257,17 @@ def test_an_agent_is_replaced(cluster, agents, pod):
         assert running.stop() == 0 and running.err.count("node n2 is lost") == running.err.count("node n2 is back") == 1
 
 
-def test_ctrl_c_does_not_wait_for_a_node_that_hangs(cluster, agents, pod):
+def test_ctrl_c_does_not_wait_for_a_node_that_hangs(cluster, two_agents, pod):
     _, plugin = cluster
     with plugin.start("run", "trace_exec", "-o", "json") as running:
         running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
-        os.kill(agents[1].pid, signal.SIGSTOP)
+        os.kill(two_agents[1].pid, signal.SIGSTOP)
         try:
             begin = time.monotonic()
             assert running.stop() == 0
             assert time.monotonic() - begin < 1.2 * containers.SLOWER
         finally:
-            os.kill(agents[1].pid, signal.SIGCONT)
+            os.kill(two_agents[1].pid, signal.SIGCONT)
     assert "node n2 does not answer" in running.err
 
 
@@ -303,15 +280,15 @@ def test_a_snapshot_does_without_a_node_that_hangs(cluster, pod):
     assert "node n2 does not answer" in done.err
 
 
-def test_a_node_that_hangs_is_named(cluster, agents, pod):
+def test_a_node_that_hangs_is_named(cluster, two_agents, pod):
     _, plugin = cluster
     with plugin.start("run", "trace_exec", "-o", "json") as running:
         running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
-        os.kill(agents[1].pid, signal.SIGSTOP)
+        os.kill(two_agents[1].pid, signal.SIGSTOP)
         try:
             containers.wait_for(lambda: "node n2 does not answer" in running.err, 30, "the node's silence")
         finally:
-            os.kill(agents[1].pid, signal.SIGCONT)
+            os.kill(two_agents[1].pid, signal.SIGCONT)
         containers.wait_for(lambda: "node n2 answers again" in running.err, 10, "the node's return")
         assert running.stop() == 0 and "n1" not in running.err.split("trace_exec:")[0], running.err
 
@@ -327,7 +304,7 @@ def test_the_rest_goes_on(cluster, how, words):
     assert re.search(rf'level=warn msg="node n1: .*{words}.*; going on without it"', done.err), done.err
 
 
-def test_a_daemon_that_is_gone(agents, tmp_path):
+def test_a_daemon_that_is_gone(two_agents, tmp_path):
     with KubeApi(str(tmp_path), [Node("n1", f"unix://{tmp_path}/none")]) as api:
         done = Plugin(str(tmp_path), api).once("version")
     assert done.returncode == 1 and "node n1: no daemon at unix://" in done.err, done.err
@@ -377,9 +354,9 @@ def children(pid):
 
 
 @pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGKILL))
-def test_one_helper_which_ends_with_it(agents, pod, tmp_path, sig):
+def test_one_helper_which_ends_with_it(two_agents, pod, tmp_path, sig):
     """Of however many nodes; and its socket is nobody else's."""
-    many = [Node(f"n{i:02}", agents[0].address) for i in range(20)]
+    many = [Node(f"n{i:02}", two_agents[0].address) for i in range(20)]
     (tmp_path / "t").mkdir()
     with KubeApi(str(tmp_path), many) as api:
         api.write_config(NAMESPACE)

@@ -6,7 +6,7 @@ import ig
 import pytest
 from kube_api import KubeApi, Node
 from loop import LoopAgent
-from test_kubectl import Plugin
+from nodes import Plugin
 
 NAMESPACE = "kube-loop-test"
 

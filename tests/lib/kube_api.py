@@ -50,7 +50,8 @@ class Node:
     def drop(self):
         """What is open breaks, without a word."""
         for connection in self.connections:
-            connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # one that has ended
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def pod(name, namespace, *addresses, phase="Running", host_network=False, labels=None):
