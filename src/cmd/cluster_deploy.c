@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/reactor.h"
@@ -22,7 +23,11 @@ static struct {
 	struct manifest_options manifests;
 } opt = {.hook_mode = "auto", .timeout_ns = 120 * 1000000000ull};
 
-/* How others' agents learn of containers. Ours see them in the kernel, whatever is said. */
+/*
+ * How others' agents learn of containers. Ours see them in the kernel, whatever is said: auto. That
+ * is no less than any of these, but for hooks that would be installed on the nodes, which is why
+ * crio and nri are refused.
+ */
 static const char *const hook_modes[] = {"auto",	  "none",	 "fanotify",
 					 "fanotify+ebpf", "podinformer", NULL};
 
@@ -33,10 +38,14 @@ static const struct flag own_flag_list[] = {
 	{"node-selector", 0, "LIST", "Only nodes with these labels: KEY=VALUE,…", flag_text,
 	 &opt.manifests.node_selector, NULL},
 	{"hook-mode", 0, "MODE",
-	 "Taken for other deployments' sake: agents see containers start in the kernel, and "
-	 "nothing "
-	 "is installed on the nodes",
+	 "Taken for other deployments' sake: agents see containers start in the kernel (auto), "
+	 "and "
+	 "nothing is installed on the nodes",
 	 flag_text, &opt.hook_mode, hook_modes},
+	{"compat", 0, NULL,
+	 "Agents serve existing clients as well, who forward a port to them: at 127.0.0.1:8080 of "
+	 "their pods",
+	 flag_on, &opt.manifests.compat, NULL},
 	{"wait", 0, NULL, "Until all agents are ready", flag_on, &opt.wait, NULL},
 	{"timeout", 0, "TIME", "How long that may take (default 2m)", flag_duration,
 	 &opt.timeout_ns, NULL},
@@ -106,9 +115,15 @@ static int wait_until_ready(struct err *err)
 
 static int check_hook_mode(struct err *err)
 {
+	if (!strcmp(opt.hook_mode, hook_modes[0]))
+		return 0;
 	for (const char *const *m = hook_modes; *m; m++)
-		if (!strcmp(*m, opt.hook_mode))
+		if (!strcmp(*m, opt.hook_mode)) {
+			log_warn("--hook-mode %s changes nothing: agents see containers start in "
+				 "the kernel (auto)",
+				 *m);
 			return 0;
+		}
 	return err_set(err, -EINVAL,
 		       "no hook mode '%s': nothing is installed on the nodes, and agents see "
 		       "containers start all the same (auto)",

@@ -87,6 +87,9 @@ static void explain(struct agent *a, const json_t *pod)
 				   message);
 	else if (get(pod, "metadata", "deletionTimestamp"))
 		a->why = xstrdup("the agent is being ended");
+	else if (json_is_true(json_object_get(container, "ready")))
+		/* When a node is silent the cluster takes the pods' readiness, and no more. */
+		a->why = xstrdup("the node is not ready");
 	else
 		a->why = xasprintf("the agent is not ready (%s)", phase);
 }

@@ -318,7 +318,8 @@ def test_a_node_that_hangs_is_named(cluster, agents, pod):
 
 @pytest.mark.parametrize("how, words", (
     ("silent", "does not answer"), ("garbage", "WebSocket"), ("missing", "executable file not found"),
-    ("forbidden", "cannot create resource"), ("old", "older than this kubectl-gadget")))
+    ("forbidden", "cannot create resource"), ("old", "older than this kubectl-gadget"),
+    ("gone", r'pods \\"gadget-n1\\" not found'), ("cut off", "error dialing backend: dial tcp .*: i/o timeout")))
 def test_the_rest_goes_on(cluster, how, words):
     api, plugin = cluster
     api.nodes["gadget-n1"].how = how
@@ -345,6 +346,9 @@ def refused(api, tmp_path, code, words):
     (Node("n1", ready=False), 8, "node n1: the agent is not ready (Running)"),
     (Node("n1", ready=False, waiting="CrashLoopBackOff"), 8, "not ready (CrashLoopBackOff)"),
     (Node("n1", ready=False, waiting="ImagePullBackOff"), 9, "the image ig:test is missing (ImagePullBackOff)"),
+    (Node("n1", cut_off=True), 8, "node n1: the node is not ready"),
+    (Node("n1", how="cut off"), 8, "node n1: pod gadget/gadget-n1: HTTP status 500: error dialing backend: dial tcp"),
+    (Node("n1", how="gone"), 8, 'node n1: pod gadget/gadget-n1: pods \\"gadget-n1\\" not found'),
     (Node("n1", how="old"), 10, "older than this kubectl-gadget")))
 def test_a_node_that_cannot_be_reached(tmp_path, node, code, words):
     containers.require("kubectl")

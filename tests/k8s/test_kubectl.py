@@ -8,35 +8,10 @@ import containers
 import ig
 import pytest
 from cluster import NODE
-from deployed import NAME, NAMESPACE
+from deployed import NAME, NAMESPACE, RBAC, Plugin, role_binding
 from ig import get, resolved, said
 from image import BUSYBOX
 from leftovers import traces_of
-
-RBAC = "rbac.authorization.k8s.io"
-
-
-class Plugin:
-    """kubectl-gadget as a user of the cluster."""
-
-    def __init__(self, cluster, folder, user=None):
-        self.program = os.path.join(folder, "kubectl-gadget")
-        if not os.path.exists(self.program):
-            os.symlink(ig.IG, self.program)
-        self.kwargs = {"command": (self.program,), "view": cluster.node.view,
-                       "env": dict(cluster.env, KUBECTL=f"{cluster.bin}/kubectl", KUBECONFIG=user or cluster.admin,
-                                   TMPDIR="/tmp", XDG_RUNTIME_DIR="")}
-
-    def once(self, *args, **kwargs):
-        return ig.once(*args, **self.kwargs, **kwargs)
-
-    def start(self, *args):
-        return ig.Ig(*args, **self.kwargs)
-
-
-@pytest.fixture
-def plugin(cluster, tmp_path):
-    return Plugin(cluster, str(tmp_path))
 
 
 def test_it_is_not_deployed(with_image, plugin):
@@ -112,12 +87,6 @@ def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
 
 
 # ---- who may ------------------------------------------------------------------------------
-
-def role_binding(name, role, user):
-    return {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": NAMESPACE},
-            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": role},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}]}
-
 
 def test_rights(deployed, workloads, cluster, tmp_path):
     """A stranger may not list the agents; who may no more than that cannot reach them; the Role lets in."""

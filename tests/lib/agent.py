@@ -49,10 +49,11 @@ class Agent(AtDaemon):
     """Answers as soon as it is made; as a context it is stopped on leaving. Its folder, with the state, is kept for
     start() until close()."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, view=None):
+        """view: a view.View in which it runs."""
         global _number
         _number += 1
-        self.args, self.env = args, env
+        self.args, self.env, self.enter = args, env, view.enter if view else ()
         self.dir = tempfile.mkdtemp(prefix="ig-agent-")
         self.state_dir, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
         self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"
@@ -67,7 +68,7 @@ class Agent(AtDaemon):
         """Starts it (again); more: flags behind those of every start."""
         flags = ["--host", self.address, "--state-dir", self.state_dir, "--pin-dir", self.pins,
                  "--record-dir", self.records, "--config", "/dev/null", "--log-level", "info"]
-        self.daemon = daemon.Daemon(self.dir, "ig", [ig.IG, "daemon", *flags, *self.args, *more], self.answers,
+        self.daemon = daemon.Daemon(self.dir, "ig", [*self.enter, ig.IG, "daemon", *flags, *self.args, *more], self.answers,
                                     env=dict(ig.ENV, **(self.env or {})))
         self.process = self.daemon.process
         return self
