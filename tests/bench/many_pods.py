@@ -9,19 +9,20 @@ import time
 import containers
 from cluster import Cluster
 from deployed import Deployed, deployment, put_image
-from measure import progress, scaled, tasks_cpu
+from measure import map_bytes, progress, scaled, tasks_cpu
 
 PODS, SECONDS = scaled(110), 60
 
 
 def memory(pid):
-    """Bytes that it has in memory: its own, of files (the program's, mostly), and of BPF maps, where its rings are."""
-    sums, kind = {"anonymous": 0, "files": 0, "maps": 0}, None
+    """Bytes that it has in memory: its own, of files (the program's, mostly), and of BPF maps; and what its maps, with the rings of
+    traceloop, take of the kernel's."""
+    sums, kind = {"anonymous": 0, "files": 0, "mapped": 0}, None
     with open(f"/proc/{pid}/smaps") as f:
         for line in f:
             word, *rest = line.split()
             if not word.endswith(":"):
-                kind = "maps" if "bpf-map" in line else "files"
+                kind = "mapped" if "bpf-map" in line else "files"
             elif word == "Rss:":
                 rss = int(rest[0]) * 1024
             elif word == "Anonymous:":
@@ -29,7 +30,7 @@ def memory(pid):
                 sums[kind] += rss - int(rest[0]) * 1024
     with open(f"/proc/{pid}/status") as f:
         resident, = re.findall(r"^VmRSS:\s+(\d+)", f.read(), re.M)
-    return {**sums, "resident": int(resident) * 1024}
+    return {**sums, "resident": int(resident) * 1024, "maps": map_bytes(pid)}
 
 
 def settled(pid):
@@ -63,7 +64,7 @@ def run(lab):
 
 
 def table(r):
-    for name, m in ((f"{r['pods']} pods", r["many"]), ("the agent alone", r["few"])):
-        print("agent, {}: resident {:.1f} MB: own {anonymous:.1f}, files {files:.1f}, rings {maps:.1f}".format(
-            name, m["resident"] / 1e6, **{k: v / 1e6 for k, v in m.items()}))
+    for name, memory_of in ((f"{r['pods']} pods", r["many"]), ("the agent alone", r["few"])):
+        print("agent, {}: resident {resident:.1f} MB (its own {anonymous:.1f}, files {files:.1f}, of maps {mapped:.1f}); "
+              "maps in the kernel {maps:.1f} MB".format(name, **{k: v / 1e6 for k, v in memory_of.items()}))
     print(f"idle, with {r['containers']} containers: {r['cpu'] * 1000:.1f} m CPU")
