@@ -70,7 +70,39 @@ static int make_manifests(struct buf *out, struct err *err)
 	return manifests_put(&opt.manifests, out, err);
 }
 
-/* ---- waiting --------------------------------------------------------------------- */
+/* ---- what stands in the way ------------------------------------------------------- */
+
+static int find_agents(struct agents *ret, struct err *err)
+{
+	struct reactor *reactor = NULL;
+	struct kube *kube = NULL;
+	int r = reactor_new(&reactor, err);
+
+	r = r ?: kube_open(&(struct kube_options){cluster_flags_kubectl()}, reactor, &kube, err);
+	r = r ?: agents_list(kube, cluster_flags_namespace(), ret, err);
+	kube_close(kube);
+	reactor_free(reactor);
+	return r;
+}
+
+/*
+ * kubectl says why it fails; but its exit status is always the same. Whether there is no cluster,
+ * or none for this user, is seen by asking it for something else.
+ */
+static int change(const char *const *words, const char *manifests, struct err *err)
+{
+	struct agents agents = {0};
+	struct err why = {0};
+	int r = kubectl_run(words, cluster_flags_kubectl(), manifests, err);
+
+	if (r != -EIO)
+		return r;
+	find_agents(&agents, &why);
+	agents_done(&agents);
+	if (why.code == -EHOSTUNREACH || why.code == -EACCES || why.code == -EPERM)
+		*err = why;
+	return err->code;
+}
 
 /* The first agent that is not ready says why, with a code of its own. */
 static int why_not(const struct agents *agents, struct err *err)
@@ -86,17 +118,11 @@ static int why_not(const struct agents *agents, struct err *err)
 
 static int explain(struct err *err)
 {
-	struct reactor *reactor = NULL;
 	struct agents agents = {0};
-	struct kube *kube = NULL;
-	int r = reactor_new(&reactor, err);
+	int r = find_agents(&agents, err);
 
-	r = r ?: kube_open(&(struct kube_options){cluster_flags_kubectl()}, reactor, &kube, err);
-	r = r ?: agents_list(kube, cluster_flags_namespace(), &agents, err);
 	r = r ?: why_not(&agents, err);
 	agents_done(&agents);
-	kube_close(kube);
-	reactor_free(reactor);
 	return r;
 }
 
@@ -143,7 +169,7 @@ static int deploy(struct err *err)
 		fputs(buf_cstr(&text), stdout);
 		return 0;
 	}
-	r = kubectl_run(words, cluster_flags_kubectl(), buf_cstr(&text), err);
+	r = change(words, buf_cstr(&text), err);
 	return r || !opt.wait ? r : wait_until_ready(err);
 }
 
@@ -194,7 +220,7 @@ static int undeploy(struct err *err)
 	_cleanup_(buf_done) struct buf text = {.max = MAX_MANIFESTS};
 	int r = make_manifests(&text, err);
 
-	return r ?: kubectl_run(words, cluster_flags_kubectl(), buf_cstr(&text), err);
+	return r ?: change(words, buf_cstr(&text), err);
 }
 
 static int undeploy_main(int argc, char **argv)

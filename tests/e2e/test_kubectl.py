@@ -366,6 +366,9 @@ def test_a_cluster_that_cannot_be_reached(tmp_path):
         refused(api, tmp_path, 3, "does not accept your credentials")
     refused(api, tmp_path, 6, "no cluster: the API server cannot be reached")
     plugin = Plugin(str(tmp_path), api)
+    for command in ("deploy", "undeploy"):  # kubectl says it, and so do we
+        done = plugin.once(command)
+        assert done.returncode == 6 and "no cluster: the API server cannot be reached" in done.err, done.err
     done = plugin.once("list", "--context", "nope")
     assert done.returncode == 2 and 'kubectl: context \\"nope\\" does not exist' in done.err
     plugin.env["KUBECTL"] = "/no/such"

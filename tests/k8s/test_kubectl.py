@@ -96,6 +96,8 @@ def test_rights(deployed, workloads, cluster, tmp_path):
     stranger, looker, tracer = (Plugin(cluster, str(tmp_path), cluster.user(u)) for u in ("stranger", "looker", "tracer"))
     done = stranger.once("run", "trace_exec")
     assert done.returncode == 3 and "the agents' pods: not allowed" in done.err and '\\"stranger\\"' in done.err, done.err
+    done = stranger.once("deploy")
+    assert done.returncode == 3 and "Error from server (Forbidden)" in done.err, done.err
     done = looker.once("run", "trace_exec")
     assert done.returncode == 3 and "pods/exec" in done.err and '\\"looker\\"' in done.err, done.err
     with tracer.start("run", "trace_exec", "-n", "bank", "-o", "json") as running:
