@@ -206,9 +206,11 @@ int agents_list(struct kube *k, const char *namespace_, struct agents *ret, stru
 	while (!r && token);
 	one_for_each_node(&a);
 	if (!r && !a.n)
-		r = err_set(err, -ENOPKG,
-			    "not deployed: namespace %s has no pods with the label %s", where,
-			    AGENT_LABEL);
+		r = err_set(
+			err, -ENOPKG,
+			"not deployed: namespace %s has no pods with the label %s; `kubectl gadget "
+			"deploy` makes them",
+			where, AGENT_LABEL);
 	if (r)
 		agents_done(&a);
 	else

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import time
+from concurrent import futures
 
 import containers
 import ig
 import pytest
 from agent import Agent
+from agent_client import STUBS
 from containers import keep_saying
 from kube_api import V4, V5, KubeApi, Node
 
@@ -71,6 +73,29 @@ def test_version(cluster, protocols):
     assert done.out == f"client {client}\nnode n1 {client}\nnode n2 {client}\n" and not done.err
     assert api.chosen == [protocols[0]] * 2
     assert sum("continue=1" in path for path in api.asked) == 1
+
+
+def test_agents_of_other_versions(cluster, tmp_path):
+    """Each is told, and that they are is a failure with a status of its own."""
+    import grpc
+
+    class Other(STUBS.api_grpc.BuiltInGadgetManagerServicer):
+        def GetInfo(self, request, context):
+            return STUBS.api.InfoResponse(version="1.0", serverVersion="v0.0.1\x1b")
+
+    api, plugin = cluster
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    STUBS.api_grpc.add_BuiltInGadgetManagerServicer_to_server(Other(), server)
+    server.add_insecure_port(f"unix:{tmp_path}/other")
+    server.start()
+    try:
+        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
+        done = plugin.once("version")
+    finally:
+        server.stop(None).wait()
+    client, first, second = done.out.splitlines()
+    assert done.returncode == 10 and first == client.replace("client", "node n1") and second == "node n2 v0.0.1\\x1b", done.out
+    assert done.err == 'level=error msg="1 of the agents are of another version"\n'
 
 
 def test_kubectl_finds_it(cluster, tmp_path):
