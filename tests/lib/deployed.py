@@ -47,7 +47,7 @@ class Deployed(AtDaemon):
             raise RuntimeError(f"the agent does not become ready: {done.text}\n{why}")
 
     def delete(self):
-        self.cluster.kubectl("delete", "-k", self.manifests, "--timeout=60s", timeout=90)
+        self.cluster.kubectl("delete", "-k", self.manifests, "--timeout=180s", timeout=200)
 
     @property
     def pod(self):
