@@ -15,6 +15,13 @@ void api_add_services(struct grpc_server *server, struct api *api)
 		grpc_server_add(server, (*s)->methods, api);
 }
 
+void api_add_compat_services(struct grpc_server *server, struct api *api)
+{
+	for_each_registered(ig_services, s)
+		if (str_starts((*s)->methods->path, "/api."))
+			grpc_server_add(server, (*s)->methods, api);
+}
+
 static bool is_of_service(const struct grpc_method *m, const char *name)
 {
 	const char *rest = m->path + 1;

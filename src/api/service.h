@@ -31,6 +31,8 @@ struct api_service {
 
 /* All services; api is borrowed as long as the server lives. */
 void api_add_services(struct grpc_server *server, struct api *api);
+/* Those of package `api`, which are all that clients of other projects use. */
+void api_add_compat_services(struct grpc_server *server, struct api *api);
 bool api_has_service(const char *name); /* "api.GadgetManager" */
 
 /* ---- for the services ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/reactor.h"
@@ -22,7 +23,11 @@ static struct {
 	struct manifest_options manifests;
 } opt = {.hook_mode = "auto", .timeout_ns = 120 * 1000000000ull};
 
-/* How others' agents learn of containers. Ours see them in the kernel, whatever is said. */
+/*
+ * How others' agents learn of containers. Ours see them in the kernel, whatever is said: auto. That
+ * is no less than any of these, but for hooks that would be installed on the nodes, which is why
+ * crio and nri are refused.
+ */
 static const char *const hook_modes[] = {"auto",	  "none",	 "fanotify",
 					 "fanotify+ebpf", "podinformer", NULL};
 
@@ -33,10 +38,14 @@ static const struct flag own_flag_list[] = {
 	{"node-selector", 0, "LIST", "Only nodes with these labels: KEY=VALUE,…", flag_text,
 	 &opt.manifests.node_selector, NULL},
 	{"hook-mode", 0, "MODE",
-	 "Taken for other deployments' sake: agents see containers start in the kernel, and "
-	 "nothing "
-	 "is installed on the nodes",
+	 "Taken for other deployments' sake: agents see containers start in the kernel (auto), "
+	 "and "
+	 "nothing is installed on the nodes",
 	 flag_text, &opt.hook_mode, hook_modes},
+	{"compat", 0, NULL,
+	 "Agents serve existing clients as well, who forward a port to them: at 127.0.0.1:8080 of "
+	 "their pods",
+	 flag_on, &opt.manifests.compat, NULL},
 	{"wait", 0, NULL, "Until all agents are ready", flag_on, &opt.wait, NULL},
 	{"timeout", 0, "TIME", "How long that may take (default 2m)", flag_duration,
 	 &opt.timeout_ns, NULL},
@@ -61,7 +70,39 @@ static int make_manifests(struct buf *out, struct err *err)
 	return manifests_put(&opt.manifests, out, err);
 }
 
-/* ---- waiting --------------------------------------------------------------------- */
+/* ---- what stands in the way ------------------------------------------------------- */
+
+static int find_agents(struct agents *ret, struct err *err)
+{
+	struct reactor *reactor = NULL;
+	struct kube *kube = NULL;
+	int r = reactor_new(&reactor, err);
+
+	r = r ?: kube_open(&(struct kube_options){cluster_flags_kubectl()}, reactor, &kube, err);
+	r = r ?: agents_list(kube, cluster_flags_namespace(), ret, err);
+	kube_close(kube);
+	reactor_free(reactor);
+	return r;
+}
+
+/*
+ * kubectl says why it fails; but its exit status is always the same. Whether there is no cluster,
+ * or none for this user, is seen by asking it for something else.
+ */
+static int change(const char *const *words, const char *manifests, struct err *err)
+{
+	struct agents agents = {0};
+	struct err why = {0};
+	int r = kubectl_run(words, cluster_flags_kubectl(), manifests, err);
+
+	if (r != -EIO)
+		return r;
+	find_agents(&agents, &why);
+	agents_done(&agents);
+	if (why.code == -EHOSTUNREACH || why.code == -EACCES || why.code == -EPERM)
+		*err = why;
+	return err->code;
+}
 
 /* The first agent that is not ready says why, with a code of its own. */
 static int why_not(const struct agents *agents, struct err *err)
@@ -77,17 +118,11 @@ static int why_not(const struct agents *agents, struct err *err)
 
 static int explain(struct err *err)
 {
-	struct reactor *reactor = NULL;
 	struct agents agents = {0};
-	struct kube *kube = NULL;
-	int r = reactor_new(&reactor, err);
+	int r = find_agents(&agents, err);
 
-	r = r ?: kube_open(&(struct kube_options){cluster_flags_kubectl()}, reactor, &kube, err);
-	r = r ?: agents_list(kube, cluster_flags_namespace(), &agents, err);
 	r = r ?: why_not(&agents, err);
 	agents_done(&agents);
-	kube_close(kube);
-	reactor_free(reactor);
 	return r;
 }
 
@@ -106,9 +141,15 @@ static int wait_until_ready(struct err *err)
 
 static int check_hook_mode(struct err *err)
 {
+	if (!strcmp(opt.hook_mode, hook_modes[0]))
+		return 0;
 	for (const char *const *m = hook_modes; *m; m++)
-		if (!strcmp(*m, opt.hook_mode))
+		if (!strcmp(*m, opt.hook_mode)) {
+			log_warn("--hook-mode %s changes nothing: agents see containers start in "
+				 "the kernel (auto)",
+				 *m);
 			return 0;
+		}
 	return err_set(err, -EINVAL,
 		       "no hook mode '%s': nothing is installed on the nodes, and agents see "
 		       "containers start all the same (auto)",
@@ -128,7 +169,7 @@ static int deploy(struct err *err)
 		fputs(buf_cstr(&text), stdout);
 		return 0;
 	}
-	r = kubectl_run(words, cluster_flags_kubectl(), buf_cstr(&text), err);
+	r = change(words, buf_cstr(&text), err);
 	return r || !opt.wait ? r : wait_until_ready(err);
 }
 
@@ -179,7 +220,7 @@ static int undeploy(struct err *err)
 	_cleanup_(buf_done) struct buf text = {.max = MAX_MANIFESTS};
 	int r = make_manifests(&text, err);
 
-	return r ?: kubectl_run(words, cluster_flags_kubectl(), buf_cstr(&text), err);
+	return r ?: change(words, buf_cstr(&text), err);
 }
 
 static int undeploy_main(int argc, char **argv)

@@ -12,6 +12,7 @@
 #include "base/reactor.h"
 #include "cmd/config.h"
 #include "cmd/container_flags.h"
+#include "cmd/daemon_compat.h"
 #include "cmd/daemon_recorder.h"
 #include "cmd/recorder_flags.h"
 #include "cmd/kube_flags.h"
@@ -29,7 +30,7 @@
 static struct {
 	const char *hosts, *group, *config, *state_dir, *pin_dir, *record_dir;
 	struct tls_files tls;
-	bool insecure;
+	bool insecure, compat;
 } opt = {
 	.hosts = "unix:///var/run/ig/ig.socket",
 	.state_dir = "/var/lib/ig",
@@ -51,6 +52,10 @@ static const struct flag flag_list[] = {
 	{"tls-key", 0, "FILE", "The key of it", flag_text, &opt.tls.key, NULL},
 	{"insecure", 0, NULL, "Serve TCP without TLS, to this machine only", flag_on, &opt.insecure,
 	 NULL},
+	{"compat", 0, NULL,
+	 "In a pod: serve existing clients at tcp://" COMPAT_ADDRESS
+	 ", which a port-forward reaches",
+	 flag_on, &opt.compat, NULL},
 	{"state-dir", 0, "DIR", "Where instances are kept (default /var/lib/ig); '': nowhere",
 	 flag_text, &opt.state_dir, NULL},
 	{"pin-dir", 0, "DIR",
@@ -68,8 +73,9 @@ static const struct flag_table daemon_flags = {"Daemon", flag_list};
 struct daemon_run {
 	struct reactor *reactor;
 	struct manager *manager;
-	struct grpc_server *server;
-	struct recording *recording; /* NULL: none is asked for */
+	struct grpc_server *server, *compat; /* compat NULL: it is not asked for */
+	unsigned int n_ending;		     /* of them, whose clients still take what is theirs */
+	struct recording *recording;	     /* NULL: none is asked for */
 	struct tls *tls;
 	struct api api;
 	struct loop loop;
@@ -231,6 +237,8 @@ static int start(struct daemon_run *d, struct err *err)
 	r = listen_at_all(d, err); /* who connects now waits until we are ready */
 	r = r ?: traceloop_flags_start(d->manager, &d->api.traceloop, err);
 	r = r ?: manager_start(d->manager, err);
+	if (!r && opt.compat)
+		r = daemon_compat_start(d->reactor, &d->api, &d->compat, err);
 	r = r ?: kube_flags_start(d->reactor, manager_containers(d->manager), err);
 	r = r ?: daemon_recorder_start(d->manager, or_null(opt.record_dir), &d->recording, err);
 	d->api.recording = d->recording;
@@ -241,7 +249,17 @@ static void on_last_words(void *ctx)
 {
 	struct daemon_run *d = ctx;
 
-	loop_stop(&d->loop);
+	if (!--d->n_ending)
+		loop_stop(&d->loop);
+}
+
+static void say_last_words(struct daemon_run *d)
+{
+	d->n_ending = d->compat ? 2 : 1;
+	grpc_server_shutdown(d->server, LAST_WORDS_NS, on_last_words, d);
+	if (d->compat)
+		grpc_server_shutdown(d->compat, LAST_WORDS_NS, on_last_words, d);
+	loop_run(&d->loop); /* a second signal ends it at once */
 }
 
 static int serve(struct daemon_run *d, struct err *err)
@@ -258,8 +276,7 @@ static int serve(struct daemon_run *d, struct err *err)
 	if (d->recording)
 		recording_stop(d->recording);
 	manager_stop(d->manager);
-	grpc_server_shutdown(d->server, LAST_WORDS_NS, on_last_words, d);
-	loop_run(&d->loop); /* a second signal ends it at once */
+	say_last_words(d);
 	return 0;
 }
 
@@ -288,6 +305,7 @@ static int daemon_main(int argc, char **argv)
 	r = r ?: serve(&d, &err);
 	remove_sockets(&d);
 	grpc_server_free(d.server);
+	grpc_server_free(d.compat);
 	traceloop_service_free(d.api.traceloop);
 	recording_free(d.recording);
 	kube_flags_stop();

@@ -64,14 +64,14 @@ static bool has_key(const char *line, size_t n, const char *key)
 	       line[indent + len] == ':';
 }
 
-/* "  key: {a: b}" with the labels behind the last one. */
-static void put_with_labels(const char *line, size_t n, const struct buf *labels, struct buf *out)
+/* "  key: {a: b}" or "  key: [a, b]" with more behind the last one. */
+static void put_with(const char *line, size_t n, char close, const char *more, struct buf *out)
 {
-	const char *brace = memrchr(line, '}', n);
+	const char *end = memrchr(line, close, n);
 
-	buf_add(out, line, (size_t)(brace - line));
-	buf_add(out, labels->data, labels->len);
-	buf_char(out, '}');
+	buf_add(out, line, (size_t)(end - line));
+	buf_str(out, more);
+	buf_add(out, end, (size_t)(line + n - end));
 }
 
 /* NAMESPACE in it, or the name of the Namespace itself, is another one's. */
@@ -93,6 +93,29 @@ static void put_in_namespace(const char *line, size_t n, bool is_namespace, cons
 	}
 }
 
+static bool has_value(const char *line, size_t n, const char *key, const char *value)
+{
+	return has_key(line, n, key) && memmem(line, n, value, strlen(value));
+}
+
+static void put_line(const struct manifest_options *o, const struct buf *labels, bool is_namespace,
+		     const char *line, size_t n, struct buf *out)
+{
+	if (o->image && has_key(line, n, "image"))
+		buf_printf(out, "%.*simage: \"%s\"", (int)strspn(line, " "), line, o->image);
+	else if (labels->len && has_key(line, n, "nodeSelector"))
+		put_with(line, n, '}', labels->data, out);
+	else if (o->compat && has_value(line, n, "args", "daemon"))
+		put_with(line, n, ']', ", --compat", out);
+	else if (o->compat && has_value(line, n, "resources", "pods/exec"))
+		put_with(line, n, ']', ", pods/portforward", out);
+	else if (o->namespace_)
+		put_in_namespace(line, n, is_namespace, o->namespace_, out);
+	else
+		buf_add(out, line, n);
+	buf_char(out, '\n');
+}
+
 int manifests_put(const struct manifest_options *o, struct buf *out, struct err *err)
 {
 	_cleanup_(buf_done) struct buf labels = {.max = 65536};
@@ -105,18 +128,8 @@ int manifests_put(const struct manifest_options *o, struct buf *out, struct err 
 		size_t n = strcspn(line, "\n");
 
 		if (has_key(line, n, "kind"))
-			is_namespace =
-				memmem(line, n, "kind: Namespace", strlen("kind: Namespace"));
-		if (o->image && has_key(line, n, "image"))
-			buf_printf(out, "%.*simage: \"%s\"", (int)strspn(line, " "), line,
-				   o->image);
-		else if (labels.len && has_key(line, n, "nodeSelector"))
-			put_with_labels(line, n, &labels, out);
-		else if (o->namespace_)
-			put_in_namespace(line, n, is_namespace, o->namespace_, out);
-		else
-			buf_add(out, line, n);
-		buf_char(out, '\n');
+			is_namespace = has_value(line, n, "kind", "kind: Namespace");
+		put_line(o, &labels, is_namespace, line, n, out);
 		line += n + (line[n] == '\n');
 	}
 	return r;

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct buf;
 struct err;
 
@@ -13,6 +15,7 @@ struct manifest_options {
 	const char *image;	/* the same */
 	const char
 		*node_selector; /* "key=value,…", of nodes that are to have an agent; NULL: all */
+	bool compat;		/* as deploy/kubernetes/compat: for clients that forward a port */
 };
 
 /* As YAML, appended. -EINVAL: a value that cannot be one. */

@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "client/endpoints.h"
 #include "base/parse.h"
+#include "client/endpoints.h"
 #include "cmd/report_flags.h"
 #include "cmd/selector_flags.h"
 #include "cmd/sink.h"

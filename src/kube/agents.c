@@ -87,6 +87,9 @@ static void explain(struct agent *a, const json_t *pod)
 				   message);
 	else if (get(pod, "metadata", "deletionTimestamp"))
 		a->why = xstrdup("the agent is being ended");
+	else if (json_is_true(json_object_get(container, "ready")))
+		/* When a node is silent the cluster takes the pods' readiness, and no more. */
+		a->why = xstrdup("the node is not ready");
 	else
 		a->why = xasprintf("the agent is not ready (%s)", phase);
 }
@@ -203,9 +206,11 @@ int agents_list(struct kube *k, const char *namespace_, struct agents *ret, stru
 	while (!r && token);
 	one_for_each_node(&a);
 	if (!r && !a.n)
-		r = err_set(err, -ENOPKG,
-			    "not deployed: namespace %s has no pods with the label %s", where,
-			    AGENT_LABEL);
+		r = err_set(
+			err, -ENOPKG,
+			"not deployed: namespace %s has no pods with the label %s; `kubectl gadget "
+			"deploy` makes them",
+			where, AGENT_LABEL);
 	if (r)
 		agents_done(&a);
 	else

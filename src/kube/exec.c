@@ -35,6 +35,17 @@ struct kube_exec *kube_exec_cancel(struct kube_exec *e)
 	return NULL;
 }
 
+/*
+ * That the pod is gone, or its kubelet does not answer (to the API server: status 500), is of the
+ * node.
+ */
+static void refuse(const struct kube_exec *e, const struct websocket_answer *a, struct err *err)
+{
+	kube_refusal(a->status, a->body, e->pod, err);
+	if (err->code == -ENOENT || (err->code == -EIO && a->status >= 500))
+		err->code = -EHOSTDOWN;
+}
+
 static void on_dialled(void *ctx, const struct err *err, const struct websocket_answer *a)
 {
 	struct kube_exec *e = ctx;
@@ -42,7 +53,7 @@ static void on_dialled(void *ctx, const struct err *err, const struct websocket_
 	struct err refused;
 
 	if (!err && a->fd < 0) {
-		kube_refusal(a->status, a->body, e->pod, &refused);
+		refuse(e, a, &refused);
 		err = &refused;
 	}
 	if (!err)

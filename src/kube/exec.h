@@ -20,7 +20,8 @@ struct kube_program {
 
 /*
  * err NULL: t is the callee's to free. That the program could not be started comes by t, as its
- * end. Else as those of kube_connect(), kube_refusal() and websocket_dial_fn.
+ * end. Else as those of kube_connect(), kube_refusal() and websocket_dial_fn; -EHOSTDOWN: the pod,
+ * or its node, is not there.
  */
 typedef void kube_exec_fn(void *ctx, const struct err *err, struct transport *t);
 

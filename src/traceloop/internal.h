@@ -26,6 +26,7 @@ struct tracelet {
 	uint64_t created, ended;	  /* boot clock; 0: not ended */
 	bool is_shown;			  /* false: its names are still being looked for */
 	struct followed {		  /* tail.c */
+		bool held;		  /* its ring, until the last time */
 		uint64_t until;		  /* boot clock: what came by then was told */
 		uint64_t told;		  /* records that were, or that were said to be gone */
 		uint64_t lost;		  /* of those said to be gone */
@@ -68,4 +69,5 @@ container_event_fn tracelets_follow;
 struct tracelet *tracelet_new(struct traceloop *t, uint64_t key,
 			      struct container *c);		 /* c may be NULL */
 struct tracelet *tracelet_of(struct traceloop *t, uint64_t key); /* NULL: none */
+void tracelet_let_go(struct traceloop *t, struct tracelet *l);	 /* who followed it does no more */
 void tracelet_read(struct traceloop *t, struct tracelet *l, struct loop_dump *ret);

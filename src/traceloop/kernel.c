@@ -15,7 +15,8 @@
 
 struct sheaf {
 	int fd;
-	char *memory;
+	char *memory; /* NULL: nobody holds any of its rings */
+	unsigned int holders;
 };
 
 /* A ring that nobody has any more, and into which somebody may just be writing. */
@@ -55,22 +56,42 @@ static int make_sheaf(struct loop_kernel *k)
 {
 	_cleanup_(closep) int fd = make_map(k);
 	__u32 number = (__u32)k->n_sheaves + 1;
-	void *memory;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	memory = mmap(NULL, sheaf_bytes(k), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
 	r = bpf_map_update_elem(bpf_map__fd(k->bpf->maps.sheaves), &number, &fd, BPF_ANY);
-	if (r) {
-		munmap(memory, sheaf_bytes(k));
+	if (r)
 		return r;
-	}
-	k->sheaves[number] = (struct sheaf){take_fd(&fd), memory};
+	k->sheaves[number] = (struct sheaf){.fd = take_fd(&fd)};
 	k->n_sheaves++;
 	return 0;
+}
+
+int loop_kernel_hold(struct loop_kernel *k, uint32_t ring)
+{
+	struct sheaf *s = &k->sheaves[ring / LOOP_SHEAF];
+
+	if (!s->holders) {
+		void *memory =
+			mmap(NULL, sheaf_bytes(k), PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+
+		if (memory == MAP_FAILED)
+			return -errno;
+		s->memory = memory;
+	}
+	s->holders++;
+	return 0;
+}
+
+void loop_kernel_let_go(struct loop_kernel *k, uint32_t ring)
+{
+	struct sheaf *s = &k->sheaves[ring / LOOP_SHEAF];
+
+	if (--s->holders)
+		return;
+	munmap(s->memory, sheaf_bytes(k));
+	s->memory = NULL;
 }
 
 static void lay_ready(const struct loop_kernel *k, uint32_t ring)
@@ -153,8 +174,11 @@ void loop_kernel_settle(struct loop_kernel *k, uint64_t now)
 	for (; n < k->n_settling && k->settling[n].since + LOOP_SETTLE_NS <= now; n++) {
 		uint32_t ring = k->settling[n].ring;
 
+		if (loop_kernel_hold(k, ring))
+			continue; /* no memory: a ring fewer */
 		for (unsigned int cpu = 0; cpu < k->n_cpus; cpu++)
 			memset(lane_of(k, ring, cpu), 0, sizeof(struct loop_lane));
+		loop_kernel_let_go(k, ring);
 		lay_ready(k, ring);
 	}
 	k->n_settling -= n;
@@ -300,7 +324,8 @@ struct loop_kernel *loop_kernel_free(struct loop_kernel *k)
 	if (k->bpf)
 		traceloop_bpf__detach(k->bpf);
 	for (size_t i = 1; i <= k->n_sheaves; i++) {
-		munmap(k->sheaves[i].memory, sheaf_bytes(k));
+		if (k->sheaves[i].memory)
+			munmap(k->sheaves[i].memory, sheaf_bytes(k));
 		close(k->sheaves[i].fd);
 	}
 	traceloop_bpf__destroy(k->bpf);

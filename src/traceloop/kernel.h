@@ -64,6 +64,14 @@ size_t loop_kernel_settling(const struct loop_kernel *k);     /* rings that wait
 
 #define LOOP_SETTLE_NS 200000000ull
 
+/*
+ * Rings are the kernel's memory. They are in ours as well, LOOP_SHEAF at a time, while somebody
+ * holds one of them to read it; as often let go as held. -errno of mmap().
+ */
+int loop_kernel_hold(struct loop_kernel *k, uint32_t ring);
+void loop_kernel_let_go(struct loop_kernel *k, uint32_t ring);
+
+/* Of a ring that is held. */
 const struct loop_lane *loop_kernel_lane(const struct loop_kernel *k, uint32_t ring,
 					 unsigned int cpu);
 uint64_t loop_kernel_missed(const struct loop_kernel *k, uint64_t key); /* for want of a ring */

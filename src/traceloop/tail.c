@@ -17,7 +17,7 @@ static uint64_t written(const struct traceloop *t, const struct tracelet *l)
 {
 	uint64_t n = 0;
 
-	for (unsigned int i = 0; l->ring && i < loop_kernel_cpus(t->kernel); i++)
+	for (unsigned int i = 0; i < loop_kernel_cpus(t->kernel); i++)
 		n += __atomic_load_n(&loop_kernel_lane(t->kernel, l->ring, i)->seq,
 				     __ATOMIC_RELAXED);
 	return n;
@@ -52,6 +52,13 @@ static void say_counts(struct followed *f, enum tracelet_format format, bool las
 	f->since = (struct loop_counts){0};
 }
 
+void tracelet_let_go(struct traceloop *t, struct tracelet *l)
+{
+	if (l->followed.held)
+		loop_kernel_let_go(t->kernel, l->ring);
+	l->followed.held = false;
+}
+
 int tracelet_follow(struct traceloop *t, struct tracelet *l, enum tracelet_format format, bool last,
 		    struct buf *out)
 {
@@ -60,9 +67,13 @@ int tracelet_follow(struct traceloop *t, struct tracelet *l, enum tracelet_forma
 	struct loop_counts n;
 	struct loop_dump d;
 
-	if (!last && l->ring && written(t, l) == f->told)
+	if (l->ring && !f->held)
+		f->held = !loop_kernel_hold(t->kernel, l->ring);
+	if (!last && f->held && written(t, l) == f->told)
 		return 0;
 	tracelet_read(t, l, &d);
+	if (last)
+		tracelet_let_go(t, l);
 	n = count(&d, f, w.until);
 	f->since.kept += n.kept;
 	f->since.overwritten += n.overwritten;

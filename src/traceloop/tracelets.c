@@ -49,6 +49,7 @@ static void stop_recording(struct traceloop *t, struct tracelet *l)
 void tracelet_close(struct traceloop *t, struct tracelet *l)
 {
 	stop_recording(t, l);
+	tracelet_let_go(t, l);
 	loop_kernel_release(t->kernel, l->key, loop_now());
 	TAILQ_REMOVE(&t->tracelets, l, link);
 	t->n_tracelets--;
@@ -267,12 +268,19 @@ void tracelet_read(struct traceloop *t, struct tracelet *l, struct loop_dump *re
 	unsigned int cpus = loop_kernel_cpus(t->kernel);
 	_cleanup_(freep) struct lane_copy *lanes = xnew_n(struct lane_copy, cpus);
 
+	int r;
+
 	if (!l->ring) /* it came when none was ready */
 		l->ring = loop_kernel_claim(t->kernel, l->key);
-	for (unsigned int i = 0; l->ring && i < cpus; i++)
+	r = l->ring ? loop_kernel_hold(t->kernel, l->ring) : -ENOENT;
+	for (unsigned int i = 0; !r && i < cpus; i++)
 		lane_copy(loop_kernel_lane(t->kernel, l->ring, i),
 			  loop_kernel_lane_bytes(t->kernel), &lanes[i]);
-	loop_dump_make(lanes, l->ring ? cpus : 0, ret);
+	if (!r)
+		loop_kernel_let_go(t->kernel, l->ring);
+	else if (r != -ENOENT)
+		t->warn(t->warn_ctx, "a ring of traceloop cannot be read: no memory");
+	loop_dump_make(lanes, r ? 0 : cpus, ret);
 	ret->counts.lost += loop_kernel_missed(t->kernel, l->key);
 }
 

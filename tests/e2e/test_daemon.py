@@ -16,6 +16,7 @@ import agent
 import containers
 import ig
 import pytest
+import view
 from agent_client import STUBS, Client, status_of
 from certificates import Authority
 
@@ -39,6 +40,24 @@ def free_port():
 
 
 # ---- sockets
+
+
+def test_for_clients_that_forward_a_port(tmp_path):
+    """A pod's port, of package api alone; in a cluster: tests/k8s. On the machine's own network it would be everybody's."""
+    assert "every user of the machine could connect" in refused("--compat", "--host", f"unix://{tmp_path}/s")
+    of_its_own = view.View("ip link set lo up", "--net")
+    try:
+        with agent.Agent("--compat", view=of_its_own) as node:
+            port = ("--remote", "tcp://127.0.0.1:8080")
+            for where in (port, node.command[1:]):
+                assert "daemon v" in ig.once(*where, "version", view=of_its_own, check=0).out
+                assert not ig.once(*where, "ps", "--no-headers", view=of_its_own, check=0).out
+            done = ig.once(*port, "list-containers", view=of_its_own)
+            assert done.returncode == 4 and "no such method" in done.err, done.err
+            ig.once(*node.command[1:], "list-containers", view=of_its_own, check=0)
+            assert ig.once(*port, "version").returncode == 1  # from elsewhere
+    finally:
+        of_its_own.close()
 
 
 def test_socket_modes(whole_lab, tmp_path):

@@ -6,10 +6,12 @@ import re
 import signal
 import subprocess
 import time
+from concurrent import futures
 
 import containers
 import ig
 import pytest
+from agent_client import STUBS
 from containers import keep_saying
 from kube_api import V4, V5, KubeApi, Node
 from nodes import Plugin
@@ -48,6 +50,29 @@ def test_version(cluster, protocols):
     assert done.out == f"client {client}\nnode n1 {client}\nnode n2 {client}\n" and not done.err
     assert api.chosen == [protocols[0]] * 2
     assert sum("continue=1" in path for path in api.asked) == 1
+
+
+def test_agents_of_other_versions(cluster, tmp_path):
+    """Each is told, and that they are is a failure with a status of its own."""
+    import grpc
+
+    class Other(STUBS.api_grpc.BuiltInGadgetManagerServicer):
+        def GetInfo(self, request, context):
+            return STUBS.api.InfoResponse(version="1.0", serverVersion="v0.0.1\x1b")
+
+    api, plugin = cluster
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    STUBS.api_grpc.add_BuiltInGadgetManagerServicer_to_server(Other(), server)
+    server.add_insecure_port(f"unix:{tmp_path}/other")
+    server.start()
+    try:
+        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
+        done = plugin.once("version")
+    finally:
+        server.stop(None).wait()
+    client, first, second = done.out.splitlines()
+    assert done.returncode == 10 and first == client.replace("client", "node n1") and second == "node n2 v0.0.1\\x1b", done.out
+    assert done.err == 'level=error msg="1 of the agents are of another version"\n'
 
 
 def test_kubectl_finds_it(cluster, tmp_path):
@@ -295,7 +320,8 @@ def test_a_node_that_hangs_is_named(cluster, two_agents, pod):
 
 @pytest.mark.parametrize("how, words", (
     ("silent", "does not answer"), ("garbage", "WebSocket"), ("missing", "executable file not found"),
-    ("forbidden", "cannot create resource"), ("old", "older than this kubectl-gadget")))
+    ("forbidden", "cannot create resource"), ("old", "older than this kubectl-gadget"),
+    ("gone", r'pods \\"gadget-n1\\" not found'), ("cut off", "error dialing backend: dial tcp .*: i/o timeout")))
 def test_the_rest_goes_on(cluster, how, words):
     api, plugin = cluster
     api.nodes["gadget-n1"].how = how
@@ -322,6 +348,9 @@ def refused(api, tmp_path, code, words):
     (Node("n1", ready=False), 8, "node n1: the agent is not ready (Running)"),
     (Node("n1", ready=False, waiting="CrashLoopBackOff"), 8, "not ready (CrashLoopBackOff)"),
     (Node("n1", ready=False, waiting="ImagePullBackOff"), 9, "the image ig:test is missing (ImagePullBackOff)"),
+    (Node("n1", cut_off=True), 8, "node n1: the node is not ready"),
+    (Node("n1", how="cut off"), 8, "node n1: pod gadget/gadget-n1: HTTP status 500: error dialing backend: dial tcp"),
+    (Node("n1", how="gone"), 8, 'node n1: pod gadget/gadget-n1: pods \\"gadget-n1\\" not found'),
     (Node("n1", how="old"), 10, "older than this kubectl-gadget")))
 def test_a_node_that_cannot_be_reached(tmp_path, node, code, words):
     containers.require("kubectl")
@@ -339,6 +368,9 @@ def test_a_cluster_that_cannot_be_reached(tmp_path):
         refused(api, tmp_path, 3, "does not accept your credentials")
     refused(api, tmp_path, 6, "no cluster: the API server cannot be reached")
     plugin = Plugin(str(tmp_path), api)
+    for command in ("deploy", "undeploy"):  # kubectl says it, and so do we
+        done = plugin.once(command)
+        assert done.returncode == 6 and "no cluster: the API server cannot be reached" in done.err, done.err
     done = plugin.once("list", "--context", "nope")
     assert done.returncode == 2 and 'kubectl: context \\"nope\\" does not exist' in done.err
     plugin.env["KUBECTL"] = "/no/such"

@@ -81,6 +81,24 @@ def test_another_namespace(plugin):
     assert [(o["kind"], o["metadata"]["name"]) for o in objects[1:]] == [(o["kind"], o["metadata"]["name"]) for o in files()[1:]]
 
 
+def test_for_clients_that_forward_a_port(plugin):
+    """As the kustomization that says so: with its right, and nothing else otherwise."""
+    containers.require("kubectl")
+    folder = os.path.join(containers.TOP, "deploy/kubernetes/compat")
+    made = containers.run("kubectl", "kustomize", folder).text
+    assert sorted(printed(plugin, "--compat"), key=str) == sorted(yaml.safe_load_all(made), key=str)
+    agents = printed(plugin, "--compat")[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert agents["args"][-1] == "--compat"
+
+
+@pytest.mark.parametrize("mode, words", (("auto", ""), ("none", "none changes nothing"), ("fanotify+ebpf", "changes nothing")))
+def test_hook_modes(plugin, mode, words):
+    """What is taken for others' sake is said."""
+    done = plugin.once("deploy", "--print-only", "--hook-mode", mode, check=0)
+    assert [o for o in yaml.safe_load_all(done.out) if o] == files()
+    assert words in done.err and bool(words) == bool(done.err), done.err
+
+
 @pytest.mark.parametrize("args, words", (
     (("--image", "a b"), "'a b' is no image"), (("--image", 'x"\n'), "is no image"), (("--image", ""), "an empty image"),
     (("--node-selector", "disk"), "KEY=VALUE"), (("--node-selector", 'a="'), "no label's value"),

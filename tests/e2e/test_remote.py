@@ -363,6 +363,14 @@ def test_list_and_version(agent):
     assert len(lines) == 2 and lines[1] == lines[0].replace("ig ", "daemon v")
 
 
+def test_health(agent, tmp_path):
+    """For probes: nothing to say, or why not."""
+    done = agent.once("health", check=0)
+    assert not done.out and not done.err
+    done = ig.once("--remote", f"unix://{tmp_path}/no.socket", "health")
+    assert done.returncode == 1 and "no daemon at" in done.err
+
+
 def test_cost(agent, lab):
     c = lab.start("while :; do load_open 1 1000; done")
     with agent.run("trace_open", "-o", "none", "-c", c.name), agent.run("trace_open", "-o", "none", "-c", c.name):

@@ -1,22 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests in a cluster share: ig's image on its node, the agent, and pods in two namespaces."""
 
-import os
-
-import containers
-import ig
 import pytest
 from containers import keep_saying
-from deployed import Deployed, deployment
-
-BUILD = os.path.dirname(ig.IG)
+from deployed import Deployed, Plugin, deployment, put_image
 
 
 @pytest.fixture(scope="session")
 def with_image(cluster):
     """The cluster; what `make image` makes is on its node."""
-    containers.run("make", "-s", "-C", containers.TOP, f"B={BUILD}", "image", timeout=600)
-    cluster.node.ctr("image", "import", os.path.join(BUILD, "ig-image.tar"), namespace="k8s.io")
+    put_image(cluster)
     return cluster
 
 
@@ -24,6 +17,11 @@ def with_image(cluster):
 def deployed(with_image):
     with Deployed(with_image) as agent:
         yield agent
+
+
+@pytest.fixture
+def plugin(cluster, tmp_path):
+    return Plugin(cluster, str(tmp_path))
 
 
 @pytest.fixture(scope="session")

@@ -71,21 +71,9 @@ def test_nothing_listens_on_the_network(deployed):
         assert LISTEN not in states, table
 
 
-def resident(pid):
-    """KiB that a process has in memory, but for BPF maps: there are the rings, which grow with the containers."""
-    own = map_of_bpf = 0
-    with open(f"/proc/{pid}/smaps") as f:
-        for line in f:
-            if not line.split()[0].endswith(":"):
-                map_of_bpf = "bpf-map" in line
-            elif line.startswith("Rss:") and not map_of_bpf:
-                own += int(line.split()[1])
-    return own
-
-
 def test_memory(deployed, workloads):
     deployed.once("run", "trace_exec,trace_open", "--timeout", "2s", check=0)
-    assert resident(deployed.pid) < 30 * 1024
+    assert int(status_of(deployed.pid)["VmRSS"].split()[0]) < 30 * 1024
 
 
 # ---- what it tells ---------------------------------------------------------------------------------------

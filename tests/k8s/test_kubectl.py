@@ -8,35 +8,10 @@ import containers
 import ig
 import pytest
 from cluster import NODE
-from deployed import NAME, NAMESPACE
+from deployed import NAME, NAMESPACE, RBAC, Plugin, role_binding
 from ig import get, resolved, said
 from image import BUSYBOX
 from leftovers import traces_of
-
-RBAC = "rbac.authorization.k8s.io"
-
-
-class Plugin:
-    """kubectl-gadget as a user of the cluster."""
-
-    def __init__(self, cluster, folder, user=None):
-        self.program = os.path.join(folder, "kubectl-gadget")
-        if not os.path.exists(self.program):
-            os.symlink(ig.IG, self.program)
-        self.kwargs = {"command": (self.program,), "view": cluster.node.view,
-                       "env": dict(cluster.env, KUBECTL=f"{cluster.bin}/kubectl", KUBECONFIG=user or cluster.admin,
-                                   TMPDIR="/tmp", XDG_RUNTIME_DIR="")}
-
-    def once(self, *args, **kwargs):
-        return ig.once(*args, **self.kwargs, **kwargs)
-
-    def start(self, *args):
-        return ig.Ig(*args, **self.kwargs)
-
-
-@pytest.fixture
-def plugin(cluster, tmp_path):
-    return Plugin(cluster, str(tmp_path))
 
 
 def test_it_is_not_deployed(with_image, plugin):
@@ -113,12 +88,6 @@ def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
 
 # ---- who may ------------------------------------------------------------------------------
 
-def role_binding(name, role, user):
-    return {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": NAMESPACE},
-            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": role},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}]}
-
-
 def test_rights(deployed, workloads, cluster, tmp_path):
     """A stranger may not list the agents; who may no more than that cannot reach them; the Role lets in."""
     cluster.apply({"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "looks", "namespace": NAMESPACE},
@@ -127,6 +96,8 @@ def test_rights(deployed, workloads, cluster, tmp_path):
     stranger, looker, tracer = (Plugin(cluster, str(tmp_path), cluster.user(u)) for u in ("stranger", "looker", "tracer"))
     done = stranger.once("run", "trace_exec")
     assert done.returncode == 3 and "the agents' pods: not allowed" in done.err and '\\"stranger\\"' in done.err, done.err
+    done = stranger.once("deploy")
+    assert done.returncode == 3 and "Error from server (Forbidden)" in done.err, done.err
     done = looker.once("run", "trace_exec")
     assert done.returncode == 3 and "pods/exec" in done.err and '\\"looker\\"' in done.err, done.err
     with tracer.start("run", "trace_exec", "-n", "bank", "-o", "json") as running:

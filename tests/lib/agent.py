@@ -49,11 +49,11 @@ class Agent(AtDaemon):
     """Answers as soon as it is made; as a context it is stopped on leaving. Its folder, with the state, is kept for
     start() until close()."""
 
-    def __init__(self, *args, env=None, enter=()):
-        """enter: a command that runs it, as unshare does."""
+    def __init__(self, *args, env=None, enter=(), view=None):
+        """enter: a command that runs it, as unshare does; view: a view.View in which it runs."""
         global _number
         _number += 1
-        self.args, self.env, self.enter = args, env, enter
+        self.args, self.env, self.enter = args, env, view.enter if view else enter
         self.dir = tempfile.mkdtemp(prefix="ig-agent-")
         self.state_dir, self.records = os.path.join(self.dir, "state"), os.path.join(self.dir, "records")
         self.pins = f"/sys/fs/bpf/ig-test-{os.getpid()}-{_number}"

@@ -9,6 +9,7 @@ The API server listens at the first address of the services, which the pods' bri
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -91,7 +92,7 @@ class Cluster:
         containers.require("openssl", "mount")
         self.bin = containers.run(os.path.join(containers.TOP, "tests/k8s/build"), timeout=3600).text.splitlines()[-1]
         self.dir = os.path.join(lab.dir, "cluster")
-        self.daemons = []
+        self.daemons, self.starts = {}, {}
         self.env = dict(os.environ, NO_PROXY="*", no_proxy="*")
         self.node = None
         try:
@@ -107,9 +108,9 @@ class Cluster:
     # ---- its programs ------------------------------------------------------------------------------
 
     def _start(self, name, *args, ready=lambda: True):
-        started = daemon.Daemon(self.dir, name, [*self.node.view.enter, f"{self.bin}/{name}", *args], ready, 90, self.env)
-        self.daemons.append(started)
-        return started
+        self.starts[name] = functools.partial(daemon.Daemon, self.dir, name, [*self.node.view.enter, f"{self.bin}/{name}", *args],
+                                              ready, 90, self.env)
+        self.daemons[name] = self.starts[name]()
 
     def _start_api(self):
         certificate, key = self.authority.sign("apiserver", f"IP:{API},DNS:kubernetes.default.svc")
@@ -118,7 +119,7 @@ class Cluster:
         etcd = "http://127.0.0.1:2379"
         self._start("etcd", "--data-dir", f"{self.dir}/etcd", "--unsafe-no-fsync",
                     "--listen-client-urls", etcd, "--advertise-client-urls", etcd)
-        self.api = self._start(
+        self._start(
             "kube-apiserver", f"--etcd-servers={etcd}", f"--bind-address={API}", "--secure-port=443",
             f"--service-cluster-ip-range={SERVICES}", "--allow-privileged", "--authorization-mode=Node,RBAC",
             f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", f"--client-ca-file={self.authority.ca}",
@@ -130,8 +131,10 @@ class Cluster:
 
     def _start_controllers(self, signs):
         quiet = ("--leader-elect=false", "--port=0", "--secure-port=0")
+        # A node of which nothing is heard is soon said to be not ready.
+        soon = ("--node-monitor-grace-period=20s", "--node-monitor-period=1s")
         self._start("kube-controller-manager", f"--kubeconfig={self.user('system:kube-controller-manager', 'system:masters')}",
-                    f"--service-account-private-key-file={signs}", f"--root-ca-file={self.authority.ca}", *quiet)
+                    f"--service-account-private-key-file={signs}", f"--root-ca-file={self.authority.ca}", *soon, *quiet)
         self._start("kube-scheduler", f"--kubeconfig={self.user('system:kube-scheduler')}", *quiet)
 
     def _api_answers(self):
@@ -153,7 +156,7 @@ class Cluster:
                 # Where root lacks CAP_SYS_RESOURCE it may not have more.
                 "oomScoreAdj": 0, "maxOpenFiles": 4096,
                 "evictionHard": {}, "imageGCHighThresholdPercent": 100, "imageGCLowThresholdPercent": 99,
-                "nodeStatusUpdateFrequency": "2s", "syncFrequency": "2s"}, f)
+                "nodeStatusUpdateFrequency": "2s", "nodeLeaseDurationSeconds": 8, "syncFrequency": "2s"}, f)
         self._start("kubelet", f"--kubeconfig={self.user(f'system:node:{NODE}', 'system:nodes')}", f"--config={config}",
                     f"--cert-dir={self.dir}/pki/kubelet", f"--hostname-override={NODE}", f"--node-ip={GATEWAY}",
                     "--container-runtime=remote", f"--container-runtime-endpoint=unix://{self.node.address}",
@@ -168,12 +171,24 @@ class Cluster:
     @contextlib.contextmanager
     def without_api(self):
         """The API server does not answer, as long as the context lasts."""
-        os.kill(self.api.pid, signal.SIGSTOP)
+        pid = self.daemons["kube-apiserver"].pid
+        os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self.api.pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
             containers.wait_for(self._api_answers, 60, "answer of the API server")
+
+    @contextlib.contextmanager
+    def without(self, name):
+        """One of its programs is gone, as if it had crashed, as long as the context lasts."""
+        process = self.daemons[name].process
+        process.kill()
+        process.wait()
+        try:
+            yield
+        finally:
+            self.daemons[name] = self.starts[name]()
 
     # ---- its users -----------------------------------------------------------------------------------
 
@@ -230,7 +245,7 @@ class Cluster:
 
     def close(self):
         # kubelet first: it would start again what is removed.
-        for started in reversed(self.daemons):
+        for started in reversed(self.daemons.values()):
             started.stop()
         if self.node:
             self.node.close()

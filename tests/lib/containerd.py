@@ -204,6 +204,12 @@ class Containerd:
         self.daemon = daemon.Daemon(self.dir, "containerd", [
             *(self.view.enter if self.view else ()), "containerd", "-c", f"{self.dir}/config.toml"], self._answers)
 
+    def restart(self):
+        """What runs goes on running."""
+        self.daemon.stop()
+        self._start()
+        containers.wait_for(self._serves_pods, 20, "pods after the restart")
+
     @contextlib.contextmanager
     def without_cri(self):
         """What runs goes on running, and containerd serves its own API alone."""
@@ -212,9 +218,7 @@ class Containerd:
         try:
             yield
         finally:
-            self.daemon.stop()
-            self._start()
-            containers.wait_for(self._serves_pods, 20, "pods after the restart")
+            self.restart()
 
     def _write_config(self, disabled):
         with open(f"{self.dir}/config.toml", "w") as f:

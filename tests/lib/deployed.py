@@ -4,11 +4,20 @@
 import os
 
 import containers
+import ig
 from agent import AtDaemon
 from image import BUSYBOX
 
 MANIFESTS = os.path.join(containers.TOP, "deploy", "kubernetes")
 NAMESPACE = NAME = "gadget"
+RBAC = "rbac.authorization.k8s.io"
+
+
+def put_image(cluster):
+    """What `make image` makes is on the cluster's node."""
+    build = os.path.dirname(ig.IG)
+    containers.run("make", "-s", "-C", containers.TOP, f"B={build}", "image", timeout=600)
+    cluster.node.ctr("image", "import", os.path.join(build, "ig-image.tar"), namespace="k8s.io")
 
 
 class Deployed(AtDaemon):
@@ -38,7 +47,7 @@ class Deployed(AtDaemon):
             raise RuntimeError(f"the agent does not become ready: {done.text}\n{why}")
 
     def delete(self):
-        self.cluster.kubectl("delete", "-k", self.manifests, "--timeout=60s", timeout=90)
+        self.cluster.kubectl("delete", "-k", self.manifests, "--timeout=180s", timeout=200)
 
     @property
     def pod(self):
@@ -69,6 +78,24 @@ class Deployed(AtDaemon):
                     if line.startswith(ident))
 
 
+class Plugin:
+    """kubectl-gadget as a user of the cluster."""
+
+    def __init__(self, cluster, folder, user=None):
+        self.program = os.path.join(folder, "kubectl-gadget")
+        if not os.path.exists(self.program):
+            os.symlink(ig.IG, self.program)
+        self.kwargs = {"command": (self.program,), "view": cluster.node.view,
+                       "env": dict(cluster.env, KUBECTL=f"{cluster.bin}/kubectl", KUBECONFIG=user or cluster.admin,
+                                   TMPDIR="/tmp", XDG_RUNTIME_DIR="")}
+
+    def once(self, *args, **kwargs):
+        return ig.once(*args, **self.kwargs, **kwargs)
+
+    def start(self, *args):
+        return ig.Ig(*args, **self.kwargs)
+
+
 def container_id(status):
     """Of one of a pod's containerStatuses, as the runtime has it."""
     return status["containerID"].removeprefix("containerd://")
@@ -78,6 +105,12 @@ def status_of(pid):
     """/proc/PID/status"""
     with open(f"/proc/{pid}/status") as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def role_binding(name, role, user):
+    return {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": NAMESPACE},
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": role},
+            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}]}
 
 
 def deployment(name, namespace, labels, **commands):

@@ -21,6 +21,13 @@ import ig
 
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
 
+# How an exec is refused, in a real API server's words.
+REFUSALS = {
+    "forbidden": (403, 'pods "{}" is forbidden: User "u" cannot create resource "pods/exec"'),
+    "gone": (404, 'pods "{}" not found'),
+    "cut off": (500, "error dialing backend: dial tcp 10.0.0.9:10250: i/o timeout"),
+}
+
 
 class Node:
     """how: what an exec into its agent meets.
@@ -31,11 +38,16 @@ class Node:
     forbidden  403, as where a Role lacks pods/exec
     missing    a program that does not exist
     old        an ig that does not know the command
+    gone       404, as where the pod was deleted a moment ago
+    cut off    500, as where the API server cannot reach the node's kubelet
     stalls     the daemon, which after some hundred bytes has no more to say
+
+    cut_off: the cluster knows that the node is.
     """
 
-    def __init__(self, name, address=None, how="ok", ready=True, waiting=None, traceloop=None):
-        self.name, self.address, self.how, self.ready, self.waiting = name, address, how, ready, waiting
+    def __init__(self, name, address=None, how="ok", ready=True, waiting=None, traceloop=None, cut_off=False):
+        self.name, self.address, self.how, self.ready, self.waiting = name, address, how, ready and not cut_off, waiting
+        self.cut_off = cut_off
         # Where its sockets are that are at these places in an agent's pod.
         self.places = {"unix:///run/traceloop.socket": f"unix://{traceloop}"}
         self.programs, self.connections = [], []
@@ -43,7 +55,9 @@ class Node:
     def pod(self):
         status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True" if self.ready else "False"}]}
         if self.waiting:
-            status["containerStatuses"] = [{"name": "gadget", "state": {"waiting": {"reason": self.waiting}}}]
+            status["containerStatuses"] = [{"name": "gadget", "ready": False, "state": {"waiting": {"reason": self.waiting}}}]
+        if self.cut_off:
+            status["containerStatuses"] = [{"name": "gadget", "ready": True, "state": {"running": {}}}]
         return {"metadata": {"name": f"gadget-{self.name}", "namespace": "gadget", "labels": {"k8s-app": "gadget"}},
                 "spec": {"nodeName": self.name, "containers": [{"name": "gadget", "image": "ig:test"}]}, "status": status}
 
@@ -219,8 +233,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def exec(self, api, node, command):
         self.close_connection, self.lock = True, threading.Lock()
-        if node.how == "forbidden":
-            self.refusal(403, f'pods "gadget-{node.name}" is forbidden: User "u" cannot create resource "pods/exec"')
+        if node.how in REFUSALS:
+            status, message = REFUSALS[node.how]
+            self.refusal(status, message.format(f"gadget-{node.name}"))
             return
         if node.how == "silent":
             self.rfile.read(1)

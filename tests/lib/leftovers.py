@@ -8,9 +8,10 @@ import containers
 
 
 def traces_of(cluster):
-    """Pins and files, of all that there are."""
+    """Pins, files and cgroups of pods, of all that there are."""
     folder = cluster.node.folder
     pins = containers.run(*cluster.node.view.enter, "find", "/sys/fs/bpf", "-mindepth", "1", "-not", "-name", "*.debug").text.split()
     files = [f for pattern in ("run/ig*", "run/traceloop*", "var/lib/ig*", "var/lib/kubelet/pods/*")
              for f in glob.glob(os.path.join(folder, pattern))]
-    return pins + files
+    pods = [folder for top in containers.hierarchies() for folder, _, _ in os.walk(os.path.join(top, cluster.node.cgroup))]
+    return pins + files + pods

@@ -244,6 +244,9 @@ static void add(struct agents *a, const char *text, int r)
 	json_decref(list);
 }
 
+/* As the pods of a node that the cluster does not hear of any more. */
+#define SILENT "\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"gadget\",\"ready\":true}]"
+
 static void test_agents(void **state)
 {
 	struct agents a = {0};
@@ -261,10 +264,11 @@ static void test_agents(void **state)
 												"]"
 												"}",
 	    0);
+	add(&a, "{\"items\":[" POD("p6", "n6", SILENT) "]}", 0);
 	add(&a, "{\"items\":[]}", 0);
 	add(&a, "{\"items\":7}", -EBADMSG);
 	add(&a, "[]", -EBADMSG);
-	assert_int_equal(a.n, 4);
+	assert_int_equal(a.n, 5);
 	assert_string_equal(a.items[0].pod, "p1");
 	assert_string_equal(a.items[0].node, "n1");
 	assert_int_equal(a.items[0].code, 0);
@@ -274,6 +278,7 @@ static void test_agents(void **state)
 	assert_int_equal(a.items[2].code, -EHOSTDOWN);
 	assert_string_equal(a.items[2].why, "the agent is not ready (CrashLoopBackOff: m\\x1b)");
 	assert_string_equal(a.items[3].why, "the agent is not ready (Failed)");
+	assert_string_equal(a.items[4].why, "the node is not ready");
 	agents_done(&a);
 }
 
