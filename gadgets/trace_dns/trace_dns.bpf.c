@@ -389,32 +389,17 @@ __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 }
 
 /* What is not wanted leaves here. */
-static __always_inline int see(struct __sk_buff *skb, __u32 egress)
+static __always_inline void see(struct __sk_buff *skb, __u32 egress)
 {
-	struct bpf_sock *sk = skb->sk;
 	g_container c;
+	__u32 protocol = packet_wanted_protocol(skb, &c);
 
-	if (!sk || !packet_wanted(skb, &c))
-		return 1;
-	sk = bpf_sk_fullsock(sk);
-	if (sk && sk->protocol == IPPROTO_UDP)
+	if (protocol == IPPROTO_UDP)
 		put_datagram(skb, egress);
-	else if (sk && sk->protocol == IPPROTO_TCP)
+	else if (protocol == IPPROTO_TCP)
 		put_segment(skb, egress);
-	return 1;
 }
-
-SEC("cgroup_skb/ingress")
-int ingress(struct __sk_buff *skb)
-{
-	return see(skb, false);
-}
-
-SEC("cgroup_skb/egress")
-int egress(struct __sk_buff *skb)
-{
-	return see(skb, true);
-}
+PACKET_PROGRAMS(see)
 
 static __always_inline void put_timeout(struct bpf_sock *sk, struct query *q, g_container c)
 {
