@@ -63,9 +63,8 @@ def of_client(records, pair):
 def test_round_trips_are_those_of_ss(pair):
     """A slow link fills its queue, so that round trips take long and differ."""
     pair.client.exec("slow_link", "v0", "100000")
-    args = ("--interval", "500ms", "--fields", "+dst", "-o", "json", "-c", names(pair))
-    with ig.Ig("run", "profile_tcprtt", *args) as running, \
-            ig.Ig("run", "profile_qdisc_latency", "--by-connection", *args[:2], *args[4:]) as queue:
+    args = ("--by-connection", "--interval", "500ms", "-o", "json", "-c", names(pair))
+    with ig.Ig("run", "profile_tcprtt", *args) as running, ig.Ig("run", "profile_qdisc_latency", *args) as queue:
         running.ready()
         queue.ready()
         pair.send("head -c 100000 /dev/zero")
