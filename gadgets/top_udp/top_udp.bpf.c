@@ -50,7 +50,7 @@ enum { SOCK_DGRAM = 2 };
 /* Raw sockets see UDP too, beside who it is for. */
 static __always_inline bool is_datagram_socket(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 
 	return sk && sk->type == SOCK_DGRAM;
 }

@@ -115,7 +115,7 @@ static __always_inline struct sni_event *begin(struct __sk_buff *skb, const stru
 /* False: it was shown before. */
 static __always_inline bool is_new(struct __sk_buff *skb, __u32 seq, bool egress)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct shown *s;
 
 	s = sk ? bpf_sk_storage_get(&shown, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;

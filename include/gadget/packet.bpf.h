@@ -191,14 +191,21 @@ static __always_inline bool packet_wanted(struct __sk_buff *skb, g_container *re
 	return (c || g_host) && wanted_sock_of(packet_sock(skb), cgroup, ret);
 }
 
-/* Its socket's protocol, IPPROTO_TCP …; 0: nobody wants the packet, or it has no whole socket. */
-static __always_inline __u32 packet_wanted_protocol(struct __sk_buff *skb, g_container *ret)
+/* The packet's socket where programs may keep something at it; NULL: not a whole one. */
+static __always_inline struct bpf_sock *packet_whole_sock(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
 
-	if (!sk || !packet_wanted(skb, ret))
-		return 0;
-	sk = bpf_sk_fullsock(sk);
+	return sk ? bpf_sk_fullsock(sk) : NULL;
+}
+
+/* Its socket's protocol, IPPROTO_TCP …; 0: nobody wants the packet, or it has no whole socket. */
+static __always_inline __u32 packet_wanted_protocol(struct __sk_buff *skb, g_container *ret)
+{
+	struct bpf_sock *sk = NULL;
+
+	if (skb->sk && packet_wanted(skb, ret))
+		sk = packet_whole_sock(skb);
 	return sk ? sk->protocol : 0;
 }
 
