@@ -14,7 +14,8 @@
 
 struct advice {
 	bool cilium;
-	const char *diff;
+	bool diff; /* compare with `there` */
+	struct policy_set there;
 	struct seen seen;
 };
 
@@ -65,17 +66,6 @@ static void write_apart(const struct seen *a, struct buf *out)
 	}
 }
 
-static int write_differences(const struct advice *a, struct buf *out, struct err *err)
-{
-	struct policy_set set = {0};
-	int r = policy_read(a->diff, &set, err);
-
-	if (!r)
-		policy_diff(&a->seen, &set, out);
-	policy_set_done(&set);
-	return r;
-}
-
 static int advice_write(void *state, uint64_t lost, struct buf *out, struct err *err)
 {
 	struct advice *a = state;
@@ -85,21 +75,43 @@ static int advice_write(void *state, uint64_t lost, struct buf *out, struct err 
 		return err_set(err, -ENODATA, "nothing to report: no container talked to anybody");
 	report_say_lost(lost, "edges");
 	r = seen_settle(&a->seen, err);
-	if (!r && a->diff)
-		return write_differences(a, out, err);
-	write_apart(&a->seen, out);
-	write_policies(a, out);
-	return r;
+	if (r)
+		return r;
+	if (a->diff) {
+		policy_diff(&a->seen, &a->there, out);
+	} else {
+		write_apart(&a->seen, out);
+		write_policies(a, out);
+	}
+	return 0;
 }
 
 /* ---- its life ------------------------------------------------------------------------------- */
 
+static void advice_close(void *state)
+{
+	struct advice *a = state;
+
+	if (a) {
+		policy_set_done(&a->there);
+		seen_done(&a->seen);
+	}
+	free(a);
+}
+
+/* Policies are read before the run, which may be long: what is wrong with them is told at once. */
 static int advice_open(const char *mode, const struct labels *options, void **ret, struct err *err)
 {
+	const char *path = labels_get(options, "diff");
 	struct advice *a = xnew(struct advice);
+	int r = path ? policy_read(path, &a->there, err) : 0;
 
 	a->cilium = !strcmp(mode, "cilium");
-	a->diff = labels_get(options, "diff");
+	a->diff = path;
+	if (r) {
+		advice_close(a);
+		return r;
+	}
 	*ret = a;
 	return 0;
 }
@@ -107,15 +119,6 @@ static int advice_open(const char *mode, const struct labels *options, void **re
 static int advice_row(void *state, const struct schema *s, const struct row *row, struct err *err)
 {
 	return seen_add(&((struct advice *)state)->seen, s, row, err);
-}
-
-static void advice_close(void *state)
-{
-	struct advice *a = state;
-
-	if (a)
-		seen_done(&a->seen);
-	free(a);
 }
 
 static const struct report_mode modes[] = {

@@ -6,6 +6,7 @@
  */
 #include <gadget/gadget.bpf.h>
 #include <gadget/histogram.bpf.h>
+#include <gadget/skb.bpf.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct Qdisc {
@@ -14,27 +15,17 @@ struct Qdisc {
 struct netdev_queue {
 	struct Qdisc *qdisc;
 };
-struct net_device {
-	char name[16];
-	int ifindex;
-	possible_net_t nd_net;
-	struct netdev_queue *_tx;
-};
-struct sk_buff {
-	struct sk_buff *next;
-	struct net_device *dev;
-	struct sock *sk;
-	__u16 queue_mapping;
-};
 #pragma clang attribute pop
 
 GADGET("Profile how long packets wait in queueing disciplines\n"
        "For each packet that was queued before its network device got it, the time in the queue, "
-       "as histograms by container and device. -o histogram draws them.",
+       "as histograms by container and device, with --by-connection also by the packets' ends. "
+       "-o histogram draws them.",
        LIMITS("Packets that need not wait are not queued, mostly, and not counted. The container "
 	      "is that of the packet's socket: what the host routes for a container has lost it, "
 	      "and is the host's (what it bridges has not). Packets that were dropped are not "
-	      "counted.")
+	      "counted. Of packets that are neither IPv4 nor IPv6, and of what is bridged, the "
+	      "ends are not known.")
 	       SELFTEST("unshare -rn sh -c 'ip link set lo up mtu 1500 && tc qdisc add dev lo root "
 			"tbf rate "
 			"400kbit burst 2kb limit 1mb && perl -MIO::Socket::INET -e \"\\$s = "
@@ -44,12 +35,16 @@ GADGET("Profile how long packets wait in queueing disciplines\n"
 			"dev==lo"));
 
 PARAM(__s32, ifindex, -1, "Only this network device; -1: any");
+PARAM(bool, by_connection, false, "Count for each two ends: addresses, ports, protocol");
 PARAM(bool, ms, false, "Histograms in milliseconds, not microseconds");
 
 struct qdisc_key {
 	g_container container;
 	char dev[16] DOC("Network device") COL(width=15);
 	__u32 ifindex DOC("Its number in its network namespace") COL(hidden, width=7);
+	struct g_endpoint src DOC("Who sends it, with --by-connection") COL(skip-empty, width=24);
+	struct g_endpoint dst DOC("Who is to have it, with --by-connection")
+		COL(skip-empty, width=24);
 	g_netns netns_id DOC("Network namespace of the device") COL(hidden);
 };
 
@@ -115,20 +110,33 @@ RUNG(enqueue, 2) int before_enqueue(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* Ports are those of protocols that have some. */
+static __always_inline void fill_ends(struct qdisc_key *key, const struct sk_buff *skb)
+{
+	struct g_tcp_header header = {};
+
+	if (skb_ends(skb, &key->src, &key->dst, &header) && key->src.proto != IPPROTO_TCP &&
+	    key->src.proto != IPPROTO_UDP)
+		key->src.port = key->dst.port = 0;
+}
+
 /* A global function, which the verifier looks at once, not for each packet of the loop below. */
 __noinline int waited(__u64 address, __u64 now)
 {
 	const struct sk_buff *skb = (const void *)address;
 	struct queued *q = bpf_map_lookup_elem(&waiting, &address);
-	struct qdisc_key key = {};
 	struct qdisc_value *v;
+	struct qdisc_key key;
 
 	if (!q)
 		return 0;
+	top_key_clear(key);
 	key.container = q->container;
 	key.ifindex = BPF_CORE_READ(skb, dev, ifindex);
 	key.netns_id = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 	BPF_CORE_READ_STR_INTO(&key.dev, skb, dev, name);
+	if (by_connection)
+		fill_ends(&key, skb);
 	v = top_entry(qdisc, &key);
 	if (v)
 		histogram_add_time(&v->latency, ms, now - q->since);

@@ -9,7 +9,7 @@
 
 GADGET("Profile round-trip times of TCP connections\n"
        "For each segment that an open connection received, its smoothed round-trip time (srtt) at "
-       "that moment, as histograms by container; with --fields +src or +dst also by connection. "
+       "that moment, as histograms by container, with --by-connection also by connection. "
        "-o histogram draws them. IPv4 and IPv6.",
        ALIAS("tcprtt") LIMITS(
 	       "Segments are counted, not connections, so busy connections weigh more. What the "
@@ -21,16 +21,17 @@ GADGET("Profile round-trip times of TCP connections\n"
 			"$l->sockport); "
 			"$a = $l->accept; for (1..9) { $c->syswrite(q(x)); $a->sysread($b, 1); "
 			"$a->syswrite(q(y)); $c->sysread($b, 1) } sleep 1'",
-			"dst.addr==127.0.0.1"));
+			"netns_id>0"));
 
 PARAM(__u16, sport, 0, "Only connections with this local port; 0: any");
 PARAM(__u16, dport, 0, "Only connections to this remote port; 0: any");
+PARAM(bool, by_connection, false, "Count for each connection");
 PARAM(bool, ms, false, "Histograms in milliseconds, not microseconds");
 
 struct rtt_key {
 	g_container container;
-	struct g_endpoint src DOC("This end") COL(hidden, width=24);
-	struct g_endpoint dst DOC("The other end") COL(hidden, width=24);
+	struct g_endpoint src DOC("This end, with --by-connection") COL(skip-empty, width=24);
+	struct g_endpoint dst DOC("The other end, with --by-connection") COL(skip-empty, width=24);
 	g_netns netns_id DOC("Network namespace") COL(hidden);
 };
 
@@ -45,6 +46,7 @@ int receive(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sock *sk = (const void *)ctx->args[0];
 	const struct tcp_sock *tcp = (const void *)sk;
+	struct g_endpoint src, dst;
 	struct g_sock_copy copy;
 	struct rtt_value *v;
 	struct rtt_key key;
@@ -53,9 +55,13 @@ int receive(struct bpf_raw_tracepoint_args *ctx)
 	if (!wanted_sock(sk, &key.container))
 		return 0;
 	sock_copy(&copy, sk);
-	sock_endpoints(sk, &copy, IPPROTO_TCP, &key.src, &key.dst);
-	if ((sport && key.src.port != sport) || (dport && key.dst.port != dport))
+	sock_endpoints(sk, &copy, IPPROTO_TCP, &src, &dst);
+	if ((sport && src.port != sport) || (dport && dst.port != dport))
 		return 0;
+	if (by_connection) {
+		key.src = src;
+		key.dst = dst;
+	}
 	key.netns_id = sock_netns(&copy);
 	v = top_entry(rtt, &key);
 	if (v) /* in eighths of a microsecond */

@@ -13,7 +13,9 @@ GADGET("Trace the states of TCP sockets\n"
 	       LIMITS("The process is the one that made, connected or last used the socket; of a "
 		      "connection that a listener accepted it is the listener's. What follows "
 		      "FIN_WAIT2 is "
-		      "CLOSE: the kernel keeps TIME_WAIT in something smaller, which is no socket.")
+		      "CLOSE: the kernel keeps TIME_WAIT in something smaller, which is no socket. "
+		      "At SYN_SENT the kernel has not chosen a local port yet: it is 0 there, and "
+		      "--sport does not find it.")
 		       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
 				"dst.port==9,oldstate==SYN_SENT,newstate==CLOSE"));
 
@@ -26,8 +28,8 @@ struct tcpstate_event {
 	struct g_process proc;
 	struct g_endpoint src DOC("This end") COL(width=24);
 	struct g_endpoint dst DOC("The other end") COL(width=24);
-	g_tcp_state oldstate DOC("State that it left");
-	g_tcp_state newstate DOC("State that it is in now");
+	g_tcp_state oldstate DOC("State that it left") COL(fixed);
+	g_tcp_state newstate DOC("State that it is in now") COL(fixed);
 	g_duration duration DOC("Time in the old state; nothing: it began before this tracer")
 		COL(skip-empty);
 	g_hex skaddr DOC("The socket's address in the kernel") COL(hidden);

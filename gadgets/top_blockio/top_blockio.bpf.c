@@ -10,16 +10,13 @@ GADGET("Show which processes use block devices\n"
 	       "kernel's worker that writes them back, and the container is told only where its "
 	       "cgroup has the io controller of cgroup v2; else it is the host's. A request that "
 	       "others were merged into is the first one's. Linux 5.10 before "
-	      "5.10.137 shows nothing.")
+	       "5.10.137 shows nothing.")
 	       SELFTEST("dd if=/bin/dd of=/dev/null bs=4096 count=8 iflag=direct; sleep 1",
-			"comm==dd,rw==read"));
+			"proc.comm==dd,rw==read"));
 
 struct blockio_key {
 	g_container container;
-	g_comm comm DOC("Name of the process");
-	g_pid pid DOC("Process id");
-	g_pid tid DOC("Thread id") COL(hidden);
-	g_mntns mntns_id DOC("Mount namespace") COL(hidden);
+	struct g_process proc;
 	__u32 major DOC("Major number of the device") COL(width=5);
 	__u32 minor DOC("Minor number of the device") COL(width=5);
 	enum blk_op rw DOC("read, write, flush, discard …") COL(width=8);
@@ -35,17 +32,14 @@ TOP(blockio, blockio_key, blockio_value, 10240, SORT("-io,-bytes,-us"));
 static __always_inline void request_done(const struct request *rq, const struct g_request *r,
 					 __u32 bytes, bool last)
 {
-	struct blockio_key key = {
-		.container = r->container,
-		.pid = r->pid,
-		.tid = r->tid,
-		.mntns_id = r->mntns_id,
-		.rw = request_op(rq),
-	};
 	g_dev dev = request_dev(rq);
 	struct blockio_value *v;
+	struct blockio_key key;
 
-	__builtin_memcpy(key.comm, r->comm, sizeof(key.comm));
+	top_key_clear(key);
+	key.container = r->container;
+	key.proc = r->proc;
+	key.rw = request_op(rq);
 	key.major = dev >> 20;
 	key.minor = dev & 0xfffff;
 	v = top_entry(blockio, &key);

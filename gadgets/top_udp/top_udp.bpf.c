@@ -34,8 +34,8 @@ struct udp_key {
 struct udp_value {
 	g_bytes sent DOC("Bytes sent in the interval");
 	g_bytes received DOC("Bytes received in the interval");
-	__u64 sentDatagrams DOC("Datagrams sent in the interval") COL(width=13);
-	__u64 receivedDatagrams DOC("Datagrams received in the interval") COL(width=17);
+	__u64 sentDatagrams DOC("Datagrams sent in the interval") COL(hidden, width=13);
+	__u64 receivedDatagrams DOC("Datagrams received in the interval") COL(hidden, width=17);
 	g_bytes sentRate PER_SECOND(sent) DOC("Bytes sent in a second");
 	g_bytes receivedRate PER_SECOND(received) DOC("Bytes received in a second") COL(width=12);
 	__u64 sentDatagramRate PER_SECOND(sentDatagrams) DOC("Datagrams sent in a second")
@@ -50,7 +50,7 @@ enum { SOCK_DGRAM = 2 };
 /* Raw sockets see UDP too, beside who it is for. */
 static __always_inline bool is_datagram_socket(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 
 	return sk && sk->type == SOCK_DGRAM;
 }

@@ -3,7 +3,7 @@
  * Messages are found here by port, put together where they come in several TCP segments, matched
  * (query and response) and copied. What stands in them the host decodes: dns.c.
  */
-#include <gadget/owner.bpf.h>
+#include <gadget/owner_paths.bpf.h>
 #include <gadget/stream.bpf.h>
 
 #include "trace_dns.h"
@@ -20,13 +20,14 @@ GADGET("Trace DNS queries and their responses\n"
 	      "that listens; Linux 5.10 cannot tell it where that was there before. Of a "
 	      "message's questions the first is shown, of a message over TCP in several "
 	      "segments the first 7 KiB. Of one socket's queries without response the last 4 "
-	      "are told.")
+	      "are told. Of a socket that was there before, exepath and cwd are known from when "
+	      "its process next connects it or (UDP) sends or receives with it unconnected.")
        SELFTEST("perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => \"udp\", PeerAddr "
 		"=> \"127.0.0.1:53\"); $s->send(pack(\"n6C/a*C/a*xn2\", 7, 256, 1, 0, 0, 0, "
 		"\"selftest\", \"invalid\", 1, 1))'",
 		"name==selftest.invalid."));
 PARAM(__u16, port, 0, "Another port that servers have, besides 53 and 5353");
-PACKET_TRACER_RING(dns, dns_event, DNS_MESSAGE_MAX, 4 << 20);
+PACKET_TRACER_RING(dns, dns_event, OWNER_PATHS_BYTES + DNS_MESSAGE_MAX, 4 << 20);
 
 enum { HEADER_BYTES = 12, QUERIES = 4, QUERY_BYTES = 320, MESSAGES_MAX = 64 /* in a segment */ };
 enum { FLAG_RESPONSE = 0x80 }; /* in the first byte of the flags */
@@ -100,7 +101,7 @@ static __always_inline bool is_server(__u16 number)
 
 static __always_inline void open_query(struct __sk_buff *skb, const struct message *m, __u64 now)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct queries *all;
 	struct query *q;
 	__u32 slot = 0;
@@ -129,7 +130,7 @@ static __always_inline void open_query(struct __sk_buff *skb, const struct messa
 
 static __always_inline void close_query(struct __sk_buff *skb, const struct message *m)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct queries *all = sk ? bpf_sk_storage_get(&asked, sk, 0, 0) : NULL;
 
 	if (!all)
@@ -189,6 +190,7 @@ static __always_inline struct dns_event *begin(struct __sk_buff *skb, const stru
 	e->length = m->length;
 	e->netns_id = packet_netns(skb);
 	e->latency_ns = latency_of(skb, m, e->timestamp);
+	text_owner_paths(dns, e, owner_paths_of(packet_whole_sock(skb), owner));
 	return e;
 }
 
@@ -242,7 +244,7 @@ static __always_inline int put_from_part(struct __sk_buff *skb, struct message *
 /* What of the segment was not seen before: moves m->at; how many bytes. Moves *seq as well. */
 static __always_inline __u32 new_bytes(struct __sk_buff *skb, struct message *m, __u32 *seq)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	__u32 left = m->packet.payload_len, way = m->egress, again;
 	struct positions *s;
 
@@ -389,32 +391,17 @@ __noinline int put_datagram(struct __sk_buff *skb, __u32 egress)
 }
 
 /* What is not wanted leaves here. */
-static __always_inline int see(struct __sk_buff *skb, __u32 egress)
+static __always_inline void see(struct __sk_buff *skb, __u32 egress)
 {
-	struct bpf_sock *sk = skb->sk;
 	g_container c;
+	__u32 protocol = packet_wanted_protocol(skb, &c);
 
-	if (!sk || !packet_wanted(skb, &c))
-		return 1;
-	sk = bpf_sk_fullsock(sk);
-	if (sk && sk->protocol == IPPROTO_UDP)
+	if (protocol == IPPROTO_UDP)
 		put_datagram(skb, egress);
-	else if (sk && sk->protocol == IPPROTO_TCP)
+	else if (protocol == IPPROTO_TCP)
 		put_segment(skb, egress);
-	return 1;
 }
-
-SEC("cgroup_skb/ingress")
-int ingress(struct __sk_buff *skb)
-{
-	return see(skb, false);
-}
-
-SEC("cgroup_skb/egress")
-int egress(struct __sk_buff *skb)
-{
-	return see(skb, true);
-}
+PACKET_PROGRAMS(see)
 
 static __always_inline void put_timeout(struct bpf_sock *sk, struct query *q, g_container c)
 {
@@ -436,6 +423,7 @@ static __always_inline void put_timeout(struct bpf_sock *sk, struct query *q, g_
 	e->netns_id =
 		BPF_CORE_READ((struct sock *)g_address_of(sk), __sk_common.skc_net.net, ns.inum);
 	fill_ends(e, &q->src, &q->dst);
+	text_owner_paths(dns, e, owner_paths_of(sk, owner));
 	text_kernel_bytes(dns, e, name, q->bytes, q->length, QUERY_BYTES);
 	packet_record_submit(dns, e);
 	q->when = 0;

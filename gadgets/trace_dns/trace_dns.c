@@ -204,6 +204,8 @@ static void decode(struct decoding *d)
 
 	texts_init(&t);
 	e->malformed = !read_message(bytes, n, e, &t) && !cut;
+	decoding_keep(d, &e->exepath);
+	decoding_keep(d, &e->cwd);
 	put(d, &e->name, &t.name);
 	put(d, &e->qtype, &t.type);
 	put(d, &e->qclass, &t.class);

@@ -48,6 +48,8 @@ struct dns_event {
 	g_bool malformed DOC("The message is not as it should be; what was read is shown")
 		COL(hidden);
 	g_bytes length DOC("Of the whole message") COL(hidden);
+	g_text exepath DOC("With --paths: the process's program") COL(hidden, ellipsis = start);
+	g_text cwd DOC("With --paths: its current folder") COL(hidden, ellipsis = start);
 	g_netns netns_id DOC("Network namespace") COL(hidden);
 };
 

@@ -53,7 +53,7 @@ struct {
 
 static __always_inline struct connection *connection_of(struct __sk_buff *skb, __u64 how)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 
 	return sk ? bpf_sk_storage_get(&connections, sk, 0, how) : NULL;
 }

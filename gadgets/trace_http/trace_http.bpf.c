@@ -415,30 +415,14 @@ __noinline int follow(struct __sk_buff *skb, __u32 egress)
 }
 
 /* What is not wanted leaves here. */
-static __always_inline int see(struct __sk_buff *skb, __u32 egress)
+static __always_inline void see(struct __sk_buff *skb, __u32 egress)
 {
-	struct bpf_sock *sk = skb->sk;
 	g_container c;
 
-	if (!sk || !packet_wanted(skb, &c))
-		return 1;
-	sk = bpf_sk_fullsock(sk);
-	if (sk && sk->protocol == IPPROTO_TCP)
+	if (packet_wanted_protocol(skb, &c) == IPPROTO_TCP)
 		follow(skb, egress);
-	return 1;
 }
-
-SEC("cgroup_skb/ingress")
-int ingress(struct __sk_buff *skb)
-{
-	return see(skb, false);
-}
-
-SEC("cgroup_skb/egress")
-int egress(struct __sk_buff *skb)
-{
-	return see(skb, true);
-}
+PACKET_PROGRAMS(see)
 
 /* Of a connection that is closed: the oldest request that is open. */
 static __noinline int put_open(struct bpf_sock *sk)

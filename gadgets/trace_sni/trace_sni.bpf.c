@@ -115,7 +115,7 @@ static __always_inline struct sni_event *begin(struct __sk_buff *skb, const stru
 /* False: it was shown before. */
 static __always_inline bool is_new(struct __sk_buff *skb, __u32 seq, bool egress)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct shown *s;
 
 	s = sk ? bpf_sk_storage_get(&shown, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
@@ -237,27 +237,12 @@ static __always_inline void look_at(struct __sk_buff *skb, g_container c, __u32 
 	}
 }
 
-static __always_inline int see(struct __sk_buff *skb, __u32 egress)
+/* What is not wanted leaves here. */
+static __always_inline void see(struct __sk_buff *skb, __u32 egress)
 {
-	struct bpf_sock *sk = skb->sk;
 	g_container c;
 
-	if (!sk || !packet_wanted(skb, &c))
-		return 1;
-	sk = bpf_sk_fullsock(sk);
-	if (sk && sk->protocol == IPPROTO_TCP)
+	if (packet_wanted_protocol(skb, &c) == IPPROTO_TCP)
 		look_at(skb, c, egress);
-	return 1;
 }
-
-SEC("cgroup_skb/ingress")
-int ingress(struct __sk_buff *skb)
-{
-	return see(skb, false);
-}
-
-SEC("cgroup_skb/egress")
-int egress(struct __sk_buff *skb)
-{
-	return see(skb, true);
-}
+PACKET_PROGRAMS(see)

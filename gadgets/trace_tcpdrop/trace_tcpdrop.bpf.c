@@ -18,7 +18,9 @@ GADGET("Trace TCP packets that the kernel drops, and why\n"
 	       "the container is then that of the network namespace (one of them, where containers "
 	       "share it), and process and state are not known; so it is with packets that no "
 	       "socket was found for. Before 5.17 it has no reasons: all are NOT_SPECIFIED. What "
-	       "devices drop is not seen.")
+	       "devices drop is not seen. What is left in a socket's queue when it is closed "
+	       "counts "
+	       "as dropped (QUEUE_PURGE), mostly the other end's FIN.")
 	       SELFTEST("bash -c 'true >/dev/tcp/127.0.0.1/9' || nc -w1 127.0.0.1 9; true",
 			"dst.port==9"));
 
@@ -32,7 +34,7 @@ struct tcpdrop_event {
 	struct g_endpoint dst DOC("Where it was to go") COL(width=24);
 	g_tcp_state state DOC("State of its socket");
 	enum tcp_flag_set tcpflags DOC("Flags of the segment") COL(width=12);
-	enum skb_drop_reason reason DOC("Why, in the kernel's words") COL(width=32);
+	enum skb_drop_reason reason DOC("Why, in the kernel's words") COL(width=32, ellipsis=start);
 	g_kstack location DOC("The function that dropped it") COL(width=28);
 	g_kstack kernel_stack DOC("With --kstack: how the kernel came there") COL(hidden);
 	g_netns netns_id DOC("Network namespace") COL(hidden);

@@ -75,9 +75,7 @@ struct g_request {
 	g_container container; /* G_NOBODY: not wanted */
 	__u64 inserted;	       /* into the queue; 0: not, or not yet */
 	__u64 issued;	       /* given to the device; 0: not yet */
-	g_pid pid, tid;
-	g_mntns mntns_id;
-	g_comm comm;
+	struct g_process proc;
 };
 
 struct {
@@ -143,16 +141,12 @@ static __always_inline bool g_wanted_request(const struct request *rq, g_contain
 static __noinline int g_request_begins(const struct request *rq, __u64 inserted, __u64 issued)
 {
 	struct g_request r = {.inserted = inserted, .issued = issued};
-	__u64 key = (__u64)rq, id = bpf_get_current_pid_tgid();
+	__u64 key = (__u64)rq;
 
-	if (g_wanted_request(rq, &r.container)) {
-		r.pid = id >> 32;
-		r.tid = id;
-		r.mntns_id = task_mntns((void *)bpf_get_current_task());
-		bpf_get_current_comm(r.comm, sizeof(r.comm));
-	} else {
+	if (g_wanted_request(rq, &r.container))
+		process_fill(&r.proc);
+	else
 		r.container = G_NOBODY;
-	}
 	if (bpf_map_update_elem(&g_requests, &key, &r, BPF_ANY) && r.container != G_NOBODY)
 		record_lost(r.container);
 	return 0;

@@ -278,13 +278,12 @@ static __always_inline bool edge_of_packet(struct __sk_buff *skb, struct bpf_soc
 
 __noinline int network_see(struct __sk_buff *skb, __u32 egress)
 {
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct edge edge = {};
 	const struct g_process *owner;
 	struct packet p;
 	__u32 at;
 
-	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!sk || !packet_wanted(skb, &edge.container))
 		return 0;
 	at = packet_addresses(skb, &p);

@@ -133,11 +133,10 @@ int g_owner_seen(struct bpf_iter__task_file *ctx)
 /* In cgroup_skb; NULL: not known. */
 static __always_inline struct g_process *owner_of_packet(struct __sk_buff *skb)
 {
-	struct bpf_sock *sk = skb->sk;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 	struct g_process *owner;
 	__u64 key;
 
-	sk = sk ? bpf_sk_fullsock(sk) : NULL;
 	if (!sk)
 		return NULL;
 	owner = bpf_sk_storage_get(&g_owners, sk, 0, 0);

@@ -191,6 +191,40 @@ static __always_inline bool packet_wanted(struct __sk_buff *skb, g_container *re
 	return (c || g_host) && wanted_sock_of(packet_sock(skb), cgroup, ret);
 }
 
+/* The packet's socket where programs may keep something at it; NULL: not a whole one. */
+static __always_inline struct bpf_sock *packet_whole_sock(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	return sk ? bpf_sk_fullsock(sk) : NULL;
+}
+
+/* Its socket's protocol, IPPROTO_TCP …; 0: nobody wants the packet, or it has no whole socket. */
+static __always_inline __u32 packet_wanted_protocol(struct __sk_buff *skb, g_container *ret)
+{
+	struct bpf_sock *sk = NULL;
+
+	if (skb->sk && packet_wanted(skb, ret))
+		sk = packet_whole_sock(skb);
+	return sk ? sk->protocol : 0;
+}
+
+/* The programs of both directions: `see(skb, egress)` looks at each packet, which goes its way. */
+#define PACKET_PROGRAMS(see)               \
+	SEC("cgroup_skb/ingress")          \
+	int ingress(struct __sk_buff *skb) \
+	{                                  \
+		see(skb, false);           \
+		return 1;                  \
+	}                                  \
+                                           \
+	SEC("cgroup_skb/egress")           \
+	int egress(struct __sk_buff *skb)  \
+	{                                  \
+		see(skb, true);            \
+		return 1;                  \
+	}
+
 static __always_inline g_netns packet_netns(struct __sk_buff *skb)
 {
 	struct sock *sk = packet_sock(skb);

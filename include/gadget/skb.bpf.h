@@ -9,11 +9,16 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct net_device {
+	char name[16];
+	int ifindex;
 	possible_net_t nd_net;
+	struct netdev_queue *_tx;
 };
 struct sk_buff {
+	struct sk_buff *next;
 	struct net_device *dev;
 	struct sock *sk;
+	__u16 queue_mapping;
 	__u8 pkt_type : 3;
 	__be16 protocol;
 	__u16 transport_header, network_header;

@@ -45,7 +45,7 @@ struct {
 static __always_inline struct stream_part *stream_part(struct __sk_buff *skb, __u32 egress,
 						       __u64 how)
 {
-	struct bpf_sock *sk = skb->sk ? bpf_sk_fullsock(skb->sk) : NULL;
+	struct bpf_sock *sk = packet_whole_sock(skb);
 
 	if (!sk)
 		return NULL;

@@ -62,7 +62,7 @@ def test_beside_fio(lab):
         assert running.stop() == 0, running.err
     with open(os.path.join(rootfs, "fio.json")) as f:
         job = json.load(f)["jobs"][0]
-    ours = [r for r in running.records() if r.get("comm") == "fio" and r["gadget"] == "top_blockio"]
+    ours = [r for r in running.records() if r["gadget"] == "top_blockio" and r["proc"]["comm"] == "fio"]
     for direction in ("read", "write"):
         theirs = job[direction]
         rows = [r for r in ours if r["rw"] == direction]

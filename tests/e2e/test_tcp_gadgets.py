@@ -63,8 +63,8 @@ def of_client(records, pair):
 def test_round_trips_are_those_of_ss(pair):
     """A slow link fills its queue, so that round trips take long and differ."""
     pair.client.exec("slow_link", "v0", "100000")
-    args = ("--interval", "500ms", "--fields", "+dst", "-o", "json", "-c", names(pair))
-    with ig.Ig("run", "profile_tcprtt", *args) as running, ig.Ig("run", "profile_qdisc_latency", *args[:2], *args[4:]) as queue:
+    args = ("--by-connection", "--interval", "500ms", "-o", "json", "-c", names(pair))
+    with ig.Ig("run", "profile_tcprtt", *args) as running, ig.Ig("run", "profile_qdisc_latency", *args) as queue:
         running.ready()
         queue.ready()
         pair.send("head -c 100000 /dev/zero")
@@ -72,7 +72,9 @@ def test_round_trips_are_those_of_ss(pair):
         time.sleep(0.6)
         assert running.stop() == 0 and queue.stop() == 0
         rows = of_client(running.records(), pair)
-        waited = [r for r in queue.records() if r["dev"] == "v0" and r["runtime"]["containerName"] == pair.client.name]
+        waited = [r for r in queue.records() if r["dev"] == "v0" and r["src"]["addr"] == CLIENT and r["dst"] == {
+            "addr": SERVER, "port": 7000, "proto": "TCP", "version": 4}]
+    assert {r["runtime"]["containerName"] for r in waited} == {pair.client.name}
     rtt_us = float(ss["rtt"].split("/")[0]) * 1000
     slots = [s for r in rows for s in r["latency"]["data"] if s["count"]]
     assert rtt_us > 10000, ss

@@ -197,8 +197,8 @@ static int document(const char *mode, const char *diff, bool backwards, struct b
 	if (diff)
 		labels_add(&options, "diff", diff);
 	assert_int_equal(gadget_open_builtin(report->gadget, &with_names, &g, NULL), 0);
-	assert_int_equal(report->open(mode, &options, &state, NULL), 0);
-	for (size_t n = 0; n < array_size(edges) * (backwards ? 2 : 1); n++) {
+	r = report->open(mode, &options, &state, err);
+	for (size_t n = 0; !r && n < array_size(edges) * (backwards ? 2 : 1); n++) {
 		size_t i = n % array_size(edges);
 		const struct edge *e = &edges[backwards ? array_size(edges) - 1 - i : i];
 		struct container *c = e->by < CONTAINERS ? new_container(&made[e->by]) : NULL;
@@ -209,7 +209,7 @@ static int document(const char *mode, const char *diff, bool backwards, struct b
 		assert_int_equal(report->row(state, gadget_source(g, 0)->schema, &row, err), 0);
 		container_unref(c);
 	}
-	r = report->write(state, 0, out, err);
+	r = r ?: report->write(state, 0, out, err);
 	report->close(state);
 	labels_done(&options);
 	gadget_free(g);

@@ -14,7 +14,7 @@ struct packet_event {
 };
 PACKET_TRACER(packets, packet_event, 4096);
 
-static __always_inline int see(struct __sk_buff *skb, bool egress)
+static __always_inline void see(struct __sk_buff *skb, bool egress)
 {
 	struct packet_event *e;
 	struct g_process *owner;
@@ -22,13 +22,13 @@ static __always_inline int see(struct __sk_buff *skb, bool egress)
 	g_container c;
 
 	if (!packet_wanted(skb, &c) || !packet_parse(skb, &p) || !p.payload_len)
-		return 1;
+		return;
 	owner = owner_of_packet(skb);
 	if (!owner_wanted(owner))
-		return 1;
+		return;
 	e = packet_record_begin(packets, c);
 	if (!e)
-		return 1;
+		return;
 	if (owner)
 		e->proc = *owner;
 	e->src = p.src;
@@ -36,20 +36,8 @@ static __always_inline int see(struct __sk_buff *skb, bool egress)
 	e->egress = egress;
 	text_packet(packets, e, data, skb, p.payload, p.payload_len, 4096);
 	packet_record_submit(packets, e);
-	return 1;
 }
-
-SEC("cgroup_skb/ingress")
-int ingress(struct __sk_buff *skb)
-{
-	return see(skb, false);
-}
-
-SEC("cgroup_skb/egress")
-int egress(struct __sk_buff *skb)
-{
-	return see(skb, true);
-}
+PACKET_PROGRAMS(see)
 
 struct state_event {
 	g_time timestamp;
