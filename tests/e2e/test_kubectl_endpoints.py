@@ -9,7 +9,7 @@ import pytest
 from agent import Agent
 from containers import wait_for
 from kube_api import KubeApi, Node, pod, service
-from test_kubectl import Plugin
+from nodes import Plugin
 
 NAMESPACE = f"names-{os.getpid()}"  # no other test's pods are in it
 FAR, SERVICE, NOBODY = "192.0.2.20", "192.0.2.10", "192.0.2.99"

@@ -115,7 +115,7 @@ def advice(shop):
         "run", "advise_seccomp", "--detach", "--name", "calls", "--history", "1000", check=0).out.splitlines())
     assert set(made) == {"n1", "n2"}
     yield "calls"
-    for agent in shop.agents.values():
+    for agent in shop.daemons.values():
         agent.once("stop", "calls")
 
 
@@ -131,7 +131,8 @@ def test_a_report_of_what_stays(shop, advice, tmp_path):
         assert running.stop() == 0, running.err
     assert running.out.count("kind: SeccompProfile") == 1 and "- openat\n" in running.out, running.out
     assert shop.once("replay", path, "--merge", "all", "-o", "spo", check=0).out == running.out
-    with shop.agents["n1"].ig("attach", advice, "--merge", "all", "-o", "spo", "--record", path) as running:
+    path = str(tmp_path / "of-one.rec")
+    with shop.daemons["n1"].ig("attach", advice, "--merge", "all", "-o", "spo", "--record", path) as running:
         containers.wait_for(lambda: "openat" in ig.once("replay", path, "-o", "json").out, 20, "its calls")
         assert running.stop() == 0, running.err
     assert running.out.count("kind: SeccompProfile") == 1
@@ -183,7 +184,7 @@ def totals_of(err, node):
 
 def test_each_node_s_losses(nodes, lab, tmp_path):
     """n2 does not read for a while: what its ring had no room for is lost there, and told of there."""
-    path, stopped = str(tmp_path / "r.rec"), nodes.agents["n2"]
+    path, stopped = str(tmp_path / "r.rec"), nodes.daemons["n2"]
     c = lab.start("sleep 1000", annotations=nodes.pod("web-1"))
     with nodes.start("run", "trace_open", "-o", "json", "--comm", "load_open", "--buffer-size", "256KiB", "--record", path) as running:
         c.exec("load_open", "1", "1")

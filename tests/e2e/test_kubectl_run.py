@@ -74,7 +74,7 @@ def skewed(two_agents, tmp_path):
 @pytest.mark.parametrize("gadgets, flags", ((("trace_exec", "trace_open"), ()), (("top_file",), ("--interval", "300ms")),
                                             (("trace_exec",), ("--host",))))
 def test_replay_is_what_was_shown(skewed, lab, gadgets, flags):
-    nodes, agent = skewed, skewed.agents["n1"]
+    nodes, agent = skewed, skewed.daemons["n1"]
     path = os.path.join(agent.records, f"{lab.name('many')}.rec")
     lab.start(f"{containers.keep_saying('many')} & while :; do cat /etc/hosts; sleep 0.1; done", annotations=nodes.pod("web-1"))
     with nodes.start("run", *gadgets, *flags, "-o", "json", "--record", path, n=len(gadgets)) as running:

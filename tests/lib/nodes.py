@@ -28,7 +28,7 @@ class Nodes(KubeApi):
 
     def __init__(self, folder, agents):
         super().__init__(str(folder), [Node(f"n{i}", a.address) for i, a in enumerate(agents, 1)])
-        self.agents = {f"n{i}": a for i, a in enumerate(agents, 1)}
+        self.daemons = {f"n{i}": a for i, a in enumerate(agents, 1)}
         self.namespace = f"many-{os.getpid()}"
         self.write_config(self.namespace)
         self.plugin = Plugin(str(folder), self)
@@ -53,11 +53,11 @@ class Nodes(KubeApi):
         def known(agent):
             rows = ig.records(agent.once("list-containers", "-o", "json", check=0).out)
             return any(ig.get(r, "runtime.containerId") == ident and ig.get(r, "k8s.podName") == pod for r in rows)
-        containers.wait_for(lambda: all(known(agent) for agent in self.agents.values()), 20, "the container's names")
+        containers.wait_for(lambda: all(known(agent) for agent in self.daemons.values()), 20, "the container's names")
 
     def attached(self):
         """Ids of what runs, by node."""
-        return {node: {r["id"] for r in agent.dump()["runs"] if "totals" in r} for node, agent in self.agents.items()}
+        return {node: {r["id"] for r in agent.dump()["runs"] if "totals" in r} for node, agent in self.daemons.items()}
 
     def start(self, *args, nodes=("n1", "n2"), n=1, **kwargs):
         """A command in the background, whose n gadgets are attached at these nodes."""
