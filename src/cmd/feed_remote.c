@@ -408,13 +408,11 @@ static int start(struct feed *feed, struct loop *loop, struct err *err)
 {
 	static const struct cluster_events events = {on_joined, on_silent, on_trouble};
 	struct far_feed *f = far_of(feed);
-	int r;
+	int r = judge(f, err);
 
-	far_names_begin(f);
-	r = judge(f, err);
 	if (r)
 		return r;
-	far_names_wait(f);
+	far_names_open(f);
 	for (size_t i = 0; i < f->n_nodes; i++)
 		begin_all(f, f->nodes[i]);
 	f->follows = f->cluster && !feed->options.instance && !has_snapshot(feed);

@@ -92,11 +92,10 @@ void far_discard(struct far *r, const struct container *c);
 void far_begin_anew(struct far *r);
 
 /*
- * Names of a cluster's addresses, before its gadgets are begun, where these have some. They are
- * waited for, so that the first records have them.
+ * Names of a cluster's addresses, before its gadgets are begun, where these have some. Waits for
+ * them, though not for long, so that the first records have them.
  */
-void far_names_begin(struct far_feed *f);
-void far_names_wait(struct far_feed *f);
+void far_names_open(struct far_feed *f);
 
 /* Of struct feed_kind. */
 void far_take_back(struct feed *feed, size_t tracer, const struct container *c, const char *node);

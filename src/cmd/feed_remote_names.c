@@ -11,7 +11,7 @@ static void on_names_lack(void *ctx, const char *text)
 	log_warn("%s", text);
 }
 
-void far_names_begin(struct far_feed *f)
+void far_names_open(struct far_feed *f)
 {
 	_cleanup_(freep) struct schema **schemas = xnew_n(struct schema *, f->feed.n_sources);
 
@@ -21,10 +21,6 @@ void far_names_begin(struct far_feed *f)
 		schemas[i] = f->feed.sources[i].schema;
 	f->names = cluster_names_new(f->cluster, schemas, f->feed.n_sources,
 				     f->feed.options.selector.namespace_, on_names_lack, NULL);
-}
-
-void far_names_wait(struct far_feed *f)
-{
 	if (f->names)
 		cluster_names_wait(f->names, WAIT_NS);
 }
