@@ -66,6 +66,8 @@ static void on_trouble(void *ctx, const struct err *err)
 {
 	struct cluster *c = ctx;
 
+	if (err)
+		reflector_list(c->agents);
 	c->events->trouble(c->ctx, err);
 }
 

@@ -333,6 +333,11 @@ struct reflector *reflector_new(struct reactor *reactor, struct kube_server *ser
 	return r;
 }
 
+void reflector_list(struct reflector *r)
+{
+	list_anew(r);
+}
+
 struct reflector *reflector_free(struct reflector *r)
 {
 	if (!r)

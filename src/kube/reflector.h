@@ -43,4 +43,10 @@ struct reflector_events {
 struct reflector *reflector_new(struct reactor *r, struct kube_server *server, const char *path,
 				const char *query, unsigned int page,
 				const struct reflector_events *events, void *ctx);
+/*
+ * The next step is a list, as at first, which also tells that all is well again, where a watch says
+ * nothing until something changes. It costs the server more. Of callbacks only from within
+ * `trouble`.
+ */
+void reflector_list(struct reflector *r);
 struct reflector *reflector_free(struct reflector *r); /* NULL is fine; returns NULL */

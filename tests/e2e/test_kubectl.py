@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from concurrent import futures
@@ -260,6 +261,26 @@ def test_a_node_joins(two_agents, pod, tmp_path):
             assert running.stop() == 0
     assert running.err.count("has joined") == 1 and nodes(running.records()) == {"n1", "n2"}
     assert re.search(r"(?s) n1/main: seen \d+.* n2/main: seen", running.err), running.err
+
+
+def test_nodes_are_not_seen_for_a_while(two_agents, pod, tmp_path):
+    """That they are again is said though nothing happens; and one that came meanwhile joins."""
+    back = "nodes that join are seen again"
+    with KubeApi(str(tmp_path), [Node("n1", two_agents[0].address)]) as api:
+        api.write_config(NAMESPACE)
+        with Plugin(str(tmp_path), api).start("run", "trace_exec", "-o", "json") as running:
+            for meanwhile in (None, Node("n2", two_agents[1].address)):
+                containers.wait_for(lambda: api.agents.watches, 10, "the watch")
+                api.refuse = 403
+                api.agents.watches.pop().shutdown(socket.SHUT_RDWR)
+                n = running.err.count(back)
+                containers.wait_for(lambda n=n: running.err.count("nodes that join are not seen") == n + 1, 10, "the end of the watch")
+                if meanwhile:
+                    api.change(meanwhile, "ADDED")
+                api.refuse = None
+                containers.wait_for(lambda n=n: running.err.count(back) == n + 1, 20, "the next watch")
+            running.wait_record(lambda r: ig.get(r, "k8s.node") == "n2")
+            assert running.stop() == 0, running.err
 
 
 def test_an_agent_is_replaced(cluster, two_agents, pod):

@@ -84,6 +84,7 @@ class Collection:
 
     def __init__(self):
         self.objects, self.changes, self.changed = {}, [], threading.Condition()
+        self.watches = []  # connections
 
     def tell(self, obj, event="ADDED"):
         """Watches are told of it; lists have it from then on, or no more."""
@@ -219,6 +220,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        objects.watches.append(self.connection)
         with contextlib.suppress(OSError):
             while True:
                 event, changed = objects.change_after(version)
