@@ -24,8 +24,8 @@ GADGET("Profile how long packets wait in queueing disciplines\n"
        LIMITS("Packets that need not wait are not queued, mostly, and not counted. The container "
 	      "is that of the packet's socket: what the host routes for a container has lost it, "
 	      "and is the host's (what it bridges has not). Packets that were dropped are not "
-	      "counted. Of packets that are neither IPv4 nor IPv6, and of what is bridged, the "
-	      "ends are not known.")
+	      "counted. The ends are empty of packets that are not IP, and may be of what is "
+	      "only bridged here.")
 	       SELFTEST("unshare -rn sh -c 'ip link set lo up mtu 1500 && tc qdisc add dev lo root "
 			"tbf rate "
 			"400kbit burst 2kb limit 1mb && perl -MIO::Socket::INET -e \"\\$s = "

@@ -24,7 +24,7 @@ enum { OWNER_PATH_MAX = 512, OWNER_PATHS_BYTES = 2 * OWNER_PATH_MAX };
 struct g_owner_path {
 	__u32 length;
 	bool cut;
-	char text[OWNER_PATH_MAX];
+	char text[OWNER_PATH_MAX] __attribute__((aligned(8)));
 };
 
 struct g_owner_paths {
@@ -135,11 +135,12 @@ static __always_inline struct g_owner_paths *owner_paths_of(struct bpf_sock *sk,
 	return noted && noted->pid == owner->pid ? noted : NULL;
 }
 
-#define g_text_owner_path(NAME, e, field, path)                                                  \
-	do {                                                                                     \
-		text_kernel_bytes(NAME, e, field, (path)->text, (path)->length, OWNER_PATH_MAX); \
-		if ((path)->cut)                                                                 \
-			(e)->field.length |= G_TRUNCATED;                                        \
+/* By words: Linux 5.10 forgets the bounds of a length that it has to keep on the stack. */
+#define g_text_owner_path(NAME, e, field, path)                                          \
+	do {                                                                             \
+		text_copy(NAME, e, field, (path)->text, (path)->length, OWNER_PATH_MAX); \
+		if ((path)->cut)                                                         \
+			(e)->field.length |= G_TRUNCATED;                                \
 	} while (0)
 
 /* Both take up to OWNER_PATHS_BYTES of the record's tail. */
