@@ -131,6 +131,7 @@ def test_a_report_of_what_stays(shop, advice, tmp_path):
         assert running.stop() == 0, running.err
     assert running.out.count("kind: SeccompProfile") == 1 and "- openat\n" in running.out, running.out
     assert shop.once("replay", path, "--merge", "all", "-o", "spo", check=0).out == running.out
+    path = str(tmp_path / "of-one.rec")
     with shop.daemons["n1"].ig("attach", advice, "--merge", "all", "-o", "spo", "--record", path) as running:
         containers.wait_for(lambda: "openat" in ig.once("replay", path, "-o", "json").out, 20, "its calls")
         assert running.stop() == 0, running.err
