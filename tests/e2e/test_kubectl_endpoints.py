@@ -144,6 +144,20 @@ def test_records_of_an_instance(cluster):
         plugin.once("stop", "talks", check=0)
 
 
+def test_names_and_record_files(cluster, tmp_path):
+    """What is filled in a record is in the file; an endpoint's names, which are the cluster's as it is, are not."""
+    _, plugin = cluster
+    path = str(tmp_path / "r.rec")
+    with plugin.start("run", "trace_tcp,trace_network", "--connect-only", "-o", "json", "--record", path) as running:
+        running.wait_record(to(FAR, "far-1"))
+        running.wait_record(lambda r: ig.get(r, "remote.name") == "far-1")
+        assert running.stop() == 0, running.err
+    live = running.records()
+    for end in (r[name] for r in live for name in ("src", "dst") if name in r):
+        end.pop("k8s", None)
+    assert ig.records(plugin.once("replay", path, "-o", "json", check=0).out) == live
+
+
 def test_names_that_do_not_come(cluster):
     """The gadgets begin without them, and Ctrl-C does not wait for them."""
     api, plugin = cluster

@@ -40,6 +40,19 @@ def test_histograms_are_added(nodes, lab):
     assert drawn(both)[title] == {slot: 2 * n for slot, n in drawn(one)[title].items()}
 
 
+def test_histograms_by_what_is_chosen(nodes, lab):
+    """Of each node, of each pod, and of all in one."""
+    def work():
+        for pod in ("web-1", "web-2"):
+            nodes.start_in(lab, pod).exec("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do busybox sleep 0.01; done")
+    fields = ("+k8s.node,+k8s.podName", "latency")
+    apart, whole = (drawn(beside_one_node(nodes, "profile_runqlat", "-o", "histogram", "--fields", f, do=work)[0]) for f in fields)
+    assert len(apart) == 4 and all("containerName=main" in title for title in apart), apart
+    assert {tuple(re.search(rf"{key}=(\S+)", title).group(1) for key in ("node", "podName")) for title in apart} == {
+        (n, pod) for n in ("n1", "n2") for pod in ("web-1", "web-2")}
+    assert list(whole) == ["latency (us)"]
+
+
 def test_stacks_are_added(nodes, lab):
     both, one = beside_one_node(nodes, "trace_open", "--ustack", "-o", "folded", "--filter", "proc.comm==open_deep",
                                 do=lambda: nodes.start_in(lab, "web-1").exec("sh", "-c", DEEP))
