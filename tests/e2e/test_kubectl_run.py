@@ -159,7 +159,7 @@ def document(gadget, nodes, do, *args):
     return both
 
 
-def test_profiles_of_system_calls_are_one(nodes, lab):
+def test_profiles_of_system_calls_are_one(nodes, lab, tmp_path):
     def work():
         nodes.start_in(lab, "web-1").exec("mkdir", "/tmp/a")
         nodes.start_in(lab, "web-2").exec("ln", "-s", "a", "/tmp/b")
@@ -169,6 +169,12 @@ def test_profiles_of_system_calls_are_one(nodes, lab):
     assert {"mkdir", "symlink"} <= set(rule["names"]) and len(set(rule["names"])) == len(rule["names"])
     spo = document("advise_seccomp", nodes, work, "-o", "spo", "--merge", "image")
     assert spo.count("kind: SeccompProfile") == 1 and "name: shop-1\n" in spo
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+        {"names": ["mkdir", "swapon"], "action": "SCMP_ACT_ALLOW"}]}))
+    used, allowed = [line for line in document("advise_seccomp", nodes, work, "--merge", "image", "--diff", str(file)).splitlines()
+                     if ": " in line]
+    assert " symlink" in used and " mkdir" not in used and allowed.endswith("not used (1): swapon"), (used, allowed)
 
 
 def test_capabilities_are_one(nodes, lab):

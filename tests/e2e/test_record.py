@@ -223,7 +223,7 @@ def test_appending(lab, tmp_path):
     before = len(members)
     with open(path, "r+b") as f:
         f.truncate(os.path.getsize(path) - 10)
-    with ig.Ig("run", "trace_exec", "-o", "none", "--append", "--record", path) as running:
+    with ig.Ig("run", "trace_exec", "-o", "none", "--comm", "nobody", "--append", "--record", path) as running:
         running.ready()
         running.stop()
         assert "cut short" in running.err
