@@ -18,8 +18,9 @@
 #include "symbols/maps.h"
 
 enum {
-	PROCESSES = 1024, /* kept, by pid */
-	BUILD_IDS = 4096, /* places in the table of build ids */
+	PROCESS_SETS = 256, /* of those that are kept: by pid */
+	PROCESS_WAYS = 4,   /* in a set; the one that was used last stands first */
+	BUILD_IDS = 4096,   /* places in the table of build ids */
 	ASKED = 64,
 	MAX_NAME = 255,
 	MAX_PATH = 511,
@@ -47,7 +48,7 @@ struct process {
 
 struct symbols {
 	int proc;
-	struct process *processes[PROCESSES];
+	struct process *processes[PROCESS_SETS][PROCESS_WAYS];
 	struct module **modules; /* in order of their meeting */
 	size_t n_modules, room_modules;
 	struct module *by_build_id[BUILD_IDS]; /* open addressing */
@@ -101,8 +102,9 @@ struct symbols *symbols_free(struct symbols *s)
 {
 	if (!s)
 		return NULL;
-	for (size_t i = 0; i < PROCESSES; i++)
-		process_free(s->processes[i]);
+	for (size_t i = 0; i < PROCESS_SETS; i++)
+		for (size_t j = 0; j < PROCESS_WAYS; j++)
+			process_free(s->processes[i][j]);
 	forget_modules(s);
 	free(s->modules);
 	free(s);
@@ -264,18 +266,29 @@ static void read_maps(const struct symbols *s, struct process *p)
 	p->generation = s->generation;
 }
 
+static bool is_of(const struct process *p, const struct g_user_stack *stack)
+{
+	return p && p->pid == stack->pid && p->start_stack == stack->start_stack;
+}
+
+/* A process in the middle of an exec has several address spaces one after the other. */
 static struct process *process_of(struct symbols *s, const struct g_user_stack *stack)
 {
-	struct process **place = &s->processes[stack->pid % PROCESSES];
+	struct process **set = s->processes[stack->pid % PROCESS_SETS], *p;
+	size_t at = 0;
 
-	if (*place && ((*place)->pid != stack->pid || (*place)->start_stack != stack->start_stack))
-		*place = process_free(*place);
-	if (!*place) {
-		*place = xnew(struct process);
-		(*place)->pid = stack->pid;
-		(*place)->start_stack = stack->start_stack;
+	while (at < PROCESS_WAYS - 1 && !is_of(set[at], stack))
+		at++;
+	p = set[at];
+	if (!is_of(p, stack)) {
+		process_free(p);
+		p = xnew(struct process);
+		p->pid = stack->pid;
+		p->start_stack = stack->start_stack;
 	}
-	return *place;
+	memmove(&set[1], &set[0], at * sizeof(*set));
+	set[0] = p;
+	return p;
 }
 
 /* Reads the process's map, but not too often; false: not now. */

@@ -5,6 +5,7 @@
 import contextlib
 import re
 import statistics
+import time
 
 import ig
 from gadgets import counting, runs
@@ -35,7 +36,8 @@ def measure(lab, variant):
             stack.callback(tracer.stop)
         c = lab.start("sleep 100000", name=name)
         stack.callback(c.delete)
-        c.exec("sh", "-c", "load_busy 4 1")  # names of the kernel's functions are read once
+        c.exec("sh", "-c", "load_busy 4 1")
+        time.sleep(1.2)  # names of the kernel's functions are read once, with the first interval's stacks
         pid = tracer.process.pid if tracer else None
         cpu, ns = (tasks_cpu(pid), runs(pid)[0]) if tracer else (0, 0)
         c.exec("sh", "-c", f"load_busy {PROCESSES} {SECONDS}")

@@ -9,6 +9,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -420,6 +421,35 @@ static void build_ids(void **state)
 	close(proc);
 }
 
+/* What was known of an address space is known when others of its pid were met, and when it is gone.
+ */
+static void many_spaces_of_one_pid(void **state)
+{
+	struct g_user_stack stack, other;
+	char hex[32];
+	int proc;
+	struct symbols *s = own_symbols(&proc);
+	pid_t child = fork();
+
+	if (!child)
+		for (;;)
+			pause();
+	make_stack(&stack, functions);
+	stack.pid = (uint32_t)child; /* it has our stack */
+	expect_stack(s, &stack, 1, "functions+0x0 (/");
+	other = stack;
+	snprintf(hex, sizeof(hex), "0x%llx|", (unsigned long long)stack.frames[0].where);
+	for (int i = 0; i < 3; i++) {
+		other.start_stack++;
+		expect_stack(s, &other, 1, hex);
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	expect_stack(s, &stack, 1, "functions+0x0 (/");
+	symbols_free(s);
+	close(proc);
+}
+
 /* Any bytes, and no room. */
 static void odd_stacks(void **state)
 {
@@ -450,10 +480,15 @@ static void odd_stacks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(functions),	 cmocka_unit_test(stripped),
-		cmocka_unit_test(broken_files),	 cmocka_unit_test(maps),
-		cmocka_unit_test(own_addresses), cmocka_unit_test(build_ids),
-		cmocka_unit_test(odd_stacks),	 cmocka_unit_test(places),
+		cmocka_unit_test(functions),
+		cmocka_unit_test(stripped),
+		cmocka_unit_test(broken_files),
+		cmocka_unit_test(maps),
+		cmocka_unit_test(own_addresses),
+		cmocka_unit_test(build_ids),
+		cmocka_unit_test(many_spaces_of_one_pid),
+		cmocka_unit_test(odd_stacks),
+		cmocka_unit_test(places),
 		cmocka_unit_test(libraries),
 	};
 
