@@ -5,7 +5,8 @@
 GADGET("Show the processes of containers\n"
        "With state, memory, number of threads, time of start and parent; with --threads each "
        "thread for itself. `-o tree` draws which process is whose child.",
-       ALIAS("process_collector") LIMITS("A process that starts or ends while the list is made may be missing. `rss` may "
+       ALIAS("process_collector")
+       LIMITS("A process that starts or ends while the list is made may be missing. `rss` may "
 	      "lack pages that CPUs (since Linux 6.2) or its other threads (before) have not added "
 	      "up yet.")
        SELFTEST("sleep 1; true", "proc.comm==sleep"));

@@ -15,7 +15,8 @@ GADGET("Show the sockets of containers\n"
        "state, "
        "network namespace and the process that has them. Those without process (TIME_WAIT, "
        "being closed, not yet accepted) are shown where they are TCP or unix.",
-       ALIAS("socket_collector") LIMITS("A socket that is on its way between processes, in no process's table of files, is "
+       ALIAS("socket_collector")
+       LIMITS("A socket that is on its way between processes, in no process's table of files, is "
 	      "shown without process. Where containers share a network namespace, a TIME_WAIT "
 	      "socket is shown with one of them; in the host's namespace only with --host. Of "
 	      "more than 16384 sockets that processes have, the rest is shown without process.")

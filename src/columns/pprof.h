@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Added up stacks as a profile that pprof and its like read: profile.proto, packed by gzip. Samples
- * have labels: container, pod, namespace, node, comm, pid. Functions come by name; what has none by its
- * file and place in it. Files have their build ids where the rows tell them (g_ustack_files).
+ * have labels: container, pod, namespace, node, comm, pid. Functions come by name; what has none by
+ * its file and place in it. Files have their build ids where the rows tell them (g_ustack_files).
  */
 #pragma once
 

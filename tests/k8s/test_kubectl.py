@@ -33,7 +33,10 @@ def test_deploy_and_undeploy(with_image, plugin):
         done = plugin.once("undeploy", timeout=150)
     assert done.returncode == 0 and 'namespace "gadget" deleted' in done.out, done.err
     assert plugin.once("version").returncode == 7
-    containers.wait_for(lambda: before.issuperset(traces_of(with_image)), 30, "end of its files")
+    try:
+        containers.wait_for(lambda: before.issuperset(traces_of(with_image)), 30, "end of its files")
+    except TimeoutError:
+        raise AssertionError(f"left: {sorted(set(traces_of(with_image)) - before)}") from None
     assert "gadget" not in with_image.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name").text
     assert plugin.once("undeploy").returncode == 0
 
