@@ -197,9 +197,9 @@ check-layers:
 # Real containers. E2E=NAME runs the tests whose name has it.
 .PHONY: gadget-tests e2e
 gadget-tests: all
-	$(PYTEST) tests/gadgets_test.py $(E2E:%=-k '%')
+	$(PYTEST) tests/gadgets_test.py $(if $(E2E),-k '$(E2E)')
 e2e: all examples $(TEST_GADGETS:%=$(B)/tests/gadgets/%.bpf.o)
-	EXAMPLES=$(abspath $(B)/examples) $(PYTEST) tests/e2e $(E2E:%=-k '%')
+	EXAMPLES=$(abspath $(B)/examples) $(PYTEST) tests/e2e $(if $(E2E),-k '$(E2E)')
 
 # Built as a user would: from installed files, by what ig.pc says.
 .PHONY: examples
@@ -250,7 +250,7 @@ check-soak: all
 # The agent in a real cluster of one node. E2E=NAME as above.
 .PHONY: check-k8s
 check-k8s: all
-	$(PYTEST) tests/k8s $(E2E:%=-k '%')
+	$(PYTEST) tests/k8s $(if $(E2E),-k '$(E2E)')
 
 # The README's table of gadgets.
 .PHONY: docs

@@ -73,6 +73,40 @@ def test_a_table(deployed, workloads, plugin):
     assert {"shop", "bank"} <= {row.split()[1] for row in rows} and all(row.startswith(f"{NODE} ") for row in rows)
 
 
+def test_opens(deployed, workloads, cluster, plugin):
+    """By the command's name of before `run`."""
+    pod = workloads["db"]["metadata"]["name"]
+
+    def opened():
+        cluster.kubectl("-n", "bank", "exec", pod, "--", "cat", "/etc/hostname")
+        return any(r["fname"] == "/etc/hostname" and r["proc"]["comm"] == "cat" for r in running.records())
+    with plugin.start("opensnoop", "-n", "bank", "-p", pod, "-o", "json") as running:
+        containers.wait_for(opened, 30, "what was opened")
+        assert running.stop() == 0, running.err
+
+
+def test_a_run_that_stays(deployed, workloads, plugin):
+    assert "trace_exec" in plugin.once("list", check=0).out
+    plugin.once("run", "trace_exec", "-n", "shop", "--detach", "--name", "audit", check=0)
+    try:
+        [run] = ig.records(plugin.once("ps", "-o", "json", check=0).out)
+        assert (run["node"], run["name"], run["gadget"]) == (NODE, "audit", "trace_exec")
+        with plugin.start("attach", "audit", "-o", "json") as running:
+            running.wait_record(said("web-side"))
+            assert running.stop() == 0, running.err
+            assert {get(r, "k8s.namespace") for r in resolved(ig.records(running.out))} == {"shop"}
+    finally:
+        plugin.once("stop", "audit", check=0)
+    assert not ig.records(plugin.once("ps", "-o", "json", check=0).out)
+
+
+def test_advice(deployed, workloads, plugin):
+    """Of a Deployment, whose programs are run meanwhile: a profile for each of its containers."""
+    profile = plugin.once("advise", "seccomp-profile", "-n", "shop", "--merge", "owner", "--timeout", "3s", "-o", "spo", check=0).out
+    assert re.findall(r"^  name: (.*)$", profile, re.M) == ["shop-web-main", "shop-web-side"], profile
+    assert profile.count("    - execve\n") == 2, profile
+
+
 def test_a_crash_is_explained_afterwards(deployed, workloads, cluster, plugin):
     """By its rings, of a pod that is gone."""
     cluster.kubectl("-n", "bank", "run", "fall", "--image", BUSYBOX, "--image-pull-policy=Never", "--restart=Never", "--",
