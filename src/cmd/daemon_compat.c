@@ -13,10 +13,10 @@
 #include "containers/proc.h"
 #include "net/address.h"
 
+/* A peer's fault is no trouble of ours. */
 static void warn(void *ctx, const char *text)
 {
-	log_info("client at " COMPAT_ADDRESS ": %s",
-		 text); /* a peer's fault is no trouble of ours */
+	log_info("client at " COMPAT_ADDRESS ": %s", text);
 }
 
 static int check_network(struct manager *m, struct err *err)

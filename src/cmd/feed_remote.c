@@ -16,9 +16,6 @@
 #define LAST_OF_NODES_NS 800000000ull	 /* the same of many, of which some may not answer */
 #define SNAPSHOT_NS (10 * 1000000000ull) /* those who have not told theirs by then are left out */
 #define MERGE_INTERVAL_NS 25000000ull
-#define NAMES_NS                                                                        \
-	(2 * 1000000000ull) /* how long those of the cluster's addresses are waited for \
-			     */
 
 static uint64_t boot_now(void)
 {

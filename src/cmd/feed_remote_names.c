@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "cmd/feed_remote.h"
 
-#define WAIT_NS (2 * 1000000000ull)
+#define WAIT_NS (2 * 1000000000ull) /* then records come without names */
 
 static void on_names_lack(void *ctx, const char *text)
 {

@@ -23,8 +23,8 @@
 struct buf;
 struct err;
 struct owner_names; /* base/owners.h */
-struct format;	   /* columns/format.h */
-struct clock_base; /* there as well */
+struct format;	    /* columns/format.h */
+struct clock_base;  /* there as well */
 
 #define ROW_PARTS 3
 enum { PART_RECORD, PART_CONTAINER, PART_DERIVED };
@@ -64,7 +64,7 @@ enum field_flags {
 	FIELD_SKIP_EMPTY = 8, /* absent from JSON, and blank as a column, when empty or zero */
 	FIELD_KEY = 16,	      /* top tables: part of the row's key */
 	FIELD_FIXED = 32,     /* its column is neither stretched nor shrunk */
-	FIELD_ALIAS = 64, /* its text stands for its group's in columns, as wide and cut as itself */
+	FIELD_ALIAS = 64, /* its text stands for its group's in columns, wide and cut as it is */
 };
 
 enum ellipsis { ELLIPSIS_END, ELLIPSIS_START, ELLIPSIS_MIDDLE, ELLIPSIS_NONE };
@@ -95,9 +95,9 @@ struct field {
 
 struct schema {
 	unsigned int refs;
-	const char *name;     /* data source: "open" */
-	const char *gadget;   /* "trace_open"; may be NULL */
-	const char *sort;     /* of tables, order where nobody names one: "-sent,pid"; may be NULL */
+	const char *name;   /* data source: "open" */
+	const char *gadget; /* "trace_open"; may be NULL */
+	const char *sort;   /* of tables, order where nobody names one: "-sent,pid"; may be NULL */
 	struct field *fields; /* in order of columns and JSON; groups before their members */
 	size_t room_fields;
 	size_t n_fields;
@@ -150,9 +150,9 @@ int schema_add_table(struct schema *s, const struct field *table, size_t n, stru
 /*
  * Gives each field its format (columns/format.c's table) and what the format says by default,
  * finds time, container and aliases, and orders the fields: those of PART_CONTAINER first, the
- * members of a group together, else as they were added. More may be added after it, such as a container's to a
- * schema from a file; then it is called again. Indexes and pointers of fields are constant after
- * the last call. -EINVAL: no fields.
+ * members of a group together, else as they were added. More may be added after it, such as a
+ * container's to a schema from a file; then it is called again. Indexes and pointers of fields are
+ * constant after the last call. -EINVAL: no fields.
  */
 int schema_finish(struct schema *s, struct err *err);
 

@@ -49,8 +49,8 @@ struct address_list {
 };
 
 /*
- * Of /proc/PID/net. Both append up to MAX_ADDRESSES that are not loopback ones; what is malformed is
- * left out.
+ * Of /proc/PID/net. Both append up to MAX_ADDRESSES that are not loopback ones; what is malformed
+ * is left out.
  */
 void addresses_parse_fib_trie(const char *text, struct address_list *to);
 void addresses_parse_if_inet6(const char *text, struct address_list *to);

@@ -19,18 +19,18 @@
 struct container {
 	char *k8s_node; /* first: a row of a node's own has this alone as its part */
 	unsigned int refs;
-	uint64_t key;		/* g_container: slot in the low 32 bits */
-	uint64_t cgroup_id;	/* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
+	uint64_t key;	    /* g_container: slot in the low 32 bits */
+	uint64_t cgroup_id; /* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
 	uint64_t mntns, netns, pidns; /* inode numbers */
-	uint32_t pid;		/* first process, in the host's pid namespace */
+	uint32_t pid;		      /* first process, in the host's pid namespace */
 	uint64_t started_boot_ns;
 	uint64_t started_real_ns; /* the same as Unix time */
 
 	char *id;
-	char *name;		/* never NULL: the id where the runtime knows no name */
-	char *runtime;		/* "runc", "podman", …; NULL: not known */
+	char *name;    /* never NULL: the id where the runtime knows no name */
+	char *runtime; /* "runc", "podman", …; NULL: not known */
 	char *bundle;
-	char *cgroup_path;	/* below the cgroup root, "/…" */
+	char *cgroup_path; /* below the cgroup root, "/…" */
 	char *image_name, *image_id, *image_digest;
 
 	char *k8s_namespace, *k8s_pod, *k8s_pod_uid, *k8s_container;
@@ -55,7 +55,7 @@ struct container {
 	bool unaskable;	  /* not resolved, for want of a daemon to ask: nobody will tell */
 	uint64_t version; /* of its contents: a row's container_version; 0: not known */
 
-	bool by_namespace;	/* found by mount namespace: its cgroup is shared with others */
+	bool by_namespace; /* found by mount namespace: its cgroup is shared with others */
 	bool ended;
 	uint64_t ended_boot_ns;
 };

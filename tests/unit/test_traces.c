@@ -194,12 +194,9 @@ static void test_ended_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_loss),
-		cmocka_unit_test(test_late),
-		cmocka_unit_test(test_finish_sound),
-		cmocka_unit_test(test_finish_unsound),
-		cmocka_unit_test(test_unwanted),
-		cmocka_unit_test(test_ended_is_bounded),
+		cmocka_unit_test(test_own_loss),     cmocka_unit_test(test_late),
+		cmocka_unit_test(test_finish_sound), cmocka_unit_test(test_finish_unsound),
+		cmocka_unit_test(test_unwanted),     cmocka_unit_test(test_ended_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
