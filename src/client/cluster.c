@@ -135,11 +135,6 @@ struct cluster_node *cluster_node(struct cluster *c, size_t i)
 	return &c->nodes[i]->node;
 }
 
-struct reactor *cluster_reactor(struct cluster *c)
-{
-	return c->reactor;
-}
-
 struct remote *cluster_first(struct cluster *c)
 {
 	for (size_t i = 0; i < c->n; i++)

@@ -20,7 +20,6 @@
 struct buf;
 struct cluster;
 struct container;
-struct reactor;
 struct remote;
 
 struct cluster_options {
@@ -51,7 +50,6 @@ struct cluster *cluster_close(struct cluster *c); /* NULL is fine; returns NULL 
 
 size_t cluster_n_nodes(const struct cluster *c);
 struct cluster_node *cluster_node(struct cluster *c, size_t i); /* in order of names */
-struct reactor *cluster_reactor(struct cluster *c);
 struct remote *cluster_first(struct cluster *c); /* one of the daemons, for what all know alike */
 
 /* ---- nodes that come and go ------------------------------------------------------ */
