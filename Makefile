@@ -15,7 +15,7 @@ BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 PREFIX ?= /usr/local
 VERSION := $(shell cat VERSION)
 PKG_CONFIG ?= pkg-config
-LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c yaml-0.1 libzstd libssl libcrypto
+LIBS := libbpf libelf zlib libevent_core jansson libcap libseccomp libnghttp2 libprotobuf-c yaml-0.1 libzstd libssl libcrypto libpcre2-8
 
 CFLAGS ?= -O2 -g
 # What is built does not tell where: the same sources give the same image.

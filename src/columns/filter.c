@@ -3,7 +3,6 @@
 #include "columns/filter.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -13,8 +12,9 @@
 #include "base/parse.h"
 #include "columns/format.h"
 #include "columns/labels.h"
+#include "columns/regex.h"
 
-enum { MAX_CONDITIONS = 256, MAX_REGEX_BYTES = 1024 /* compiled, they take much memory */ };
+enum { MAX_CONDITIONS = 256 };
 
 enum op { OP_EQ, OP_NE, OP_GE, OP_LE, OP_GT, OP_LT, OP_MATCH, OP_NO_MATCH };
 
@@ -154,7 +154,7 @@ struct bound_condition {
 	int64_t number;
 	char *text; /* TEST_TEXT: of the condition; TEST_BYTES: field->size bytes */
 	size_t len;
-	regex_t regex;
+	struct regex *regex; /* TEST_REGEX */
 };
 
 struct bound_filter {
@@ -170,8 +170,7 @@ struct bound_filter *bound_filter_free(struct bound_filter *b)
 	if (!b)
 		return NULL;
 	for (size_t i = 0; i < b->n; i++) {
-		if (b->conditions[i].test == TEST_REGEX)
-			regfree(&b->conditions[i].regex);
+		regex_free(b->conditions[i].regex);
 		free(b->conditions[i].text);
 		free(b->conditions[i].label);
 	}
@@ -211,134 +210,6 @@ bool filter_knows(const struct filter *f, size_t i, const struct schema *s)
 	const char *key;
 
 	return names_source(c, s) && schema_require_or_label(s, c->field, &key, NULL);
-}
-
-/* ---- how large a regular expression gets ---- */
-
-enum { MAX_REGEX_COST = 2000, MAX_REGEX_DEPTH = 32 };
-
-struct regex_cost {
-	uint64_t sum[MAX_REGEX_DEPTH]; /* of what stands before the last atom, in each open group */
-	uint64_t last[MAX_REGEX_DEPTH]; /* of the last atom, which a repetition is about */
-	size_t depth;
-};
-
-/* "{2,5}" at p: sets the largest number. Returns the last byte of it. */
-static const char *read_interval(const char *p, uint64_t *ret_most)
-{
-	uint64_t number = 0;
-
-	*ret_most = 1;
-	for (; (p[1] >= '0' && p[1] <= '9') || p[1] == ','; p++) {
-		number = p[1] == ',' ? 0 : number * 10 + (uint64_t)(p[1] - '0');
-		if (number > MAX_REGEX_COST)
-			number = MAX_REGEX_COST;
-		if (number > *ret_most)
-			*ret_most = number;
-	}
-	return p;
-}
-
-/* The last byte of the bracket expression that starts at p. */
-static const char *skip_bracket(const char *p)
-{
-	const char *start = p;
-
-	p += p[1] == '^' ? 2 : 1;
-	if (*p == ']')
-		p++;
-	for (; *p && *p != ']'; p++) {
-		const char *end = NULL;
-		char close[3] = {p[1], ']', '\0'};
-
-		if (*p == '[' && p[1] && strchr(":.=", p[1])) /* [:alpha:] */
-			end = strstr(p + 2, close);
-		if (end)
-			p = end + 1;
-	}
-	return *p ? p : start;
-}
-
-static void add_atom(struct regex_cost *c, uint64_t cost)
-{
-	c->sum[c->depth] += c->last[c->depth];
-	c->last[c->depth] = cost;
-}
-
-/*
- * regcomp() copies what a repetition is about, once for each count and twice for a `+`, and they
- * nest: a++++++++++++++++++++ or ((a{200}){200}){200} would fill the memory. This counts the
- * copies. NULL: no fault.
- */
-static const char *regex_fault(const char *p)
-{
-	struct regex_cost c = {0};
-	static const char too_large[] = "repeats too much";
-	uint64_t most, inside;
-
-	for (; *p; p++) {
-		switch (*p) {
-		case '(':
-			add_atom(&c, 0);
-			if (++c.depth == MAX_REGEX_DEPTH)
-				return too_large;
-			c.sum[c.depth] = c.last[c.depth] = 0;
-			break;
-		case ')':
-			inside = c.sum[c.depth] + c.last[c.depth] + 1;
-			c.depth -= c.depth > 0;
-			add_atom(&c, inside);
-			break;
-		case '+':
-			c.last[c.depth] *= 2;
-			break;
-		case '*':
-		case '?':
-			c.last[c.depth]++;
-			break;
-		case '{':
-			p = read_interval(p, &most);
-			c.last[c.depth] = c.last[c.depth] * most + most;
-			break;
-		case '[':
-			p = skip_bracket(p);
-			add_atom(&c, 1);
-			break;
-		case '\\':
-			if (p[1] >= '1' && p[1] <= '9') /* not POSIX, and may take forever */
-				return "has a back reference";
-			p += p[1] != '\0';
-			add_atom(&c, 1);
-			break;
-		default:
-			add_atom(&c, 1);
-		}
-		if (c.sum[c.depth] + c.last[c.depth] > MAX_REGEX_COST)
-			return too_large;
-	}
-	return NULL;
-}
-
-static int bind_regex(const struct condition *c, struct bound_condition *b, struct err *err)
-{
-	const char *fault;
-	char why[128];
-	int r;
-
-	if (strlen(c->value) > MAX_REGEX_BYTES)
-		return err_set(err, -EINVAL, "filter: regular expression longer than %d bytes",
-			       MAX_REGEX_BYTES);
-	fault = regex_fault(c->value);
-	if (fault)
-		return err_set(err, -EINVAL, "filter: '%s' %s", c->value, fault);
-	r = regcomp(&b->regex, c->value, REG_EXTENDED | REG_NOSUB);
-	if (r) {
-		regerror(r, &b->regex, why, sizeof(why));
-		return err_set(err, -EINVAL, "filter: '%s' is no regular expression: %s", c->value,
-			       why);
-	}
-	b->test = TEST_REGEX;
-	return 0;
 }
 
 static bool is_number(const struct field *f)
@@ -383,8 +254,10 @@ static int bind_value(const struct condition *c, struct bound_condition *b, stru
 	if (field_is_mere_group(f))
 		return err_set(err, -EINVAL, "filter: '%s' is a group of fields; name one of them",
 			       f->name);
-	if (c->op == OP_MATCH || c->op == OP_NO_MATCH)
-		return bind_regex(c, b, err);
+	if (c->op == OP_MATCH || c->op == OP_NO_MATCH) {
+		b->test = TEST_REGEX;
+		return regex_compile(c->value, &b->regex, err);
+	}
 	if (is_number(f) && !is_owner_name(c, f))
 		return bind_number(c, b, err);
 	if (f->format->parse_bytes) {
@@ -500,8 +373,8 @@ static void read_text(struct bound_filter *b, const struct field *f, const struc
 {
 	bool truncated;
 
-	if (((f->kind == KIND_TEXT && !f->format->type) || f->kind == KIND_CHARS || f->kind == KIND_CSTR ||
-	     f->kind == KIND_LABEL) &&
+	if (((f->kind == KIND_TEXT && !f->format->type) || f->kind == KIND_CHARS ||
+	     f->kind == KIND_CSTR || f->kind == KIND_LABEL) &&
 	    row_text(row, f, ret, ret_len, &truncated))
 		return;
 	buf_clear(&b->text);
@@ -533,16 +406,17 @@ static bool match_text(struct bound_filter *b, const struct bound_condition *c,
 	return op_holds(c->op, order ? order : compare(len, c->len));
 }
 
+/* What would take too long to decide is shown: no text of a container's hides its record. */
 static bool match_regex(struct bound_filter *b, const struct bound_condition *c,
 			const struct row *row)
 {
-	regmatch_t span = {0};
 	const char *text;
 	size_t len;
+	int found;
 
 	read_text(b, c->field, row, &text, &len);
-	span.rm_eo = (regoff_t)len;
-	return (regexec(&c->regex, text, 1, &span, REG_STARTEND) == 0) == (c->op == OP_MATCH);
+	found = regex_look(c->regex, text, len);
+	return found < 0 || found == (c->op == OP_MATCH);
 }
 
 bool filter_match(const struct bound_filter *b, const struct row *row)

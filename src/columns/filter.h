@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Filter expressions: `field OP value`, several joined by commas (all must hold). OP is one of
- * == != > >= < <= ~ !~ ; ~ matches a POSIX extended regular expression anywhere in the text. `\,`
- * in a value is a comma, `\\` a backslash. A value is what the columns show (`ENOENT`, `10ms`,
- * `1MiB`, a name) or the raw number. A time is compared with an RFC 3339 text, with or without
+ * == != > >= < <= ~ !~ ; ~ looks for a regular expression (Perl's, on bytes) anywhere in the text;
+ * where that would take too long (100,000 steps), the condition holds. `\,` in a value is a comma,
+ * `\\` a backslash. A value is what the columns show (`ENOENT`, `10ms`, `1MiB`, a name) or the
+ * raw number. A time is compared with an RFC 3339 text, with or without
  * fraction (`2026-11-22T12:00:00Z`, `2026-11-22T13:00:00.5+01:00`), or with a date alone; without a
  * zone it is UTC. A bare number is the raw time, of the boot clock. One label of a set is named by
  * its key, k8s.podLabels.app.kubernetes.io/name; one that is not there is empty text. The set
