@@ -39,8 +39,8 @@ static const struct flag flags[] = {
 	{"fields", 0, "LIST", "Fields to show: a,b; or +a,-b to add to and take from the default",
 	 flag_text, &opt.fields, NULL},
 	{"filter", 'F', "EXPR",
-	 "Show rows for which all hold: field==value,field~regex …; also != > >= < <= !~ ; \\, is "
-	 "a comma",
+	 "Show rows for which all hold: field==value,field~regex (Perl's) …; also != > >= < <= !~ "
+	 "; \\, is a comma",
 	 add_filter, NULL, NULL},
 	{"sort", 0, "LIST", "Sort tables by these fields; -field sorts descending", flag_text,
 	 &opt.sort, NULL},
