@@ -543,7 +543,7 @@ static __always_inline int forget_process(void)
 	__u64 process = this_process();
 	g_container c;
 
-	if (!wanted(&c))
+	if (!wanted_container(&c)) /* --comm's name may have changed */
 		return 0;
 	bpf_for_each_map_elem(&nodes, forget_node, &process, 0);
 	if (ustack)
@@ -558,6 +558,7 @@ static __always_inline int forget_process(void)
 
 FORGETS SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 {
+	pending_end(threads); /* what the thread held was of the memory before */
 	return forget_process();
 }
 

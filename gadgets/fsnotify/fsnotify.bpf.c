@@ -330,8 +330,8 @@ struct fanotify_perm_event {
 #pragma clang attribute pop
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* of a queue that is never read they stay */
-	__uint(max_entries, 8192);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* for a queue that is never read or closed */
+	__uint(max_entries, 65536);
 	__type(key, __u64); /* struct fsnotify_event * */
 	__type(value, struct toucher);
 } queued SEC(".maps");
@@ -395,38 +395,48 @@ enum { NR_read = 0 };
 enum { NR_read = 63 };
 #endif
 
+static __always_inline void take_toucher(__u64 event, struct toucher *ret)
+{
+	const struct toucher *by = bpf_map_lookup_elem(&queued, &event);
+
+	if (!by)
+		return;
+	*ret = *by;
+	bpf_map_delete_elem(&queued, &event);
+}
+
 /* By the process that watches, within read; a queue is emptied when it is closed as well. */
 static __noinline int dequeue(__u64 event)
 {
 	const struct pt_regs *regs = registers_at_entry();
-	struct toucher *by, nobody = {};
 	struct notify_event *e;
+	struct toucher by = {};
 	g_container c = 0;
 	bool tracer_wanted;
 	int type, fd;
 
-	if (!event || syscall_of_current() != syscall_current(NR_read))
+	if (!event)
+		return 0;
+	take_toucher(event, &by);
+	if (syscall_of_current() != syscall_current(NR_read))
 		return 0;
 	fd = PT_REGS_PARM1_CORE_SYSCALL(regs);
 	type = queue_type(file_of_fd(fd));
 	if (type < 0 || !asked_for(type, bpf_get_current_pid_tgid() >> 32))
 		return 0;
-	by = bpf_map_lookup_elem(&queued, &event);
-	if (!by)
-		by = &nobody;
 	tracer_wanted = wanted(&c);
-	if (!tracer_wanted && !by->is_wanted)
+	if (!tracer_wanted && !by.is_wanted)
 		return 0;
 	e = begin(c, type, 0, fd);
 	if (!e)
 		return 0;
-	if (by->cgroup)
-		fill_toucher(e, by);
+	if (by.cgroup)
+		fill_toucher(e, &by);
 	if (type == inotify)
 		fill_inotify(e, (const void *)event);
 	else
 		fill_fanotify(e, (const void *)event);
-	put_out(e, tracer_wanted, by);
+	put_out(e, tracer_wanted, &by);
 	return 0;
 }
 

@@ -122,9 +122,11 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	g_syscall syscall;
 	g_container c;
 
-	if (!wanted(&c))
+	if (!wanted_container(&c))
 		return 0;
-	call = pending_end(calls);
+	call = pending_end(calls); /* also where an exec made it another program than --comm's */
+	if (!process_wanted())
+		return 0;
 	if (call) {
 		ended(c, call->syscall, call->began, result);
 		return 0;

@@ -46,16 +46,30 @@ struct {
 	__type(value, __u64);
 } since SEC(".maps");
 
-static __always_inline __u64 time_in_state(__u64 sk, __u64 now, bool last)
+static __always_inline __u64 time_in_state(__u64 sk, __u64 now)
 {
 	__u64 *began = bpf_map_lookup_elem(&since, &sk);
 	__u64 spent = began ? now - *began : 0;
 
-	if (last)
-		bpf_map_delete_elem(&since, &sk);
-	else
-		bpf_map_update_elem(&since, &sk, &now, BPF_ANY);
+	bpf_map_update_elem(&since, &sk, &now, BPF_ANY);
 	return spent;
+}
+
+static __always_inline void tell(const struct sock *sk, struct tcpstate_event *e)
+{
+	struct g_sock_copy copy;
+
+	if (!wanted_sock(sk, &e->container))
+		return;
+	sock_copy(&copy, sk);
+	sock_endpoints(sk, &copy, IPPROTO_TCP, &e->src, &e->dst);
+	if ((sport && e->src.port != sport) || (dport && e->dst.port != dport))
+		return;
+	if (!owner_wanted(owner_of_sock(sk, &e->proc) ? &e->proc : NULL))
+		return;
+	e->duration = time_in_state((__u64)sk, e->timestamp);
+	e->netns_id = sock_netns(&copy);
+	record_output(tcpstates, e, sizeof(*e));
 }
 
 /* args: struct sock, old state, new state */
@@ -63,24 +77,18 @@ SEC("raw_tp/inet_sock_set_state")
 int set_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	const struct sock *sk = (const void *)ctx->args[0];
+	__u64 key = (__u64)sk;
 	struct tcpstate_event e = {
 		.timestamp = bpf_ktime_get_boot_ns(),
 		.oldstate = ctx->args[1],
 		.newstate = ctx->args[2],
-		.skaddr = (__u64)sk,
+		.skaddr = key,
 	};
-	struct g_sock_copy copy;
 
-	if (!wanted_sock(sk, &e.container) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	sock_copy(&copy, sk);
-	sock_endpoints(sk, &copy, IPPROTO_TCP, &e.src, &e.dst);
-	if ((sport && e.src.port != sport) || (dport && e.dst.port != dport))
-		return 0;
-	if (!owner_wanted(owner_of_sock(sk, &e.proc) ? &e.proc : NULL))
-		return 0;
-	e.duration = time_in_state((__u64)sk, e.timestamp, e.newstate == TCP_CLOSE);
-	e.netns_id = sock_netns(&copy);
-	record_output(tcpstates, &e, sizeof(e));
+	tell(sk, &e);
+	if (e.newstate == TCP_CLOSE) /* told or not: the address is the next socket's */
+		bpf_map_delete_elem(&since, &key);
 	return 0;
 }

@@ -146,12 +146,13 @@ static __always_inline void fill(struct process_usage *e, struct task_struct *ta
 
 static __always_inline void add_ended(struct container_usage *v, g_container c, __u64 now)
 {
-	__u64 *ns = bpf_map_lookup_elem(&ended, &c);
+	__u64 *sum = bpf_map_lookup_elem(&ended, &c), ns;
 
-	if (!ns)
+	if (!sum)
 		return;
-	v->cpuUsage += percent_of(*ns, now - last_look);
-	bpf_map_delete_elem(&ended, &c);
+	ns = *sum;
+	v->cpuUsage += percent_of(ns, now - last_look);
+	__sync_fetch_and_add(sum, -ns); /* what is added meanwhile is the next look's */
 }
 
 static __always_inline void add_to_container(const struct process_usage *e)
@@ -220,6 +221,7 @@ int process_exit(void *ctx)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task(), *leader;
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	const __u64 nothing = 0;
 	__u64 total, *sum;
 	struct known *k;
 	g_container c;
@@ -234,10 +236,9 @@ int process_exit(void *ctx)
 	if (k && k->start == BPF_CORE_READ(leader, start_boottime))
 		total -= k->total < total ? k->total : total;
 	bpf_map_delete_elem(&known, &pid);
+	bpf_map_update_elem(&ended, &c, &nothing, BPF_NOEXIST);
 	sum = bpf_map_lookup_elem(&ended, &c);
 	if (sum)
 		__sync_fetch_and_add(sum, total);
-	else
-		bpf_map_update_elem(&ended, &c, &total, BPF_ANY);
 	return 0;
 }

@@ -75,6 +75,7 @@ struct place {
 };
 struct allocation {
 	__u64 size;
+	__u64 since; /* ns of the boot clock */
 	struct outstanding_key row; /* where it is counted */
 };
 struct {
@@ -99,16 +100,18 @@ struct call {
 	__u64 operation;
 	__u64 size;
 	__u64 given; /* realloc(): what was there; posix_memalign(): where the address goes */
+	__u64 began; /* with --outstanding: ns of the boot clock */
 };
 CALLS(calls, call);
 
 static __always_inline int enter(struct pt_regs *ctx, enum malloc_operation operation, __u64 size,
 				 __u64 given)
 {
+	bool releases = outstanding && operation == realloc && given;
 	struct call *call;
 	g_container c;
 
-	if (size < min_size || !wanted(&c))
+	if ((size < min_size && !releases) || !wanted(&c))
 		return 0;
 	call = call_enter(calls, ctx, c);
 	if (!call)
@@ -117,6 +120,7 @@ static __always_inline int enter(struct pt_regs *ctx, enum malloc_operation oper
 	call->operation = operation;
 	call->size = size;
 	call->given = given;
+	call->began = outstanding ? bpf_ktime_get_boot_ns() : 0;
 	return 0;
 }
 
@@ -153,12 +157,13 @@ static __always_inline void count(const struct outstanding_key *row, __s64 alloc
 	__sync_fetch_and_add(&n->bytes, bytes);
 }
 
-static __always_inline void drop(__u64 addr)
+/* What lies there since `until` or longer: another thread may have been given the place by now. */
+static __always_inline void drop(__u64 addr, __u64 until)
 {
 	struct place place = {addr, bpf_get_current_pid_tgid() >> 32};
 	struct allocation *found = bpf_map_lookup_elem(&live, &place), copy;
 
-	if (!found)
+	if (!found || found->since > until)
 		return;
 	copy = *found;
 	if (!bpf_map_delete_elem(&live, &place)) /* by us, of two that release it at once */
@@ -169,7 +174,7 @@ static __always_inline void keep(struct pt_regs *ctx, const struct call *call, _
 {
 	struct place place = {addr, bpf_get_current_pid_tgid() >> 32};
 	struct outstanding_key fresh = {.container = call->container, .pid = place.pid}, *known;
-	struct allocation now = {.size = call->size};
+	struct allocation now = {.size = call->size, .since = bpf_ktime_get_boot_ns()};
 
 	known = bpf_map_lookup_elem(&processes, &place.pid);
 	if (known) {
@@ -183,7 +188,7 @@ static __always_inline void keep(struct pt_regs *ctx, const struct call *call, _
 	now.row.ustack = user_stack(ctx);
 	if (!kept_entry(outstanding, &now.row))
 		return;
-	drop(addr); /* its release was not seen */
+	drop(addr, now.since); /* its release was not seen */
 	if (bpf_map_update_elem(&live, &place, &now, BPF_ANY))
 		record_lost(call->container);
 	else
@@ -196,8 +201,8 @@ static __always_inline void account(struct pt_regs *ctx, const struct call *call
 	if (error)
 		return;
 	if (call->operation == realloc && call->given)
-		drop(call->given);
-	if (addr)
+		drop(call->given, call->began);
+	if (addr && call->size >= min_size)
 		keep(ctx, call, addr);
 }
 
@@ -285,7 +290,7 @@ static __always_inline int release(struct pt_regs *ctx, enum malloc_operation op
 	if (within && g_is_within(PT_REGS_SP(ctx), within->stack))
 		return 0;
 	if (outstanding)
-		drop(addr);
+		drop(addr, ~0ull);
 	else if (!failed && (operation == munmap ? size >= min_size : !min_size))
 		tell(ctx, &call, addr, 0);
 	return 0;

@@ -16,7 +16,8 @@ GADGET("Trace files as they are opened\n"
        ALIAS("opensnoop")
 	       LIMITS("A descriptor that came otherwise is not shown: inherited, passed "
 		      "(fdpass), of open_by_handle_at or memfd_create. Opens by io_uring are "
-		      "seen from Linux 6.0 on.")
+		      "seen from Linux 6.0 on, but for those that work and asked for no "
+		      "completion then (IOSQE_CQE_SKIP_SUCCESS).")
 		       SELFTEST("cat /etc/passwd", "fname==/etc/passwd"));
 
 PARAM(bool, failed, false, "Show only opens that failed");
@@ -197,20 +198,29 @@ static __always_inline const char *request_path(const struct io_open *open)
 	return BPF_CORE_READ(name, name);
 }
 
+static __always_inline bool is_open(const struct io_kiocb *req)
+{
+	__u8 opcode = BPF_CORE_READ(req, opcode);
+
+	return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2;
+}
+
 static __always_inline int submitted(const struct io_kiocb *req)
 {
 	const struct io_open *open = (const void *)req;
 	struct open_request r = {};
 	__u64 key = (__u64)req;
-	__u8 opcode;
 	g_container c;
 
 	/* Before 6.0 the hook is not told the request. */
 	if (!bpf_core_field_exists(req->cqe))
 		return 0;
-	opcode = BPF_CORE_READ(req, opcode);
-	if ((opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2) || !wanted(&c))
+	if (!is_open(req))
 		return 0;
+	if (!wanted(&c)) {
+		bpf_map_delete_elem(&requests, &key);
+		return 0;
+	}
 	r.call.container = c;
 	r.call.flags = BPF_CORE_READ(open, how.flags);
 	r.call.mode = BPF_CORE_READ(open, how.mode);
@@ -251,9 +261,12 @@ OPTIONAL int complete(struct bpf_raw_tracepoint_args *ctx)
 	r = bpf_map_lookup_elem(&requests, &key);
 	if (!r)
 		return 0;
-	result = BPF_CORE_READ(req, cqe.res);
-	put_out(ctx, &r->call, &r->proc, result < 0 ? -result : 0,
-		result < 0 || r->slot ? -1 : result);
+	/* One that asked for no completion leaves its entry to what uses the request next. */
+	if (is_open(req)) {
+		result = BPF_CORE_READ(req, cqe.res);
+		put_out(ctx, &r->call, &r->proc, result < 0 ? -result : 0,
+			result < 0 || r->slot ? -1 : result);
+	}
 	bpf_map_delete_elem(&requests, &key);
 	return 0;
 }

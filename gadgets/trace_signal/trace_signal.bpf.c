@@ -170,7 +170,7 @@ int generated(struct bpf_raw_tracepoint_args *ctx)
 	is_from = has_sender && wanted(&from);
 	if (!is_to && !is_from)
 		return 0;
-	e = record_begin(signal, is_to ? to : from);
+	e = has_sender ? record_begin(signal, is_to ? to : from) : record_begin_softirq(signal, to);
 	if (!e)
 		return 0;
 	e->sig = s.sig;

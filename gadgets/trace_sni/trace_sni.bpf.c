@@ -112,6 +112,14 @@ static __always_inline struct sni_event *begin(struct __sk_buff *skb, const stru
 	return e;
 }
 
+static __always_inline bool was_shown(struct __sk_buff *skb, __u32 seq, bool egress)
+{
+	struct bpf_sock *sk = packet_whole_sock(skb);
+	struct shown *s = sk ? bpf_sk_storage_get(&shown, sk, 0, 0) : NULL;
+
+	return s && s->any[egress] && s->seq[egress] == seq;
+}
+
 /* False: it was shown before. */
 static __always_inline bool is_new(struct __sk_buff *skb, __u32 seq, bool egress)
 {
@@ -166,7 +174,8 @@ __noinline int put_part(struct __sk_buff *skb, __u32 egress)
 	struct packet p;
 	g_container c;
 
-	if (!part || !packet_wanted(skb, &c) || !packet_parse(skb, &p))
+	if (!part || !packet_wanted(skb, &c) || !packet_parse(skb, &p) ||
+	    !is_new(skb, part->stream.next - part->stream.used, egress & 1))
 		return 0;
 	e = begin(skb, &p, c, egress, part->stream.need);
 	if (!e)
@@ -226,7 +235,7 @@ static __always_inline void look_at(struct __sk_buff *skb, g_container c, __u32 
 	need = look_at_start(skb, &p);
 	if (need > START_BYTES && need <= p.payload_len) {
 		put_whole(skb, need, egress);
-	} else if (need) {
+	} else if (need && !was_shown(skb, p.seq, egress & 1)) {
 		part = stream_part(skb, egress, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		if (!part) {
 			record_lost(c);

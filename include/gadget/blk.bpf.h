@@ -135,7 +135,7 @@ static __always_inline bool g_wanted_request(const struct request *rq, g_contain
 	bpf_probe_read_kernel(&own, sizeof(own), &cgroups->subsys[io]);
 	if (!charged || own == &charged->css)
 		return wanted(ret);
-	return g_wanted_blkcg(BPF_CORE_READ(charged, css.cgroup), ret) && g_process_wanted();
+	return g_wanted_blkcg(BPF_CORE_READ(charged, css.cgroup), ret) && process_wanted();
 }
 
 static __noinline int g_request_begins(const struct request *rq, __u64 inserted, __u64 issued)

@@ -74,7 +74,7 @@ static __always_inline bool any_process_will_do(void)
 }
 
 /* What they say to the current task. */
-static __always_inline bool g_process_wanted(void)
+static __always_inline bool process_wanted(void)
 {
 	if (g_target_pid && g_target_pid != bpf_get_current_pid_tgid() >> 32)
 		return false;
@@ -176,7 +176,7 @@ static __always_inline bool wanted_container(g_container *ret)
  */
 static __always_inline bool wanted(g_container *ret)
 {
-	return wanted_container(ret) && g_process_wanted();
+	return wanted_container(ret) && process_wanted();
 }
 
 /*

@@ -2,7 +2,8 @@
 // also: musl static
 /*
  * malloc_ways [BYTES]: calls each function that allocates once, for different sizes, and releases
- * all again. With BYTES: allocates so much ten times and keeps it for as long as its input lasts.
+ * all again. With BYTES: allocates so much ten times, releases one and keeps the others, and 10
+ * bytes of what was 4 MiB, for as long as its input lasts.
  */
 #define _GNU_SOURCE
 #include <malloc.h>
@@ -20,6 +21,8 @@ static void keep(size_t bytes)
 	for (int i = 0; i < 10; i++)
 		kept = malloc(bytes);
 	free(kept);
+	kept = malloc(4 << 20);
+	kept = realloc(kept, 10);
 	while (read(0, &byte, 1) > 0)
 		;
 }
