@@ -120,8 +120,7 @@ static int start_run(struct running *r, const Api__GadgetRunRequest *m, struct e
 
 	if (code)
 		return code;
-	api_spec(m, &spec);
-	code = run_new(r->manager, &spec, &reader, &r->run, err);
+	code = api_spec(m, &spec, err) ?: run_new(r->manager, &spec, &reader, &r->run, err);
 	run_spec_done(&spec);
 	if (code)
 		return code;
@@ -270,9 +269,9 @@ static int describe(struct api *api, const Api__GetGadgetInfoRequest *m, struct 
 		instance_facts(i, &facts);
 		run_spec_copy(&spec, facts.run_spec);
 	} else {
-		api_spec_set(&spec, m->imagename, m->paramvalues, m->n_paramvalues);
+		r = api_spec_set(&spec, m->imagename, m->paramvalues, m->n_paramvalues, err);
 	}
-	r = run_plan_make(&spec, &plan, err);
+	r = r ?: run_plan_make(&spec, &plan, err);
 	if (r)
 		return r;
 	meaning = meaning_of(plan.gadget, spec.image, facts.id, manager_clock(api->manager), &list);

@@ -3,6 +3,7 @@
 #include "api/health.pb-c.h"
 #include "api/service.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 static int read_request(const void *bytes, size_t len, bool *ret_known, struct err *err)
 {
@@ -41,14 +42,21 @@ static int check(void *ctx, const void *bytes, size_t len, struct buf *reply, st
 	return 0;
 }
 
+struct watching {
+	bool asked;
+};
+
 /* The state does not change until the server goes. */
 static void on_watch_message(void *ctx, struct grpc_served *call, const void *bytes, size_t len)
 {
 	Grpc__Health__V1__HealthCheckResponse m;
+	struct watching *w = ctx;
 	struct err err = {0};
 	bool known;
-	int r = read_request(bytes, len, &known, &err);
+	int r = w->asked ? err_set(&err, -EINVAL, "one request at a time")
+			 : read_request(bytes, len, &known, &err);
 
+	w->asked = true;
 	if (r) {
 		api_finish(call, r, &err);
 		return;
@@ -67,6 +75,7 @@ static void on_watch_stopping(void *ctx, struct grpc_served *call)
 
 static void on_watch_gone(void *ctx, struct grpc_served *call)
 {
+	free(ctx);
 }
 
 static void watch(void *ctx, struct grpc_served *call)
@@ -74,7 +83,7 @@ static void watch(void *ctx, struct grpc_served *call)
 	static const struct grpc_served_events events = {
 		.message = on_watch_message, .stopping = on_watch_stopping, .gone = on_watch_gone};
 
-	grpc_served_start(call, &events, NULL);
+	grpc_served_start(call, &events, xnew(struct watching));
 }
 
 static const struct grpc_method methods[] = {

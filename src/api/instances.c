@@ -72,8 +72,7 @@ static int create(struct manager *m, const Api__CreateGadgetInstanceRequest *fro
 		.n_tags = want->n_tags,
 		.history = from->eventbufferlength > 0 ? (uint64_t)from->eventbufferlength : 0,
 	};
-	api_spec(want->gadgetconfig, &spec.run);
-	r = instance_create(m, &spec, &i, err);
+	r = api_spec(want->gadgetconfig, &spec.run, err) ?: instance_create(m, &spec, &i, err);
 	run_spec_done(&spec.run);
 	if (r)
 		return r;

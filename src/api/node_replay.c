@@ -22,6 +22,7 @@
 #include "wire/node.pb-c.h"
 
 #define AHEAD_BYTES (4 * GRPC_DRAINED_BYTES) /* what is read before the client has taken it */
+#define SLICE 4096			     /* rows at a time, wanted or not */
 
 struct replaying {
 	const struct api *api;
@@ -166,8 +167,8 @@ static void read_on(struct replaying *p)
 	struct record_event e = {0};
 	struct err err = {0};
 
-	while (grpc_served_queued(p->call) < AHEAD_BYTES) {
-		int item = record_merge_next(p->files, &e, &err), code;
+	for (unsigned int n = 0; grpc_served_queued(p->call) < AHEAD_BYTES; n++) {
+		int item = n < SLICE ? record_merge_next(p->files, &e, &err) : RECORD_LATER, code;
 
 		if (item == RECORD_LATER) {
 			go_on_later(p);

@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/mounts.h"
 #include "base/parse.h"
 #include "containers/bundle.h"
 #include "containers/hostfs.h"
@@ -38,17 +39,6 @@ static const char *const paths[] = {"etc/passwd", "etc/group"};
 
 /* ---- may opening a file there wait for ever? ------------------------------------------------- */
 
-static bool asks_somebody(const char *type)
-{
-	static const char *const types[] = {"fuse", "nfs",  "cifs", "smb",
-					    "9p",   "ceph", "afs",  "coda"};
-
-	for (size_t i = 0; i < array_size(types); i++)
-		if (str_starts(type, types[i]))
-			return true;
-	return false;
-}
-
 static bool is_on_the_way(const char *mounted)
 {
 	static const char *const places[] = {"/", "/etc", "/etc/passwd", "/etc/group"};
@@ -60,13 +50,13 @@ static bool is_on_the_way(const char *mounted)
 }
 
 /*
- * proc(5), mountinfo: "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw". Returns
- * further RESOLVE_ flags: where some file system may hang, no link may lead to it. -EAGAIN: one is
- * on the way, or it cannot be told.
+ * Returns further RESOLVE_ flags: where some file system may hang, no link may lead to it. -EAGAIN:
+ * one is on the way, or it cannot be told.
  */
 static int look_at_mounts(const struct containers *cs, uint32_t pid)
 {
 	_cleanup_(buf_done) struct buf text = {.max = MAX_PROC_FILE_BYTES};
+	struct remote_mount m;
 	char name[32], *rest;
 	int flags = 0;
 
@@ -75,13 +65,9 @@ static int look_at_mounts(const struct containers *cs, uint32_t pid)
 		return -EAGAIN;
 	buf_cstr(&text);
 	rest = text.data;
-	for (char *line; (line = strsep(&rest, "\n"));) {
-		char mounted[16], *type = strstr(line, " - ");
-
-		if (!type || !asks_somebody(type + 3))
-			continue;
+	while (mounts_next_remote(&rest, &m)) {
 		flags = RESOLVE_NO_SYMLINKS;
-		if (sscanf(line, "%*s %*s %*s %*s %15s", mounted) != 1 || is_on_the_way(mounted))
+		if (is_on_the_way(m.mounted))
 			return -EAGAIN;
 	}
 	return flags;

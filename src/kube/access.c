@@ -100,6 +100,9 @@ static int ask(struct kube_server *server, const struct kube_request *q, struct 
 	_cleanup_(freep) char *authorization = kube_authorization(s->access, err);
 	int r = authorization ? 0 : err->code;
 
+	/* A server that is about to go said so, and answered what it had been asked. */
+	if (s->connection.http && http2_client_broken(s->connection.http))
+		kube_connection_close(&s->connection);
 	if (!r && !s->connection.http)
 		r = kube_access_connect(s->access, s->reactor, &s->connection, err);
 	if (r)

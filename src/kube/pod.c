@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "columns/labels.h"
@@ -93,7 +94,7 @@ static struct labels read_labels(const json_t *meta)
 	const char *key;
 
 	json_object_foreach(all, key, value)
-		if (json_is_string(value))
+		if (json_is_string(value) && labels.n < MAX_LABELS)
 			labels_add(&labels, key, json_string_value(value));
 	return labels;
 }

@@ -265,6 +265,11 @@ struct http2_get *http2_get(struct http2_client *c, const struct http2_request *
 
 /* ---- client ---------------------------------------------------------------------- */
 
+bool http2_client_broken(const struct http2_client *c)
+{
+	return c->broken.code;
+}
+
 int http2_client_new(struct reactor *r, int fd, struct tls *tls, const char *authority,
 		     struct http2_client **ret, struct err *err)
 {

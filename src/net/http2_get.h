@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct tls;
 int http2_client_new(struct reactor *r, int fd, struct tls *tls, const char *authority,
 		     struct http2_client **ret, struct err *err);
 struct http2_client *http2_client_free(struct http2_client *c); /* NULL is fine; returns NULL */
+bool http2_client_broken(const struct http2_client *c);		/* it takes no more requests */
 
 /* All of it is copied, ctx aside. */
 struct http2_request {

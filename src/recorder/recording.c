@@ -495,9 +495,11 @@ void recording_stop(struct recording *r)
 		if (r->gadgets[i]->trace)
 			write_totals(r, r->gadgets[i]);
 	r->stream = stream_free(r->stream);
-	TAILQ_FOREACH(d, &r->due, link)
+	TAILQ_FOREACH(d, &r->due, link) {
+		timer_stop(&d->timer);
 		if (!d->made)
 			make_dump(d);
+	}
 }
 
 struct flight *recording_flight(struct recording *r)

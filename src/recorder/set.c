@@ -219,10 +219,20 @@ int record_set_source(struct record_set *s, const struct schema *schema, unsigne
 	return 0;
 }
 
+static bool is_too_large(const struct record_set *s)
+{
+	return s->o.rotate_bytes &&
+	       record_writer_bytes(s->writer) + NEXT_ROW_BYTES > s->o.rotate_bytes;
+}
+
+static bool is_too_old(const struct record_set *s)
+{
+	return s->o.rotate_ns && now_ns(CLOCK_BOOTTIME) - s->begun_ns >= s->o.rotate_ns;
+}
+
 struct record_writer *record_set_writer(struct record_set *s)
 {
-	if (s->writer && s->o.rotate_bytes && !record_writer_amid_table(s->writer) &&
-	    record_writer_bytes(s->writer) + NEXT_ROW_BYTES > s->o.rotate_bytes)
+	if (s->writer && !record_writer_amid_table(s->writer) && (is_too_large(s) || is_too_old(s)))
 		finish(s);
 	if (!s->writer && !s->error)
 		begin(s);
@@ -234,8 +244,7 @@ int record_set_flush(struct record_set *s)
 	if (!s->writer)
 		return s->error;
 	s->error = s->error ?: record_writer_flush(s->writer);
-	if (s->o.rotate_ns && !record_writer_amid_table(s->writer) &&
-	    now_ns(CLOCK_BOOTTIME) - s->begun_ns >= s->o.rotate_ns)
+	if (!record_writer_amid_table(s->writer) && is_too_old(s))
 		finish(s);
 	return s->error;
 }

@@ -202,6 +202,7 @@ static bool read_symbols(void *ctx, struct table *t)
 	return true;
 }
 
+/* A file has one of each type at most (gABI). */
 static void each_table(const struct elf_input *in, const Elf64_Ehdr *h, const uint32_t types[2],
 		       table_fn *fn, void *ctx)
 {
@@ -215,9 +216,12 @@ static void each_table(const struct elf_input *in, const Elf64_Ehdr *h, const ui
 			_cleanup_(table_done) struct table table = {0};
 			const Elf64_Shdr *s = &headers[i];
 
-			if (s->sh_type == types[t] && s->sh_link < h->e_shnum &&
+			if (s->sh_type != types[t])
+				continue;
+			if (s->sh_link < h->e_shnum &&
 			    read_table(in, s, &headers[s->sh_link], &table) && fn(ctx, &table))
 				return;
+			break;
 		}
 }
 

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/mem.h"
+#include "base/mounts.h"
 
 /* Hexadecimal digits up to `end`, which is one character; moves *p behind it. */
 static bool read_hex(const char **p, char end, uint64_t *ret)
@@ -82,6 +83,32 @@ void maps_done(struct maps *m)
 	free(m->items);
 	free(m->text);
 	*m = (struct maps){0};
+}
+
+/* What lies on a block device of this machine has its number. */
+static bool may_be_remote(const struct mapping *m)
+{
+	return m->inode && !major(m->dev);
+}
+
+bool maps_may_be_remote(const struct maps *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (may_be_remote(&m->items[i]))
+			return true;
+	return false;
+}
+
+void maps_mark_remote(struct maps *m, char *mountinfo)
+{
+	struct remote_mount mount;
+
+	for (size_t i = 0; i < m->n; i++)
+		m->items[i].is_remote = !mountinfo && may_be_remote(&m->items[i]);
+	while (mountinfo && mounts_next_remote(&mountinfo, &mount))
+		for (size_t i = 0; i < m->n; i++)
+			if (m->items[i].dev == mount.dev)
+				m->items[i].is_remote = true;
 }
 
 const struct mapping *maps_find(const struct maps *m, uint64_t address)

@@ -60,6 +60,11 @@ struct symbols {
 		uint32_t pid;
 		uint64_t at; /* CLOCK_MONOTONIC */
 	} asked[ASKED];	     /* which processes were asked for which build ids lately */
+	struct walk {
+		uint32_t pid;
+		uint64_t began; /* CLOCK_MONOTONIC */
+		uint64_t spent; /* ns since then */
+	} walks[ASKED];		/* what it took to meet a process's files */
 };
 
 struct symbols *symbols_new(int proc)
@@ -206,6 +211,8 @@ static struct module *open_module(struct symbols *s, const struct process *p,
 
 	if (!at->inode)
 		return NULL;
+	if (at->is_remote)
+		return find_mapped(s, at);
 	snprintf(path, sizeof(path), "%u/map_files/%" PRIx64 "-%" PRIx64, p->pid, at->start,
 		 at->end);
 	fd = openat(s->proc, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -249,6 +256,19 @@ static int read_proc(const struct symbols *s, uint32_t pid, const char *name, st
 	return buf_read_file(b, s->proc, path);
 }
 
+/* Only where it matters: of a host with many mounts the text is long. */
+static void read_mounts(const struct symbols *s, struct process *p)
+{
+	_cleanup_(buf_done) struct buf mounts = {0};
+
+	if (!maps_may_be_remote(&p->maps))
+		return;
+	if (read_proc(s, p->pid, "mountinfo", &mounts))
+		maps_mark_remote(&p->maps, NULL);
+	else
+		maps_mark_remote(&p->maps, (char *)buf_cstr(&mounts));
+}
+
 /* Its map, if it still is the address space that the stack is of (0: of whichever it is). */
 static void read_maps(const struct symbols *s, struct process *p)
 {
@@ -261,6 +281,7 @@ static void read_maps(const struct symbols *s, struct process *p)
 		return;
 	maps_done(&p->maps);
 	maps_parse(take(maps.data), &p->maps);
+	read_mounts(s, p);
 	free(p->modules);
 	p->modules = xnew_n(struct module *, p->maps.n);
 	p->generation = s->generation;
@@ -303,6 +324,22 @@ static bool look_at(struct symbols *s, struct process *p)
 	return true;
 }
 
+/*
+ * All files that a process has now. It may have more than there is room for; then what was met
+ * before is forgotten, and the rest is not met.
+ */
+static void meet_files(struct symbols *s, uint32_t pid)
+{
+	struct process p = {.pid = pid};
+	unsigned int generation;
+
+	read_maps(s, &p);
+	generation = s->generation;
+	for (size_t i = 0; i < p.maps.n && s->generation == generation; i++)
+		module_of(s, &p, &p.maps.items[i]);
+	process_done(&p);
+}
+
 static bool asked_lately(struct symbols *s, const unsigned char *id, uint32_t pid)
 {
 	struct question *q = &s->asked[(build_id_place(id) ^ pid) % ASKED];
@@ -317,22 +354,32 @@ static bool asked_lately(struct symbols *s, const unsigned char *id, uint32_t pi
 	return false;
 }
 
-/* Meets all files that a process has now; the one that is looked for may be among them. */
-static struct module *meet_files(struct symbols *s, uint32_t pid, const unsigned char *id)
+/* What a process shows may be much, and of what it shows nothing: it gets a tenth of the time. */
+static struct walk *walk_begin(struct symbols *s, uint32_t pid)
+{
+	struct walk *w = &s->walks[pid % ASKED];
+	uint64_t time = now(), window = w->spent * 10 > RETRY_NS ? w->spent * 10 : RETRY_NS;
+
+	if (w->pid != pid || time - w->began > window)
+		*w = (struct walk){.pid = pid, .began = time};
+	return w->spent < RETRY_NS / 10 ? w : NULL;
+}
+
+/* Among the files of a process; NULL: it is not there, or not now. */
+static struct module *find_among_files(struct symbols *s, uint32_t pid, const unsigned char *id)
 {
 	struct module *found = NULL;
+	struct walk *w;
 
 	if (!pid || asked_lately(s, id, pid))
 		return NULL;
 	/* Twice: an exec may come between its map and the files there. */
-	for (int i = 0; i < 2 && !found; i++) {
-		struct process p = {.pid = pid};
+	for (int i = 0; i < 2 && !found && (w = walk_begin(s, pid)); i++) {
+		uint64_t began = now();
 
-		read_maps(s, &p);
-		for (size_t j = 0; j < p.maps.n; j++)
-			module_of(s, &p, &p.maps.items[j]);
+		meet_files(s, pid);
+		w->spent += now() - began;
 		found = find_build_id(s, id);
-		process_done(&p);
 	}
 	return found;
 }
@@ -395,8 +442,8 @@ static void add_build_id_frame(struct symbols *s, const struct g_user_stack *sta
 	if (f->where > INT64_MAX)
 		return;
 	m = find_build_id(s, f->build_id);
-	m = m ?: meet_files(s, stack->pid, f->build_id);
-	m = m ?: meet_files(s, stack->parent, f->build_id);
+	m = m ?: find_among_files(s, stack->pid, f->build_id);
+	m = m ?: find_among_files(s, stack->parent, f->build_id);
 	if (m && f->where < m->size)
 		add_place(m->elf, m->path, f->where, innermost, out);
 	if (m)

@@ -11,7 +11,8 @@
  * Files are found through the process's memory map and kept by device and inode, and by build id: a
  * frame with one needs no look at its process, which may be gone, once the file was met in any. So
  * a file that many containers have has the path where it was met first. Files are read with care
- * (elf.h), from local file systems only, since others may never answer.
+ * (elf.h), and not from mounts of the process that a server or a process serves: these may never
+ * answer.
  *
  * One thread; reading a large file for the first time takes some milliseconds.
  */
@@ -34,7 +35,7 @@ struct symbols *symbols_free(struct symbols *s); /* NULL is fine */
 size_t symbols_stack(struct symbols *s, const void *stack, size_t len, struct buf *out);
 
 /*
- * The files of such a stack that have a build id and were met, each once, as "0daa… /bin/app" with a
- * NUL behind it. Returns how many more there are than fit into out.
+ * The files of such a stack that have a build id and were met, each once, as "0daa… /bin/app" with
+ * a NUL behind it. Returns how many more there are than fit into out.
  */
 size_t symbols_files(struct symbols *s, const void *stack, size_t len, struct buf *out);

@@ -132,15 +132,16 @@ uint32_t loop_kernel_claimed(const struct loop_kernel *k, uint64_t key)
 	return bpf_map_lookup_elem(bpf_map__fd(k->bpf->maps.claims), &key, &ring) ? 0 : ring;
 }
 
-/* What a program that is just running finds: the ring, or that there is none to be taken. */
-static void set_seat(const struct loop_kernel *k, uint64_t key, uint32_t ring)
+/* A program that is just running takes no ring any more. */
+static void close_seat(const struct loop_kernel *k, uint64_t key)
 {
-	struct loop_seat seat = {.owner = key >> 32 << 32 | ring, .missed = 0};
+	struct loop_seat seat = {.owner = key >> 32 << 32 | LOOP_CLOSED};
 	uint32_t slot = (uint32_t)key;
 
 	bpf_map_update_elem(bpf_map__fd(k->bpf->maps.seats), &slot, &seat, BPF_ANY);
 }
 
+/* Its programs find the claim themselves: their seat has what they missed before. */
 uint32_t loop_kernel_claim(struct loop_kernel *k, uint64_t key)
 {
 	int spares = bpf_map__fd(k->bpf->maps.spares);
@@ -148,10 +149,8 @@ uint32_t loop_kernel_claim(struct loop_kernel *k, uint64_t key)
 
 	if (ring || bpf_map_lookup_and_delete_elem(spares, NULL, &ring))
 		return ring;
-	if (!bpf_map_update_elem(bpf_map__fd(k->bpf->maps.claims), &key, &ring, BPF_NOEXIST)) {
-		set_seat(k, key, ring);
+	if (!bpf_map_update_elem(bpf_map__fd(k->bpf->maps.claims), &key, &ring, BPF_NOEXIST))
 		return ring;
-	}
 	lay_ready(k, ring);
 	return loop_kernel_claimed(k, key); /* the kernel side was first */
 }
@@ -160,7 +159,7 @@ void loop_kernel_release(struct loop_kernel *k, uint64_t key, uint64_t now)
 {
 	uint32_t ring = loop_kernel_claimed(k, key);
 
-	set_seat(k, key, LOOP_CLOSED);
+	close_seat(k, key);
 	bpf_map_delete_elem(bpf_map__fd(k->bpf->maps.claims), &key);
 	if (ring)
 		*grow(&k->settling, &k->n_settling, &k->room_settling) =

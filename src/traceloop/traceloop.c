@@ -40,13 +40,14 @@ static bool fits_budget(const struct traceloop *t)
 	return rings * loop_kernel_ring_bytes(t->kernel) <= t->budget_bytes;
 }
 
-/* Nobody tells of a cgroup that was added, and is gone. */
+/* Nobody tells of a cgroup that was added, and is gone; one that is being added is not shown yet.
+ */
 void traceloop_notice_gone(struct traceloop *t)
 {
 	struct tracelet *l;
 
 	TAILQ_FOREACH(l, &t->tracelets, link)
-		if (!l->container && !l->ended &&
+		if (!l->container && l->is_shown && !l->ended &&
 		    containers_cgroup_id(t->containers, l->cgroup_path) != l->cgroup_id)
 			l->ended = loop_now();
 	traceloop_tidy_later(t);

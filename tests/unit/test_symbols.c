@@ -9,10 +9,12 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,6 +384,70 @@ static const unsigned char *own_build_id(struct elf **ret)
 	return elf_build_id(*ret);
 }
 
+static void write_file(int dir, const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/*
+ * The stack of a process that has this test's file from device 0:42, and a mount of that type on
+ * `dev`.
+ */
+static void expect_of_mount(const char *type, const char *dev, const char *expected)
+{
+	char dir[] = "/tmp/ig-test-XXXXXX", text[256];
+	struct g_user_stack stack;
+	_cleanup_(closep) int fd = -1;
+	struct symbols *s;
+	_cleanup_(buf_done) struct buf own, stat;
+	struct maps m;
+	const struct mapping *at;
+
+	make_stack(&stack, (const void *)(uintptr_t)functions);
+	buf_init(&own, MAX_PROC_FILE_BYTES);
+	assert_int_equal(buf_read_file(&own, AT_FDCWD, "/proc/self/maps"), 0);
+	buf_init(&stat, MAX_PROC_FILE_BYTES);
+	assert_int_equal(buf_read_file(&stat, AT_FDCWD, "/proc/self/stat"), 0);
+	maps_parse(take(own.data), &m);
+	at = maps_find(&m, (uintptr_t)functions);
+	stack.pid = 1;
+	assert_non_null(mkdtemp(dir));
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(fd, "1", 0700), 0);
+	assert_int_equal(mkdirat(fd, "1/map_files", 0700), 0);
+	snprintf(text, sizeof(text), "1/map_files/%" PRIx64 "-%" PRIx64, at->start, at->end);
+	assert_int_equal(symlinkat("/proc/self/exe", fd, text), 0);
+	snprintf(text, sizeof(text),
+		 "%" PRIx64 "-%" PRIx64 " r-xp %08" PRIx64 " 00:2a 7 /far/app\n", at->start,
+		 at->end, at->offset);
+	write_file(fd, "1/maps", text);
+	write_file(fd, "1/stat", buf_cstr(&stat));
+	snprintf(text, sizeof(text),
+		 "30 1 0:3 / /proc rw - proc proc rw\n36 35 %s / /far rw shared:1 - %s server:/ "
+		 "rw\n",
+		 dev, type);
+	write_file(fd, "1/mountinfo", text);
+	s = symbols_new(fd);
+	expect_stack(s, &stack, 1, expected);
+	symbols_free(s);
+	maps_done(&m);
+	snprintf(text, sizeof(text), "rm -r %s", dir);
+	assert_int_equal(system(text), 0);
+}
+
+/* Whose server may never answer is not opened: only its place can be told. */
+static void files_of_servers(void **state)
+{
+	expect_of_mount("tmpfs", "0:42", "functions+0x0 (");
+	expect_of_mount("nfs4", "0:42", "/far/app+0x");
+	expect_of_mount("fuse.sshfs", "0:42", "/far/app+0x");
+	expect_of_mount("nfs4", "0:43", "functions+0x0 (");
+}
+
 /* A child with the same file, gone when its stack is read. */
 static void build_ids(void **state)
 {
@@ -480,15 +546,11 @@ static void odd_stacks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(functions),
-		cmocka_unit_test(stripped),
-		cmocka_unit_test(broken_files),
-		cmocka_unit_test(maps),
-		cmocka_unit_test(own_addresses),
-		cmocka_unit_test(build_ids),
-		cmocka_unit_test(many_spaces_of_one_pid),
-		cmocka_unit_test(odd_stacks),
-		cmocka_unit_test(places),
+		cmocka_unit_test(functions),	 cmocka_unit_test(stripped),
+		cmocka_unit_test(broken_files),	 cmocka_unit_test(maps),
+		cmocka_unit_test(own_addresses), cmocka_unit_test(files_of_servers),
+		cmocka_unit_test(build_ids),	 cmocka_unit_test(many_spaces_of_one_pid),
+		cmocka_unit_test(odd_stacks),	 cmocka_unit_test(places),
 		cmocka_unit_test(libraries),
 	};
 
