@@ -88,6 +88,5 @@ static const struct command command = {
 	.tables = tables,
 	.of_kubectl = true,
 	.run = run_main,
-	.complete = gadget_flags_complete,
 };
 COMMAND(&command);
