@@ -35,7 +35,6 @@ struct remote_reader {
 struct remote_request {
 	const char *image; /* run this gadget */
 	const struct labels *params;
-	uint64_t timeout_ns;
 	const char *instance;	  /* or read this instance */
 	uint64_t last;		  /* of its past rows, so many; UINT64_MAX: all that are kept */
 	const char *const *files; /* or replay these of its record files, as one stream */
@@ -71,3 +70,16 @@ uint64_t remote_run_missed(const struct remote_run *run);
 int remote_gadget(struct remote *r, const char *image, const struct labels *params,
 		  struct wire_gadget **ret, struct err *err);
 int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, struct err *err);
+
+/* A gadget that is to run at the daemon whether it is read or not. */
+struct remote_new_instance {
+	const char *image;
+	const struct labels *params; /* NULL: none */
+	uint64_t timeout_ns;	     /* 0: none */
+	const char *name;	     /* NULL: as the gadget */
+	uint32_t history;	     /* records that are kept, up to INT32_MAX; 0: as it likes */
+};
+
+/* Waits. *ret_id: a new string. -EEXIST: the name is taken. */
+int remote_create_instance(struct remote *r, const struct remote_new_instance *wanted,
+			   char **ret_id, struct err *err);

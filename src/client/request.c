@@ -43,7 +43,6 @@ static void pack_run(const struct remote_request *request, struct buf *out)
 	what.paramvalues = list;
 	what.imagename = (char *)request->image;
 	what.version = API_VERSION;
-	what.timeout = (int64_t)request->timeout_ns;
 	what.igcompact = true;
 	m.event_case = API__GADGET_CONTROL_REQUEST__EVENT_RUN_REQUEST;
 	m.runrequest = &what;
@@ -175,4 +174,37 @@ int remote_instance(struct remote *r, const char *id, struct wire_gadget **ret, 
 	enum { IS_INSTANCE = 1 };
 
 	return describe(r, id, IS_INSTANCE, NULL, ret, err);
+}
+
+/* ---- an instance ----------------------------------------------------------------- */
+
+int remote_create_instance(struct remote *r, const struct remote_new_instance *wanted,
+			   char **ret_id, struct err *err)
+{
+	Api__CreateGadgetInstanceRequest request = API__CREATE_GADGET_INSTANCE_REQUEST__INIT;
+	Api__GadgetInstance instance = API__GADGET_INSTANCE__INIT;
+	Api__GadgetRunRequest config = API__GADGET_RUN_REQUEST__INIT;
+	_cleanup_(freep) Api__Entry **list = NULL;
+	Api__CreateGadgetInstanceResponse *answer;
+	int code = 0;
+
+	config.n_paramvalues = make_entries(wanted->params, &list);
+	config.paramvalues = list;
+	config.imagename = (char *)wanted->image;
+	config.version = API_VERSION;
+	config.timeout = (int64_t)wanted->timeout_ns;
+	instance.gadgetconfig = &config;
+	instance.name = text(wanted->name);
+	request.gadgetinstance = &instance;
+	request.eventbufferlength = (int32_t)wanted->history;
+	answer = remote_ask(r, "/api.GadgetInstanceManager/CreateGadgetInstance", &request.base,
+			    &api__create_gadget_instance_response__descriptor, err);
+	if (!answer)
+		return err->code;
+	if (answer->gadgetinstance)
+		*ret_id = xstrdup(answer->gadgetinstance->id);
+	else
+		code = err_set(err, -EBADMSG, "the daemon does not say which instance it made");
+	api__create_gadget_instance_response__free_unpacked(answer, NULL);
+	return code;
 }

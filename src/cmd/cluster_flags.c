@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cmd/config.h"
 #include "cmd/flags.h"
 #include "cmd/loop.h"
 #include "cmd/selector_flags.h"
@@ -68,22 +67,12 @@ static const struct flag node_flag_list[] = {
 const struct flag_table node_flags = {"Nodes and namespaces (default: kubectl's namespace)",
 				      node_flag_list};
 
-static bool has_switch(int argc, char **argv, const char *name)
+int cluster_flags_look(const struct command *c, int argc, char **argv, struct err *err)
 {
-	for (int i = 1; i < argc; i++)
-		if (!strncmp(argv[i], "--", 2) && !strcmp(argv[i] + 2, name))
-			return true;
-	return false;
-}
-
-int cluster_flags_look(int argc, char **argv, struct err *err)
-{
-	const char *nodes = config_option(argc, argv, "node");
+	const char *nodes = flags_peek(c, argc, argv, "node");
 
 	for (const struct flag *f = flags; f->name; f++) {
-		const char *value = f->argument ? config_option(argc, argv, f->name)
-				    : has_switch(argc, argv, f->name) ? "true"
-								      : NULL;
+		const char *value = flags_peek(c, argc, argv, f->name);
 		int r = value ? f->set(f, value, err) : 0;
 
 		if (r)

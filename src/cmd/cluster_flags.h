@@ -12,7 +12,7 @@
 extern const struct flag_table cluster_flags, node_flags;
 
 /* Before the command line is parsed, since words of it ask the cluster. */
-int cluster_flags_look(int argc, char **argv, struct err *err);
+int cluster_flags_look(const struct command *c, int argc, char **argv, struct err *err);
 
 const char *const *cluster_flags_kubectl(void); /* those that go to kubectl; NULL-terminated */
 const char *cluster_flags_namespace(void);	/* of the agents; NULL: the usual one */

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* kubectl gadget run: gadgets on all nodes, and their records as one stream. */
-#include <string.h>
-
 #include "base/mem.h"
 #include "cmd/cluster_flags.h"
 #include "cmd/detach.h"
@@ -48,27 +46,20 @@ static int run(struct gadget_flags *gadgets, struct err *err)
 			       : show(gadgets, &feed, so, err);
 }
 
-static bool wants_help(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return true;
-	return false;
-}
-
 /* Gadgets are the cluster's, so it is reached before their flags are known. */
 static int run_main(int argc, char **argv)
 {
+	const struct command *c = command_find("run");
 	struct gadget_flags gadgets = {0};
 	struct cluster *cluster = NULL;
 	struct err err = {0};
 	struct flags flags;
-	int exit_code, r = cluster_flags_look(argc, argv, &err);
+	int exit_code, r = cluster_flags_look(c, argc, argv, &err);
 
 	r = r ?: cluster_flags_open(&cluster, &err);
-	if (r && !wants_help(argc, argv)) /* which is of what is in this program, then */
+	if (r && !flags_peek(c, argc, argv, "help")) /* which is of what is in this program, then */
 		return command_fail(r, &err);
-	flags_init(&flags, command_find("run"));
+	flags_init(&flags, c);
 	gadget_flags_init(&gadgets, &flags, cluster ? cluster_first(cluster) : NULL);
 	gadgets.cluster = cluster;
 	if (flags_begin(&flags, argc, argv, &exit_code)) {
@@ -97,6 +88,5 @@ static const struct command command = {
 	.tables = tables,
 	.of_kubectl = true,
 	.run = run_main,
-	.complete = gadget_flags_complete,
 };
 COMMAND(&command);

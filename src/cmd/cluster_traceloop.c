@@ -268,12 +268,6 @@ static int traceloop_main_of_cluster(int argc, char **argv)
 			       run);
 }
 
-static void complete(int argc, char **argv)
-{
-	for (size_t i = 0; argc < 2 && i < array_size(verbs); i++)
-		puts(verbs[i].name);
-}
-
 static const struct flag_table *const tables[] = {&own_flags,  &selector_flags, &node_flags,
 						  &view_flags, &cluster_flags,	NULL};
 static const struct command command = {
@@ -286,6 +280,5 @@ static const struct command command = {
 	.tables = tables,
 	.of_kubectl = true,
 	.run = traceloop_main_of_cluster,
-	.complete = complete,
 };
 COMMAND(&command);

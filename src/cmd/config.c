@@ -131,19 +131,3 @@ int config_read(struct flags *flags, const char *path, struct config *keep, stru
 	yaml_parser_delete(&parser);
 	return r;
 }
-
-const char *config_option(int argc, char **argv, const char *name)
-{
-	_cleanup_(freep) char *flag = xasprintf("--%s", name);
-	size_t len = strlen(flag);
-
-	for (int i = 1; i < argc; i++) {
-		if (!str_starts(argv[i], flag))
-			continue;
-		if (argv[i][len] == '=')
-			return argv[i] + len + 1;
-		if (!argv[i][len] && i + 1 < argc)
-			return argv[i + 1];
-	}
-	return NULL;
-}

@@ -20,6 +20,3 @@ void config_done(struct config *c);
  * file and line.
  */
 int config_read(struct flags *f, const char *path, struct config *keep, struct err *err);
-
-/* The value of --NAME on a command line, before it is parsed as a whole; NULL: it is not there. */
-const char *config_option(int argc, char **argv, const char *name);

@@ -282,7 +282,7 @@ static int serve(struct daemon_run *d, struct err *err)
 
 static int read_config(struct flags *f, int argc, char **argv, struct config *keep, struct err *err)
 {
-	const char *path = config_option(argc, argv, "config");
+	const char *path = flags_peek(f->command, argc, argv, "config");
 	int r = config_read(f, path ?: CONFIG_FILE, keep, err);
 
 	return r == -ENOENT && !path ? 0 : r;

@@ -4,17 +4,16 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "client/remote.h"
+#include "client/remote_run.h"
 #include "cmd/run_params.h"
 #include "cmd/show_flags.h"
 #include "cmd/view_flags.h"
-#include "wire/api.pb-c.h"
 
 static struct {
 	bool detach;
-	uint64_t history; /* 0: as the daemon likes */
+	uint64_t history; /* UINT64_MAX: as the daemon likes */
 	const char *name; /* NULL: as the gadget */
-} opt;
+} opt = {.history = UINT64_MAX};
 
 static const struct flag flags[] = {
 	{"detach", 'd', NULL, "At the daemon: run on, also without a reader; shows the id", flag_on,
@@ -34,78 +33,50 @@ bool detach_wanted(void)
 
 static bool shows_rows(void)
 {
+	const struct show_options *so = show_flags_options();
 	struct view_options o;
 
 	view_flags_options(&o);
-	return o.output || o.fields || o.sort || o.n_filters || o.max_entries;
+	return o.output || o.fields || o.sort || o.n_filters || o.max_entries || o.value ||
+	       o.no_headers || o.report_options->n || so->record || so->all_totals;
 }
 
 int detach_check(const struct gadget_flags *gadgets, struct err *err)
 {
-	if ((opt.name || opt.history) && !opt.detach)
+	bool has_history = opt.history != UINT64_MAX;
+
+	if ((opt.name || has_history) && !opt.detach)
 		return err_set(err, -EINVAL, "--name and --history go with --detach");
-	if (opt.detach && (show_flags_options()->record || shows_rows()))
+	if (opt.detach && shows_rows())
 		return err_set(err, -EINVAL,
 			       "--detach shows no rows; filters and outputs are for `%s attach`",
 			       command_program());
 	if (opt.name && gadgets->n > 1)
 		return err_set(err, -EINVAL, "--name is for one gadget");
-	if (opt.history > INT32_MAX)
-		return err_set(err, -EINVAL, "--history is at most %d", INT32_MAX);
+	if (has_history && (!opt.history || opt.history > INT32_MAX)) /* 0 says "as you like" */
+		return err_set(err, -EINVAL, "--history is 1 to %d", INT32_MAX);
 	return 0;
-}
-
-static int create(struct remote *r, const Api__CreateGadgetInstanceRequest *request,
-		  const char *node, struct err *err)
-{
-	Api__CreateGadgetInstanceResponse *m =
-		remote_ask(r, "/api.GadgetInstanceManager/CreateGadgetInstance", &request->base,
-			   &api__create_gadget_instance_response__descriptor, err);
-	int code = 0;
-
-	if (!m)
-		return err->code;
-	if (m->gadgetinstance)
-		printf("%s%s%s\n", node ?: "", node ? " " : "", m->gadgetinstance->id);
-	else
-		code = err_set(err, -EBADMSG, "the daemon does not say which instance it made");
-	api__create_gadget_instance_response__free_unpacked(m, NULL);
-	return code;
 }
 
 static int detach_one(struct remote *r, const struct offer *offer, const struct feed_options *feed,
 		      uint64_t timeout_ns, const char *node, struct err *err)
 {
-	Api__CreateGadgetInstanceRequest request = API__CREATE_GADGET_INSTANCE_REQUEST__INIT;
-	Api__GadgetInstance instance = API__GADGET_INSTANCE__INIT;
-	Api__GadgetRunRequest config = API__GADGET_RUN_REQUEST__INIT;
 	struct labels params = {0};
-	Api__Entry *entries, **list;
+	const struct remote_new_instance wanted = {
+		.image = offer_image(offer),
+		.params = &params,
+		.timeout_ns = timeout_ns,
+		.name = opt.name,
+		.history = opt.history != UINT64_MAX ? (uint32_t)opt.history : 0,
+	};
+	_cleanup_(freep) char *id = NULL;
 	int code;
 
 	run_params(feed, offer_params(offer), &params);
-	entries = xnew_n(Api__Entry, params.n + 1);
-	list = xnew_n(Api__Entry *, params.n + 1);
-	for (size_t i = 0; i < params.n; i++) {
-		api__entry__init(&entries[i]);
-		entries[i].key = params.items[i].key;
-		entries[i].value = params.items[i].value;
-		list[i] = &entries[i];
-	}
-	config.imagename = (char *)offer_image(offer);
-	config.version = 1;
-	config.timeout = (int64_t)timeout_ns;
-	config.n_paramvalues = params.n;
-	config.paramvalues = list;
-	instance.gadgetconfig = &config;
-	if (opt.name)
-		instance.name = (char *)opt.name;
-	request.gadgetinstance = &instance;
-	request.eventbufferlength = (int32_t)opt.history;
-	code = create(r, &request, node, err);
+	code = remote_create_instance(r, &wanted, &id, err);
+	if (!code)
+		printf("%s%s%s\n", node ?: "", node ? " " : "", id);
 	labels_done(&params);
-	free(entries);
-	free(list);
 	return code;
 }
 

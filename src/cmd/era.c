@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/era.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -236,6 +237,38 @@ static int run_gadget(const char *gadget, int argc, char **argv)
 	return run_now(command, gadget, argc, argv);
 }
 
+/* The gadget as a word behind its category: of its own name, or else of another one it has. */
+static const char *word_of(const struct gadget *g, const char *category)
+{
+	size_t n = strlen(category);
+
+	for (size_t i = 0; i <= gadget_n_aliases(g); i++) {
+		const char *name = i ? gadget_alias(g, i - 1) : gadget_name(g);
+
+		if (!strncmp(name, category, n) && name[n] == '_')
+			return name + n + 1;
+	}
+	return NULL;
+}
+
+static int help_category(const char *category)
+{
+	printf("Usage: kubectl gadget %s GADGET [FLAGS]\n\nGadgets:\n", category);
+	for (size_t i = 0; i < gadget_builtin_count(); i++) {
+		struct gadget *g = NULL;
+		const char *word;
+
+		if (gadget_open_builtin(gadget_builtin(i)->name, NULL, &g, NULL))
+			continue;
+		word = word_of(g, category);
+		if (word)
+			printf("  %-16s %.*s\n", word, (int)strcspn(gadget_doc(g), "\n"),
+			       gadget_doc(g));
+		gadget_free(g);
+	}
+	return EXIT_OK;
+}
+
 bool era_knows(int argc, char **argv)
 {
 	int words;
@@ -253,6 +286,7 @@ bool era_gadget(int argc, char **argv)
 int era_run(int argc, char **argv)
 {
 	int words;
+	const char *word = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
 	const struct era_command *c = command_of(argc, argv, &words);
 	const char *gadget = c ? c->gadget : gadget_of(argc, argv, &words);
 
@@ -260,10 +294,12 @@ int era_run(int argc, char **argv)
 		return run_gadget(gadget, argc - words, argv + words);
 	if (c && c->command)
 		return run_now(c->command, NULL, argc - words, argv + words);
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+		return help_category(argv[0]);
 	if (c)
 		log_error("'%s' is of before `run`; now: %s", c->words, c->instead);
 	else
 		log_error("no gadget '%s%s%s'; `kubectl gadget list` shows them", argv[0],
-			  argc > 1 ? "_" : "", argc > 1 ? argv[1] : "");
+			  *word ? "_" : "", word);
 	return EXIT_USAGE;
 }

@@ -129,6 +129,12 @@ static void list_flags(const struct flags *f, struct flag_list *l)
 	grow(&l->options, &l->n_options, &l->room_options); /* the empty one that ends it */
 }
 
+static void list_done(struct flag_list *l)
+{
+	free(l->flags);
+	free(l->options);
+}
+
 static const struct flag *by_letter(const struct flag_list *l, int letter)
 {
 	for (size_t i = 0; i < l->n; i++)
@@ -151,7 +157,7 @@ static int unknown_flag(const struct flag_list *l, const char *word, struct err 
 	const char *near = NULL;
 
 	if (word[0] == '-' && word[1] == '-') {
-		for (size_t i = 0; *name && i < l->n && !near; i++) /* short for several */
+		for (size_t i = 0; *name && i < l->n && !near; i++) /* cut short */
 			near = str_starts(l->flags[i]->name, name) ? l->flags[i]->name : NULL;
 		near = near ?: nearest(name, flag_name, l);
 	}
@@ -169,16 +175,37 @@ static int one_flag(struct flags *f, const struct flag *flag, struct err *err)
 	return 0;
 }
 
-static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv, struct err *err)
+static void begin(void)
 {
 	optind = 0; /* a new command line, for glibc */
 	opterr = 0;
-	for (;;) {
-		const struct flag *flag = NULL;
-		size_t tables = f->n_tables;
-		int at = optind ? optind : 1, c, r;
+}
 
-		c = getopt_long(argc, argv, l->letters, l->options, NULL);
+/*
+ * As getopt_long(); *ret_flag: the flag that it met, or NULL. A name that is cut short is none:
+ * what it is short for would change with every flag that is added.
+ */
+static int next_flag(const struct flag_list *l, int argc, char **argv, const struct flag **ret_flag)
+{
+	const char *word = argv[optind ? optind : 1];
+	int c = getopt_long(argc, argv, l->letters, l->options, NULL);
+
+	*ret_flag = c >= 256 ? l->flags[c - 256] : by_letter(l, c);
+	if (c < 256 || strcspn(word + strlen("--"), "=") == strlen((*ret_flag)->name))
+		return c;
+	*ret_flag = NULL;
+	optopt = 0;
+	return '?';
+}
+
+static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv, struct err *err)
+{
+	begin();
+	for (;;) {
+		const struct flag *flag;
+		size_t tables = f->n_tables;
+		int at = optind ? optind : 1, r, c = next_flag(l, argc, argv, &flag);
+
 		if (c == -1)
 			break;
 		if (c == ':')
@@ -196,7 +223,6 @@ static int parse_all(struct flags *f, struct flag_list *l, int argc, char **argv
 				return err_set(err, -EINVAL, "unexpected word '%s'", optarg);
 			r = f->word(f->ctx, optarg, err);
 		} else {
-			flag = c >= 256 ? l->flags[c - 256] : by_letter(l, c);
 			r = one_flag(f, flag, err);
 		}
 		if (r)
@@ -223,9 +249,25 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *err)
 		return r;
 	list_flags(f, &l);
 	r = parse_all(f, &l, argc, argv, err);
-	free(l.flags);
-	free(l.options);
+	list_done(&l);
 	return r;
+}
+
+const char *flags_peek(const struct command *c, int argc, char **argv, const char *name)
+{
+	const char *value = NULL;
+	const struct flag *flag;
+	struct flag_list l = {0};
+	struct flags f;
+
+	flags_init(&f, c);
+	list_flags(&f, &l);
+	begin();
+	while (next_flag(&l, argc, argv, &flag) != -1)
+		if (flag && !strcmp(flag->name, name))
+			value = flag->argument ? optarg : "true";
+	list_done(&l);
+	return value;
 }
 
 static int left_width(const struct flag *flag)

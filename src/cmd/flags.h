@@ -30,6 +30,13 @@ int flags_parse(struct flags *f, int argc, char **argv, struct err *err);
 void flags_help(const struct flags *f); /* to stdout */
 
 /*
+ * What a flag of the command's tables will be set to, before the command line is parsed as a whole:
+ * its last value, "true" for a switch; NULL: it is not there. Flags that are not known yet are
+ * passed over, and a word behind one is not taken for its value.
+ */
+const char *flags_peek(const struct command *c, int argc, char **argv, const char *name);
+
+/*
  * A flag that every command knows and that may stand before its name (--log-level, --remote …): the
  * number of words that it takes of argv. 0: it is none; -EINVAL: no value, or not a good one.
  */

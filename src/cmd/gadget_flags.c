@@ -154,7 +154,7 @@ static void about(void *ctx)
 		printf("\n%s: %.*s.%s\n", offer_name(g), (int)first, doc, doc + first);
 		report_flags_about(offer_name(g));
 	}
-	if (all->n)
+	if (all->n && !command_is_kubectl()) /* which has no such command */
 		printf("\n`ig docs GADGET` tells the fields.\n");
 }
 

@@ -269,7 +269,7 @@ static const struct flag_table *const tables[] = {&own_flags, NULL};
 static const struct command hook = {
 	.name = "hook",
 	.summary = "Tell the daemon of containers as runtimes make them",
-	.usage = "STAGE [FLAGS]\n       ig hook install|uninstall --runtime NAME [FLAGS]",
+	.usage = "STAGE | install --runtime NAME | uninstall --runtime NAME [FLAGS]",
 	.description =
 		"An OCI runtime calls `ig hook STAGE` with the container's state on stdin "
 		"(prestart, "

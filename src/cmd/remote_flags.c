@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "cmd/config.h"
+#include "cmd/flags.h"
 
 static struct {
 	const char *address;
@@ -23,10 +23,10 @@ static const struct flag flags[] = {
 };
 const struct flag_table remote_flags = {"Daemon", flags};
 
-void remote_flags_look(int argc, char **argv)
+void remote_flags_look(const struct command *c, int argc, char **argv)
 {
 	for (const struct flag *f = flags; f->name; f++) {
-		const char *value = config_option(argc, argv, f->name);
+		const char *value = flags_peek(c, argc, argv, f->name);
 
 		if (value)
 			*(const char **)f->to = value;

@@ -13,7 +13,7 @@
 extern const struct flag_table remote_flags;
 
 /* Before the command line is parsed, since words of it may ask the daemon. */
-void remote_flags_look(int argc, char **argv);
+void remote_flags_look(const struct command *c, int argc, char **argv);
 
 bool remote_flags_given(void);
 bool remote_flags_on_command_line(void);	  /* not by $IG_REMOTE */

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/parse.h"
-#include "cmd/config.h"
 #include "cmd/container_flags.h"
 #include "cmd/detach.h"
 #include "cmd/flags.h"
@@ -28,10 +27,23 @@ static const struct flag own_flag_list[] = {
 };
 static const struct flag_table own_flags = {"Tracers", own_flag_list};
 
+/*
+ * What only a daemon can do is asked of this node's where no other was named. Gadgets are opened
+ * there as the command line names them, so this is known before it is parsed.
+ */
+static bool wants_daemon(const struct command *c, int argc, char **argv)
+{
+	return remote_flags_given() || flags_peek(c, argc, argv, "tracer") ||
+	       flags_peek(c, argc, argv, "detach");
+}
+
 static int check(const struct gadget_flags *gadgets, struct err *err)
 {
 	if (!gadgets->n)
 		return err_set(err, -EINVAL, "name a gadget; `ig list` shows them");
+	if (!gadgets->remote && (detach_wanted() || opt_tracer)) /* flags_peek() missed it */
+		return err_set(err, -EINVAL,
+			       "--detach and --tracer stand before a gadget's own flags");
 	if (!gadgets->remote && geteuid())
 		return err_set(err, -EPERM, "not root: only root may load eBPF programs");
 	return detach_check(gadgets, err) ?: show_flags_check(err);
@@ -51,23 +63,9 @@ static int run(struct gadget_flags *gadgets, struct err *err)
 			       : show(gadgets, &feed, so, err);
 }
 
-static bool has_word(int argc, char **argv, const char *flag, const char *letter)
-{
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], flag) || !strcmp(argv[i], letter))
-			return true;
-	return false;
-}
-
-/* What only a daemon can do is asked of this node's where no other was named. */
-static bool wants_daemon(int argc, char **argv)
-{
-	return remote_flags_given() || config_option(argc, argv, "tracer") ||
-	       has_word(argc, argv, "--detach", "-d");
-}
-
 static int run_main(int argc, char **argv)
 {
+	const struct command *c = command_find("run");
 	struct gadget_flags gadgets = {0};
 	struct remote *remote = NULL;
 	struct err err = {0};
@@ -76,12 +74,12 @@ static int run_main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "traceloop")) /* no gadget, but run like one */
 		return traceloop_main(argc - 1, argv + 1);
-	remote_flags_look(argc, argv);
-	if (wants_daemon(argc, argv))
+	remote_flags_look(c, argc, argv);
+	if (wants_daemon(c, argc, argv))
 		r = remote_flags_open(&remote, &err);
-	if (r && !has_word(argc, argv, "--help", "-h")) /* which is of what is here, then */
+	if (r && !flags_peek(c, argc, argv, "help")) /* which is of what is here, then */
 		return command_fail(r, &err);
-	flags_init(&flags, command_find("run"));
+	flags_init(&flags, c);
 	gadget_flags_init(&gadgets, &flags, remote);
 	if (flags_begin(&flags, argc, argv, &exit_code)) {
 		r = run(&gadgets, &err);

@@ -56,7 +56,7 @@ void traceloop_put_parameter(struct buf *path, const char *name, const char *val
 /* The first is of a cluster, the last of a single daemon. */
 static const struct field fields[] = {
 	{"k8s.node", "Where", .kind = KIND_CSTR, AT(node), .width = 16},
-	{"id", "Of the ring, as dump and close take it", .kind = KIND_UINT, AT(id), .width = 5},
+	{"id", "Of the ring, as the other verbs take it", .kind = KIND_UINT, AT(id), .width = 5},
 	{"name", "Container's name in its pod, else its own; or as a cgroup was added",
 	 .kind = KIND_CSTR, AT(name), .width = 20},
 	{"state", "recording, or ended", .kind = KIND_CSTR, AT(state), .width = 9},

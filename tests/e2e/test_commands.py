@@ -65,6 +65,8 @@ def test_help_needs_neither_root_nor_a_kernel():
 def test_man_page(tmp_path):
     page = tmp_path / "ig.8"
     page.write_text(ig.once("man", check=0).out)
+    headings = re.findall(r"^\.SS (.*)$", page.read_text(), re.M)
+    assert len(headings) == len(commands()) and all(re.fullmatch('"ig [^"]*"', h) for h in headings), headings
     text = subprocess.run(["man", "--warnings=w", "-l", str(page)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="100", PATH=os.environ["PATH"] + ":/usr/bin"))
     out = re.sub(".\b", "", text.stdout.decode())
@@ -113,6 +115,10 @@ MISTAKES = {
     "misspelt flag": (["run", "trace_exec", "--ignore-faild"], 2, "did you mean '--ignore-failed'?"),
     "misspelt common flag": (["run", "trace_exec", "--containernmae", "x"], 2, "--containername"),
     "a flag short for several": (["run", "trace_exec", "--container", "x"], 2, "--containername"),
+    "a switch that is cut short": (["run", "trace_exec", "--deta"], 2, "did you mean '--detach'?"),
+    "a flag that is cut short, with a value": (["run", "trace_exec", "--trac=x"], 2, "did you mean '--tracer'?"),
+    "a file's flag that is cut short": (["daemon", "--confi", "/no/file"], 2, "did you mean '--config'?"),
+    "a daemon's flag that could not be told": (["run", "trace_bind", "--interface", "--", "-d"], 2, "--detach"),
     "a value that is not taken": (["run", "trace_exec", "--host=1"], 2, "no value"),
     "help for no command": (["help", "rnu"], 2, "run"),
     "misspelt field": (["run", "trace_exec", "--fields", "proc.con"], 2, "did you mean 'proc.comm'?"),
@@ -177,6 +183,19 @@ def test_not_root_may_ask():
     assert as_nobody("list").returncode == 0
     assert as_nobody("docs", "trace_exec").returncode == 0
     assert as_nobody("run", "trace_exec", "--help").returncode == 0
+
+
+@pytest.mark.parametrize("words", (["-d"], ["-dt10"], ["-t10", "-d"], ["--detach"], ["--tracer", "x"], ["--tracer=x"]))
+def test_what_only_a_daemon_does(words):
+    """It is asked of one, however it is written. Nobody may reach this machine's."""
+    done = as_nobody("run", "trace_exec", *words)
+    assert done.returncode in (1, 3) and "daemon at unix:///" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("words", (["--fields", "-d"], ["--fields", "--tracer", "x"], ["-o-d"], ["--", "-d"]))
+def test_what_only_looks_like_it(words):
+    done = as_nobody("run", "trace_exec", *words)
+    assert done.returncode in (2, 3) and "daemon" not in done.stderr, done.stderr
 
 
 def test_log_level(whole_lab):

@@ -223,6 +223,7 @@ def test_bad_config(whole_lab, config):
         said = refused(config=path)
         assert path in said and word in said, said
     assert "/no/such/file" in refused(config="/no/such/file")
+    assert "no flag --nonsense" in refused(f"--config={config('nonsense: 1')}"), "the last one wins"
 
 
 def test_default_config(whole_lab, tmp_path):

@@ -114,6 +114,14 @@ def test_kubectl_applies(plugin):
     assert plugin.said("input") == plugin.once("deploy", "--print-only", "--image", "ig:1", check=0).out
 
 
+def test_the_last_flag_wins(plugin):
+    """Also where the cluster is asked before the command line is parsed."""
+    plugin.once("deploy", "--context", "here", "--context=there", check=0)
+    plugin.once("run", "trace_exec", "--context", "here", "--insecure-skip-tls-verify", "--context=there", fail="proxy", check=2)
+    assert all("--context=there" in call and "=here" not in call for call in plugin.said("calls").splitlines())
+    assert "--insecure-skip-tls-verify=true" in plugin.said("calls")
+
+
 def test_it_waits(plugin):
     plugin.once("deploy", "--wait", "--timeout", "1500ms", "--gadget-namespace", "observe", check=0)
     assert plugin.said("calls") == "apply -f -\nrollout status daemonset/gadget --namespace observe --timeout=2s\n"

@@ -76,6 +76,23 @@ def test_what_to_do_instead(kubectl_gadget, words):
 
 
 def test_no_such_gadget(kubectl_gadget):
-    for words, name in ((("trace",), "trace"), (("top", "cats"), "top_cats")):
+    for words, name in ((("trace",), "trace"), (("trace", "--node", "n1"), "trace"), (("top", "cats"), "top_cats")):
         done = kubectl_gadget(*words)
         assert done.returncode == 2 and f"no gadget '{name}'" in done.err, done.err
+
+
+@pytest.mark.parametrize("category, words", (("trace", ["exec", "network"]), ("top", ["tcp", "ebpf"]), ("advise", ["seccomp"])))
+@pytest.mark.parametrize("flag", ("--help", "-h"))
+def test_help_of_a_category(kubectl_gadget, category, words, flag):
+    """Its gadgets, by words that it takes."""
+    done = kubectl_gadget(category, flag)
+    assert done.returncode == 0 and not done.err and f"Usage: kubectl gadget {category} GADGET" in done.out
+    listed = [line.split()[0] for line in done.out.split("Gadgets:\n")[1].splitlines()]
+    assert set(words) <= set(listed)
+    for word in listed:
+        assert kubectl_gadget(category, word, "--help").returncode == 0, word
+
+
+def test_help_names_no_command_of_the_other_program(kubectl_gadget):
+    assert "ig docs" in ig.once("run", "trace_exec", "--help", check=0).out
+    assert "ig docs" not in kubectl_gadget("run", "trace_exec", "--help").out

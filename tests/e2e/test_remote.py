@@ -319,9 +319,17 @@ def test_loss_of_an_instance_is_told_to_its_reader(agent, lab):
 
 def test_an_instance_shows_nothing(agent):
     """So what says how is refused, and not forgotten."""
-    for flags in (["--filter", "proc.pid==1"], ["-o", "json"], ["--max-entries", "1"], ["--record", "x"]):
+    for flags in (["--filter", "proc.pid==1"], ["-o", "json"], ["--max-entries", "1"], ["--record", "x"],
+                  ["--totals"], ["--value", "proc.pid"], ["--no-headers"]):
         done = agent.once("run", "trace_exec", "--detach", *flags)
         assert done.returncode == 2 and "ig attach" in done.err
+    done = agent.once("run", "advise_seccomp", "--detach", "--merge", "all")
+    assert done.returncode == 2 and "ig attach" in done.err
+    for flags, words in ((["-d", "--history", "0"], "1 to 2147483647"), (["-d", "--history", "2147483648"], "1 to 2147483647"),
+                         (["--history", "0"], "go with --detach")):
+        done = agent.once("run", "trace_exec", *flags)
+        assert done.returncode == 2 and words in done.err, done.err
+    assert ig.lines(agent.once("ps", "-o", "json", check=0).out) == []
 
 
 def test_stop_stops_all_that_it_can(agent):
