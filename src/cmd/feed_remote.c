@@ -341,6 +341,7 @@ static struct far_node *add_node(struct far_feed *f, struct remote *remote,
 		n->fars[i].node = n;
 		n->fars[i].tracer = i;
 		n->fars[i].first_source = f->feed.tracers[i].first_source;
+		discards_init(&n->fars[i].discarded);
 	}
 	*grow(&f->nodes, &f->n_nodes, &f->room_nodes) = n;
 	return n;
@@ -478,9 +479,7 @@ static void stop(struct feed *feed)
 static void free_far(struct far *r)
 {
 	remote_run_free(r->run);
-	for (size_t i = 0; i < r->n_names; i++)
-		free(r->by_name[i].name);
-	free(r->by_name);
+	discards_done(&r->discarded);
 	owner_names_unref(r->host_owners);
 }
 
