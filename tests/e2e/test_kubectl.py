@@ -174,6 +174,36 @@ def test_list_containers(cluster, pod):
     assert all(row.startswith("n2 ") for row in rows)
 
 
+def test_containers_of_a_node_that_hangs(cluster, pod):
+    api, plugin = cluster
+    api.nodes["gadget-n2"].how = "stalls"
+    done = plugin.once("list-containers", "-o", "json", check=0)
+    assert "n1" in nodes(r for r in ig.records(done.out) if ig.get(r, "k8s.podName") == pod.name), done.err
+    assert 'level=warn msg="node n2: no answer in time; going on without it"' in done.err
+
+
+def test_a_list_with_a_column_that_is_none(cluster):
+    """A slip of the user's, which is no node's."""
+    _, plugin = cluster
+    done = plugin.once("list-containers", "--fields", "nonsense")
+    assert done.returncode == 2 and "nonsense" in done.err and "node n" not in done.err, done.err
+
+
+@pytest.mark.parametrize("words", (("list-containers",), ("list-containers", "-w"), ("ps",)))
+def test_a_list_that_no_node_tells(cluster, tmp_path, words):
+    """As one that one node does not tell is of the rest, and it is a failure."""
+    api, plugin = cluster
+    with other_agent(f"unix:{tmp_path}/other"):
+        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
+        if len(words) == 1:
+            done = plugin.once(*words, check=0)
+            assert "node n2: " in done.err and "going on without it" in done.err, done.err
+        api.nodes["gadget-n1"].address = f"unix://{tmp_path}/other"
+        done = plugin.once(*words)
+    assert done.returncode not in (0, 2) and not done.out, done.err
+    assert done.err.count("going on without it") == 2 and 'level=error msg="node n' in done.err, done.err
+
+
 def test_watch_containers(cluster, pod):
     _, plugin = cluster
     with plugin.start("list-containers", "-w", "-o", "json") as running:
