@@ -208,7 +208,7 @@ def test_each_node_s_losses(nodes, lab, tmp_path):
             c.exec("sh", "-c", "for i in $(seq 100); do load_open 1 100; done")
         finally:
             os.kill(stopped.pid, signal.SIGCONT)
-        containers.wait_for(lambda: [n for n in ig.notes(running.out[:running.out.rfind("\n") + 1]) if n.get("node") == "n2"], 20,
+        containers.wait_for(lambda: [n for n in running.notes() if n.get("node") == "n2"], 20,
                             "the loss of n2")
         assert running.stop() == 0, running.err
         notes, whole = ig.notes(running.out), running.totals("trace_open")
