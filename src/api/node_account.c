@@ -53,6 +53,7 @@ static void send_ledger(struct grpc_served *call, const struct ledger *l)
 		totals[i] = totals_message(l->lines[i].totals);
 		ig__v1__container_totals__init(&lines[i]);
 		lines[i].name = l->lines[i].name;
+		lines[i].key = l->lines[i].key;
 		lines[i].totals = &totals[i];
 		list[i] = &lines[i];
 	}

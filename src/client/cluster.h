@@ -98,7 +98,8 @@ int cluster_ask(struct cluster *c, const struct cluster_question *q, struct err 
 
 /*
  * A container of n's as one of all: it is changed to have the node's name, and a key that is no
- * other one's for as long as no MAX_CONTAINERS are newer. NULL: the node's own.
+ * other one's for as long as no MAX_CONTAINERS are newer; node_key is what it was. NULL: the node's
+ * own.
  */
 struct container *cluster_container(struct cluster_node *n, struct container *c);
 

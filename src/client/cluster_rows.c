@@ -35,6 +35,8 @@ static void set_key(struct cluster *c, struct container *to)
 {
 	if (to->key & OWN_KEY && c->keys - number_of(to->key) <= MAX_CONTAINERS)
 		return;
+	if (!(to->key & OWN_KEY))
+		to->node_key = to->key;
 	to->key = OWN_KEY | c->keys / MAX_CONTAINERS << 32 | (c->keys % MAX_CONTAINERS + 1);
 	c->keys++;
 }

@@ -318,7 +318,8 @@ void remote_run_each_total(const struct remote_run *run, remote_totals_fn *fn, v
 	const Ig__V1__Account *a = run->totals ? run->totals->account : NULL;
 
 	for (size_t i = 0; a && i < a->n_containers; i++)
-		fn(ctx, a->containers[i]->name, totals_of(a->containers[i]->totals));
+		fn(ctx, a->containers[i]->name, a->containers[i]->key,
+		   totals_of(a->containers[i]->totals));
 }
 
 uint64_t remote_run_missed(const struct remote_run *run)

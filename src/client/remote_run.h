@@ -17,8 +17,11 @@
 
 struct remote_run;
 
-/* What a daemon knows of a container's records in the end. name "": no container, or not known. */
-typedef void remote_totals_fn(void *ctx, const char *name, struct totals n);
+/*
+ * What a daemon knows of a container's records in the end. name "": no container, or not known.
+ * key: as in the container's rows; 0: of none, or of earlier containers that share a line.
+ */
+typedef void remote_totals_fn(void *ctx, const char *name, uint64_t key, struct totals n);
 
 struct remote_reader {
 	void *ctx;

@@ -240,8 +240,9 @@ static void say_lost_node(struct far *r, const struct err *err)
 		return;
 	if (remote_broken(n->remote, &why))
 		err = &why;
-	if (err && err->code == -ENOENT && r->feed->feed.options.instance)
-		return;		/* it has none of that name */
+	/* It has none of that name, or has stopped it: an agent that ends breaks its connection. */
+	if (!why.code && r->feed->feed.options.instance && (!err || err->code == -ENOENT))
+		return;
 	if (err && !why.code) { /* the node is there, the gadget is not */
 		log_warn("node %s: %s: %s; going on without it", n->node->name,
 			 feed_name(&r->feed->feed, r->tracer), err->text);
@@ -341,6 +342,7 @@ static struct far_node *add_node(struct far_feed *f, struct remote *remote,
 		n->fars[i].node = n;
 		n->fars[i].tracer = i;
 		n->fars[i].first_source = f->feed.tracers[i].first_source;
+		discards_init(&n->fars[i].discarded);
 	}
 	*grow(&f->nodes, &f->n_nodes, &f->room_nodes) = n;
 	return n;
@@ -478,9 +480,7 @@ static void stop(struct feed *feed)
 static void free_far(struct far *r)
 {
 	remote_run_free(r->run);
-	for (size_t i = 0; i < r->n_names; i++)
-		free(r->by_name[i].name);
-	free(r->by_name);
+	discards_done(&r->discarded);
 	owner_names_unref(r->host_owners);
 }
 
@@ -507,7 +507,19 @@ static void free_feed(struct feed *feed)
 	free(f->nodes);
 }
 
-/* One that failed ends all, as it would here; a cluster's nodes may come back. */
+/* Nodes that are lost may come back; those that are there and do not run it will not. */
+static bool runs_nowhere(const struct far_feed *f)
+{
+	for (size_t i = 0; i < far_count(f); i++) {
+		const struct far *r = far_nth(f, i);
+
+		if (r->node->lost || !r->ended || !(r->refused || r->failure.code))
+			return false;
+	}
+	return true;
+}
+
+/* One that failed ends all, as it would here. */
 static bool finished(const struct feed *feed)
 {
 	const struct far_feed *f = far_of(feed);
@@ -515,7 +527,7 @@ static bool finished(const struct feed *feed)
 	for (size_t i = 0; !f->cluster && i < far_count(f); i++)
 		if (far_nth(f, i)->failure.code)
 			return true;
-	return !f->follows && have_ended((void *)f);
+	return f->follows ? runs_nowhere(f) : have_ended((void *)f);
 }
 
 /* Of a cluster's nodes, if none is left. */
@@ -527,7 +539,7 @@ static int failure(const struct feed *feed, struct err *err)
 	for (size_t i = 0; i < far_count(f); i++) {
 		if (far_nth(f, i)->failure.code)
 			failed = failed ?: far_nth(f, i);
-		else if (f->cluster)
+		else if (f->cluster && !far_nth(f, i)->refused)
 			return 0; /* this one did not fail */
 	}
 	if (!failed)

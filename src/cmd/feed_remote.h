@@ -5,15 +5,10 @@
 #include "base/reactor.h"
 #include "client/cluster.h"
 #include "client/cluster_names.h"
+#include "client/discards.h"
 #include "client/remote_run.h"
 #include "cmd/feed_internal.h"
 #include "traces/merge.h"
-
-/* What the reader discarded here, of one container. */
-struct discarded {
-	char *name; /* "": of none */
-	uint64_t rows;
-};
 
 /* A daemon. */
 struct far_node {
@@ -42,9 +37,8 @@ struct far {
 			*/
 	struct totals earlier;		 /* of runs before its node was lost */
 	struct owner_names *host_owners; /* of its rows of no container */
-	uint64_t taken, discarded;
-	struct discarded *by_name;
-	size_t n_names, room_names;
+	uint64_t taken;
+	struct discards discarded; /* by the reader */
 	bool ended;
 	struct err failure; /* code 0: none */
 };

@@ -5,19 +5,9 @@
 #include "base/mem.h"
 #include "cmd/feed_remote.h"
 
-static struct discarded *discarded_of(struct far *r, const char *name)
-{
-	for (size_t i = 0; i < r->n_names; i++)
-		if (!strcmp(r->by_name[i].name, name))
-			return &r->by_name[i];
-	*grow(&r->by_name, &r->n_names, &r->room_names) = (struct discarded){xstrdup(name), 0};
-	return &r->by_name[r->n_names - 1];
-}
-
 void far_discard(struct far *r, const struct container *c)
 {
-	r->discarded++;
-	discarded_of(r, c ? c->name : "")->rows++;
+	discards_add(&r->discarded, !c ? 0 : r->node->node ? c->node_key : c->key);
 }
 
 void far_take_back(struct feed *feed, size_t tracer, const struct container *c, const char *node)
@@ -55,10 +45,11 @@ static struct totals add(struct totals a, struct totals b)
 static struct totals totals_of(const struct far *r)
 {
 	uint64_t lost = r->run ? remote_run_missed(r->run) : 0, difference;
-	struct totals n = {r->taken + r->discarded + lost, r->taken, r->discarded, lost};
+	struct totals n = {r->taken + r->discarded.total + lost, r->taken, r->discarded.total,
+			   lost};
 
 	if (r->run && remote_run_totals(r->run, &n, &difference))
-		n = less(n, r->discarded);
+		n = less(n, r->discarded.total);
 	return add(r->earlier, n);
 }
 
@@ -66,9 +57,8 @@ void far_begin_anew(struct far *r)
 {
 	r->earlier = totals_of(r);
 	r->run = remote_run_free(r->run);
-	r->taken = r->discarded = r->told = 0;
-	for (size_t i = 0; i < r->n_names; i++)
-		r->by_name[i].rows = 0;
+	r->taken = r->told = 0;
+	discards_done(&r->discarded);
 	r->ended = r->refused = false;
 	r->failure = (struct err){0};
 }
@@ -104,17 +94,40 @@ struct each {
 	struct far *far;
 	void (*fn)(void *ctx, const char *name, struct totals n);
 	void *ctx;
+	uint64_t rest; /* of what was discarded: of containers that have no line of their own */
 };
 
-/* A cluster's containers are told apart by their nodes. */
-static void give_total(void *ctx, const char *name, struct totals n)
+/* What a line is of: a container, or none. Else it is of earlier ones, which are not named. */
+static bool is_own(const char *name, uint64_t key)
 {
-	const struct each *e = ctx;
+	return key || !*name;
+}
+
+static void take_own(void *ctx, const char *name, uint64_t key, struct totals n)
+{
+	struct each *e = ctx;
+
+	uint64_t own = is_own(name, key) ? discards_of(&e->far->discarded, key) : 0;
+
+	e->rest -= own < e->rest ? own : e->rest; /* a daemon may repeat a line */
+}
+
+/* A cluster's containers are told apart by their nodes. */
+static void give_total(void *ctx, const char *name, uint64_t key, struct totals n)
+{
+	struct each *e = ctx;
 	const struct cluster_node *node = e->far->node->node;
 	_cleanup_(freep) char *whole =
 		node ? xasprintf("%s/%s", node->name, *name ? name : "(no container)") : NULL;
 
-	n = less(n, discarded_of(e->far, name)->rows);
+	if (is_own(name, key)) {
+		n = less(n, discards_of(&e->far->discarded, key));
+	} else {
+		uint64_t before = n.delivered;
+
+		n = less(n, e->rest);
+		e->rest -= before - n.delivered;
+	}
 	e->fn(e->ctx, whole ? whole : *name ? name : NULL, n);
 }
 
@@ -125,8 +138,11 @@ void far_each_total(const struct feed *feed, size_t tracer,
 
 	for (size_t i = 0; i < f->n_nodes; i++) {
 		struct far *r = far_at(f, i, tracer);
+		struct each e = {r, fn, ctx, r->discarded.total};
 
-		if (r->run)
-			remote_run_each_total(r->run, give_total, &(struct each){r, fn, ctx});
+		if (!r->run)
+			continue;
+		remote_run_each_total(r->run, take_own, &e);
+		remote_run_each_total(r->run, give_total, &e);
 	}
 }

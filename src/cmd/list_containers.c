@@ -22,6 +22,8 @@
 #include "cmd/view_flags.h"
 #include "containers/source.h"
 
+#define LIST_NS (10 * 1000000000ull) /* nodes that have not told theirs by then are left out */
+
 static bool opt_watch;
 
 static const struct flag flag_list[] = {
@@ -45,7 +47,7 @@ struct list {
 	struct cluster *cluster; /* this: of a cluster's */
 	struct far *fars;	 /* these and the next: of either */
 	size_t n_fars;
-	struct err failure; /* code 0: none */
+	struct err failure; /* the first; code 0: none */
 };
 
 /* The containers of one daemon. */
@@ -54,7 +56,7 @@ struct far {
 	struct remote *remote;
 	struct cluster_node *node; /* NULL: of no cluster */
 	struct remote_run *run;
-	bool ended;
+	bool ended, failed;
 };
 
 /* A table shows less than JSON does; `+a,-b` change that. */
@@ -199,20 +201,44 @@ static bool have_ended(const struct list *l)
 	return true;
 }
 
-/* Of several, one that ends does not end the others. */
-static void end(struct far *f, const struct err *why)
+static bool have_failed(const struct list *l)
+{
+	for (size_t i = 0; i < l->n_fars; i++)
+		if (!l->fars[i].failed)
+			return false;
+	return true;
+}
+
+static void fail(struct far *f, const struct err *why)
 {
 	struct list *l = f->list;
 
-	f->ended = true;
-	if (why && f->node)
+	f->failed = true;
+	if (f->node)
 		log_warn("node %s: %s; going on without it", f->node->name, why->text);
-	else if (why)
-		l->failure = *why;
-	if (!have_ended(l))
+	if (l->failure.code)
 		return;
-	if (f->node && !opt_watch && l->view)
-		view_table_end(l->view, l->source);
+	l->failure = *why;
+	if (f->node)
+		err_wrap(&l->failure, why->code, "node %s", f->node->name);
+}
+
+/* Of several, one that ends does not end the others. */
+static void end(struct far *f, const struct err *why)
+{
+	f->ended = true;
+	if (why)
+		fail(f, why);
+	if (have_ended(f->list))
+		loop_stop(&f->list->loop);
+}
+
+/* What is wrong is not a node's. */
+static void end_all(struct list *l, const struct err *why)
+{
+	for (size_t i = 0; i < l->n_fars; i++)
+		l->fars[i].ended = l->fars[i].failed = true;
+	l->failure = *why;
 	loop_stop(&l->loop);
 }
 
@@ -222,14 +248,16 @@ static void on_started(void *ctx, const struct wire_gadget *g)
 	struct list *l = f->list;
 	struct err err = {0};
 
+	if (f->ended)
+		return;
 	if (f->node)
 		f->node->clock = g->clock;
-	if (!g->n_sources)
+	if (!g->n_sources) {
 		err_set(&err, -EBADMSG, "the daemon does not say what a container is");
-	else if (!l->view)
-		start_view(l, g->sources[0].schema, &g->clock, &err);
-	if (err.code)
 		end(f, &err);
+	} else if (!l->view && start_view(l, g->sources[0].schema, &g->clock, &err)) {
+		end_all(l, &err);
+	}
 }
 
 static void on_row(void *ctx, unsigned int source, const struct row *row)
@@ -256,7 +284,10 @@ static void on_lost(void *ctx, unsigned int source, const struct container *c, u
 
 static void on_ended(void *ctx, const struct err *err)
 {
-	end(ctx, err);
+	struct far *f = ctx;
+
+	if (!f->ended)
+		end(f, err);
 }
 
 static void on_remote(void *ctx)
@@ -283,22 +314,41 @@ static void begin(struct far *f)
 	f->run = remote_run_new(f->remote, &request, &to);
 }
 
+/* A table of many nodes is whole, or has to do without those that do not answer. */
+static void end_table(struct list *l)
+{
+	struct err late;
+
+	err_set(&late, -ETIMEDOUT, "no answer in time");
+	for (size_t i = 0; i < l->n_fars; i++)
+		if (!l->fars[i].ended)
+			fail(&l->fars[i], &late);
+	if (l->view && !have_failed(l))
+		view_table_end(l->view, l->source);
+}
+
 static int list_far(struct list *l, struct err *err)
 {
+	bool is_table = l->cluster && !opt_watch;
 	int r = loop_init(&l->loop, err);
 
 	r = r
 		    ?: loop_add_fd(&l->loop, reactor_fd(remote_reactor(l->fars[0].remote)),
 				   on_remote, l, err);
 	r = r ?: loop_add_signal(&l->loop, SIGWINCH, on_resize, l, err);
+	if (!r && is_table)
+		r = loop_timeout(&l->loop, LIST_NS, err);
 	if (r)
 		return r;
 	for (size_t i = 0; i < l->n_fars; i++)
 		begin(&l->fars[i]);
 	loop_run(&l->loop);
-	if (l->failure.code)
-		*err = l->failure;
-	return l->failure.code ?: view_flags_finish(l->view, err);
+	if (is_table)
+		end_table(l);
+	if (!have_failed(l))
+		return view_flags_finish(l->view, err);
+	*err = l->failure;
+	return err->code;
 }
 
 static void add_far(struct list *l, struct remote *remote, struct cluster_node *node)

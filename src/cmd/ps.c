@@ -131,14 +131,27 @@ static int list(struct remote *r, const struct words *words, struct err *err)
 static int list_nodes(struct cluster *c, const struct words *words, struct err *err)
 {
 	struct own_rows rows = {0};
+	struct err failed = {0}; /* the first node's; code 0: none has */
+	size_t good = 0;
 	int code = open_rows(&rows, true, err);
 
 	for (size_t i = 0; !code && i < cluster_n_nodes(c); i++) {
 		const struct cluster_node *n = cluster_node(c, i);
 		struct err why;
 
-		if (n->remote && add(&rows, n->remote, n->name, &why))
-			log_warn("node %s: %s; going on without it", n->name, why.text);
+		if (!n->remote)
+			continue;
+		if (!add(&rows, n->remote, n->name, &why)) {
+			good++;
+			continue;
+		}
+		log_warn("node %s: %s; going on without it", n->name, why.text);
+		if (!failed.code)
+			err_set(&failed, why.code, "node %s: %s", n->name, why.text);
+	}
+	if (!code && failed.code && !good) {
+		*err = failed;
+		code = failed.code;
 	}
 	code = code ?: own_rows_end(&rows, err);
 	own_rows_done(&rows);

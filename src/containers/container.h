@@ -20,6 +20,7 @@ struct container {
 	char *k8s_node; /* first: a row of a node's own has this alone as its part */
 	unsigned int refs;
 	uint64_t key;	    /* g_container: slot in the low 32 bits */
+	uint64_t node_key;  /* where key is a cluster's: the one that its node's daemon knows */
 	uint64_t cgroup_id; /* cgroup v2 id; 1 or that of a parent where the runtime uses v1 only */
 	uint64_t mntns, netns, pidns; /* inode numbers */
 	uint32_t pid;		      /* first process, in the host's pid namespace */

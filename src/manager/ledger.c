@@ -24,7 +24,11 @@ static void add_line(void *ctx, struct container *c, struct totals n)
 {
 	struct ledger *l = ctx;
 
-	*grow(&l->lines, &l->n, &l->room) = (struct ledger_line){xstrdup(c ? c->name : ""), n};
+	*grow(&l->lines, &l->n, &l->room) = (struct ledger_line){
+		.name = xstrdup(c ? c->name : ""),
+		.key = c ? c->key : 0,
+		.totals = n,
+	};
 }
 
 const struct ledger *ledger_write(struct manager *m, struct run *r)

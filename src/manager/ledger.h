@@ -15,7 +15,8 @@ struct ledger {
 	struct totals totals;
 	uint64_t unaccounted; /* as trace_unaccounted() */
 	struct ledger_line {
-		char *name; /* "": no container, or not known of which */
+		char *name;   /* "": no container, or not known of which */
+		uint64_t key; /* 0: the same, or of earlier containers, which share a line */
 		struct totals totals;
 	} * lines;
 	size_t n, room;

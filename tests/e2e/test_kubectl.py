@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """kubectl gadget, at a fake API server whose nodes are daemons of the test: what a real cluster cannot be made to do."""
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -53,24 +55,31 @@ def test_version(cluster, protocols):
     assert sum("continue=1" in path for path in api.asked) == 1
 
 
-def test_agents_of_other_versions(cluster, tmp_path):
-    """Each is told, and that they are is a failure with a status of its own."""
+@contextlib.contextmanager
+def other_agent(address):
+    """Of another version, which says so and can do nothing else."""
     import grpc
 
     class Other(STUBS.api_grpc.BuiltInGadgetManagerServicer):
         def GetInfo(self, request, context):
             return STUBS.api.InfoResponse(version="1.0", serverVersion="v0.0.1\x1b")
 
-    api, plugin = cluster
     server = grpc.server(futures.ThreadPoolExecutor(2))
     STUBS.api_grpc.add_BuiltInGadgetManagerServicer_to_server(Other(), server)
-    server.add_insecure_port(f"unix:{tmp_path}/other")
+    server.add_insecure_port(address)
     server.start()
     try:
-        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
-        done = plugin.once("version")
+        yield
     finally:
         server.stop(None).wait()
+
+
+def test_agents_of_other_versions(cluster, tmp_path):
+    """Each is told, and that they are is a failure with a status of its own."""
+    api, plugin = cluster
+    with other_agent(f"unix:{tmp_path}/other"):
+        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
+        done = plugin.once("version")
     client, first, second = done.out.splitlines()
     assert done.returncode == 10 and first == client.replace("client", "node n1") and second == "node n2 v0.0.1\\x1b", done.out
     assert done.err == 'level=error msg="1 of the agents are of another version"\n'
@@ -165,6 +174,36 @@ def test_list_containers(cluster, pod):
     assert all(row.startswith("n2 ") for row in rows)
 
 
+def test_containers_of_a_node_that_hangs(cluster, pod):
+    api, plugin = cluster
+    api.nodes["gadget-n2"].how = "stalls"
+    done = plugin.once("list-containers", "-o", "json", check=0)
+    assert "n1" in nodes(r for r in ig.records(done.out) if ig.get(r, "k8s.podName") == pod.name), done.err
+    assert 'level=warn msg="node n2: no answer in time; going on without it"' in done.err
+
+
+def test_a_list_with_a_column_that_is_none(cluster):
+    """A slip of the user's, which is no node's."""
+    _, plugin = cluster
+    done = plugin.once("list-containers", "--fields", "nonsense")
+    assert done.returncode == 2 and "nonsense" in done.err and "node n" not in done.err, done.err
+
+
+@pytest.mark.parametrize("words", (("list-containers",), ("list-containers", "-w"), ("ps",)))
+def test_a_list_that_no_node_tells(cluster, tmp_path, words):
+    """As one that one node does not tell is of the rest, and it is a failure."""
+    api, plugin = cluster
+    with other_agent(f"unix:{tmp_path}/other"):
+        api.nodes["gadget-n2"].address = f"unix://{tmp_path}/other"
+        if len(words) == 1:
+            done = plugin.once(*words, check=0)
+            assert "node n2: " in done.err and "going on without it" in done.err, done.err
+        api.nodes["gadget-n1"].address = f"unix://{tmp_path}/other"
+        done = plugin.once(*words)
+    assert done.returncode not in (0, 2) and not done.out, done.err
+    assert done.err.count("going on without it") == 2 and 'level=error msg="node n' in done.err, done.err
+
+
 def test_watch_containers(cluster, pod):
     _, plugin = cluster
     with plugin.start("list-containers", "-w", "-o", "json") as running:
@@ -196,6 +235,20 @@ def test_instances(cluster, two_agents, pod):
     done = plugin.once("stop", "audit")
     assert done.returncode == 2 and "no node has an instance 'audit'" in done.err
     assert plugin.once("attach", "audit").returncode == 2
+
+
+def test_an_instance_is_stopped_while_it_is_read(cluster, pod):
+    """No node is lost by that, and none is said to be."""
+    _, plugin = cluster
+    plugin.once("run", "trace_exec", "--detach", "--name", "brief", check=0)
+    try:
+        with plugin.start("attach", "brief", "-o", "json") as running:
+            for node in ("n1", "n2"):
+                running.wait_record(lambda r, node=node: ig.get(r, "k8s.node") == node)
+            plugin.once("stop", "brief", check=0)
+            assert running.wait() == 0 and "level=" not in running.err, running.err
+    finally:
+        plugin.once("stop", "brief")
 
 
 # ---- nodes that are not well --------------------------------------------------------
@@ -241,6 +294,35 @@ def test_all_nodes_stay_lost(cluster, pod):
             node.drop()
         containers.wait_for(lambda: running.err.count("is lost") == 2, 10, "the nodes' loss")
         assert running.stop() == 1 and "level=error msg=\"node n" in running.err, running.err
+
+
+@contextlib.contextmanager
+def cannot_load(*agents):
+    """They have no descriptors for a gadget's maps and programs, and enough for calls."""
+    before = [resource.prlimit(agent.pid, resource.RLIMIT_NOFILE) for agent in agents]
+    try:
+        for agent in agents:
+            most = max(int(fd) for fd in os.listdir(f"/proc/{agent.pid}/fd")) + 6
+            resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (most, before[0][1]))
+        yield
+    finally:
+        for agent, limit in zip(agents, before, strict=True):
+            resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, limit)
+
+
+def test_a_gadget_that_no_node_can_load(cluster, two_agents, pod):
+    """It runs nowhere and will not: nothing is waited for. Where one node can, the rest goes on."""
+    _, plugin = cluster
+    with cannot_load(*two_agents):
+        done = plugin.once("run", "trace_exec")
+    assert done.returncode not in (0, 2) and done.err.count("going on without it") == 2, done.err
+    assert re.search(r'level=error msg="node n\d: .*"\n$', done.err), done.err
+    with cannot_load(two_agents[1]), plugin.start("run", "trace_exec", "-o", "json") as running:
+        running.wait_record(lambda r: True)
+        containers.wait_for(lambda: "node n2: trace_exec: " in running.err, 10, "the node's failure")
+        n = len(running.records())
+        containers.wait_for(lambda: len(running.records()) > n, 10, "records of the other")
+        assert running.stop() == 0 and nodes(running.records()) == {"n1"}
 
 
 def test_a_node_joins(two_agents, pod, tmp_path):

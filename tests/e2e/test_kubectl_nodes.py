@@ -75,6 +75,19 @@ def test_what_was_cut_off_is_its_node_s(shop):
     assert sums["n1"][0] > 2 and sums["n1"][1] == 0 and sums["n2"][1] == 2, done.err
 
 
+def test_totals_of_containers_of_one_name(shop):
+    """Two pods' are both `main`: what was filtered out here is told of the one that it was of."""
+    with shop.start("run", "trace_exec", "-o", "json", "--node", "n1", "-c", "main", "-F", "k8s.podName==web-1", "--totals", nodes=("n1",)) as running:
+        containers.wait_for(lambda: len(running.records()) > 5, 20, "records")
+        assert running.stop() == 0, running.err
+    shown, totals = ig.records(running.out), ig.totals(running.err, "trace_exec")
+    lines = [tuple(map(int, t)) for t in
+             re.findall(r"^  n1/main: seen (\d+) = delivered (\d+) \+ discarded (\d+) \+ lost (\d+)", running.err, re.M)]
+    assert len(lines) == 2 and totals.discarded and totals.delivered == len(shown), running.err
+    of_web, of_db = sorted(lines, key=lambda t: t[1], reverse=True)
+    assert of_web[1] == totals.delivered and of_web[2] == 0 and of_db[1] == 0 and of_db[2] == totals.discarded, running.err
+
+
 def test_each_table_is_cut_as_one(shop):
     with shop.start("run", "top_file", "--interval", "300ms", "--max-entries", "3", "--fields", "k8s.node,file") as running:
         containers.wait_for(lambda: running.out.count("K8S.NODE") > 4, 20, "tables")
@@ -195,7 +208,7 @@ def test_each_node_s_losses(nodes, lab, tmp_path):
             c.exec("sh", "-c", "for i in $(seq 100); do load_open 1 100; done")
         finally:
             os.kill(stopped.pid, signal.SIGCONT)
-        containers.wait_for(lambda: [n for n in ig.notes(running.out[:running.out.rfind("\n") + 1]) if n.get("node") == "n2"], 20,
+        containers.wait_for(lambda: [n for n in running.notes() if n.get("node") == "n2"], 20,
                             "the loss of n2")
         assert running.stop() == 0, running.err
         notes, whole = ig.notes(running.out), running.totals("trace_open")

@@ -177,10 +177,16 @@ class Ig:
             assert time.monotonic() < end, f"ig attached nothing within {seconds} s\n{self.err}"
             time.sleep(0.01)
 
+    def _whole_lines(self):
+        out = self.out  # once: it grows
+        return out[:out.rfind("\n") + 1]
+
     def records(self):
-        """The whole lines so far."""
-        out = self.out
-        return records(out[:out.rfind("\n") + 1])
+        """Those of the whole lines so far."""
+        return records(self._whole_lines())
+
+    def notes(self):
+        return notes(self._whole_lines())
 
     def wait_record(self, matches, seconds=10):
         """The first record for which matches(record) holds."""

@@ -128,7 +128,7 @@ static void slots_are_given_anew(void **state)
 	struct container *first = sample_container(), *other = sample_container();
 	struct record_reader *r;
 	struct fixture f;
-	uint64_t key;
+	uint64_t key, at_node = first->key;
 
 	begin(&f);
 	free(first->name);
@@ -151,6 +151,8 @@ static void slots_are_given_anew(void **state)
 	put(&f, 0, 4, first);
 	assert_int_not_equal(first->key, key);
 	assert_int_not_equal(first->key, other->key);
+	assert_int_equal(first->node_key, at_node);
+	assert_int_equal(other->node_key, 7);
 	r = written(&f);
 	check(r, "n1", "first", 1000000000001);
 	check(r, "n1", "first", 1000000000002);
