@@ -22,13 +22,17 @@ def folders():
                   if glob.glob(f + "*.bpf.c"))
 
 
+def is_tests_own(folder):
+    return os.path.relpath(folder, containers.TOP).startswith("tests/")
+
+
 def every_block():
     """(folder, block) for each block; a folder without a test is one that fails."""
     for folder in folders():
         name = os.path.basename(folder.rstrip("/"))
         path = os.path.join(folder, name + ".test")
         if not os.path.exists(path):
-            if "/tests/" not in folder:
+            if not is_tests_own(folder):
                 yield pytest.param(folder, None, id=f"{name}-has-no-test")
             continue
         with open(path) as f:
@@ -39,7 +43,7 @@ def every_block():
 def gadget_argument(folder, tmp_path):
     """A gadget of the source by its name; one of the tests is built by `ig build`, as a user's would be."""
     name = os.path.basename(folder.rstrip("/"))
-    if "/tests/" not in folder:
+    if not is_tests_own(folder):
         return name
     if BUILT:
         return os.path.join(BUILT, name + ".bpf.o")
@@ -82,14 +86,17 @@ def test_gadget(folder, block, lab, tmp_path):
         if kind == "host":
             done = containers.run("sh", "-c", script, check=False)
             logs.append(f"$ {script}\n{done.text}")
+            assert done.returncode == 0, f"exit {done.returncode}\n{logs[-1]}"
             return
-        c = lab.container(script + "\necho >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=block.configure)
+        c = lab.container(script + "\necho $? >/tmp/.done; exec sleep 60" if keep else script, name=name, edit=block.configure)
         if keep:
             c.start()
-            containers.wait_for(lambda: c.exec("test", "-e", "/tmp/.done", check=False) == 0, what="end of the commands")
+            containers.wait_for(lambda: c.exec("test", "-s", "/tmp/.done", check=False) == 0, what="end of the commands")
+            code = c.exec("sh", "-c", "exit $(cat /tmp/.done)", check=False)
         else:
-            c.run()
+            code = c.run()
         logs.append(f"# {script}\n{c.log()}")
+        assert code == block.exit, f"exit {code}, not {block.exit}\n{logs[-1]}"
 
     snapshot = is_snapshot(gadget)
     if snapshot:

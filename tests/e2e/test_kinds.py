@@ -21,8 +21,7 @@ def built(whole_lab):
 
 
 def test_snapshot_is_what_there_is_now(lab):
-    c = lab.start("sleep 100 & sleep 200 & exec sleep 300")
-    time.sleep(0.3)
+    c = lab.start("sleep 100 & sleep 200 & exec sleep 300").wait_comms(*["sleep"] * 3)
     done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, check=0)
     got = ig.records(done.out)
     assert [ig.get(r, "proc.comm") for r in got] == ["sleep"] * 3
@@ -31,8 +30,7 @@ def test_snapshot_is_what_there_is_now(lab):
 
 
 def test_snapshot_sorted_and_cut(lab):
-    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
-    time.sleep(0.3)
+    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300").wait_comms(*["sleep"] * 6)
     done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, "--sort", "-proc.pid",
                    "--max-entries", "4", check=0)
     pids = [ig.get(r, "proc.pid") for r in ig.records(done.out)]
@@ -41,8 +39,7 @@ def test_snapshot_sorted_and_cut(lab):
 
 
 def test_rows_that_are_cut_are_recorded(lab):
-    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
-    time.sleep(0.3)
+    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300").wait_comms(*["sleep"] * 6)
     path = os.path.join(lab.dir, "cut.rec")
     shown = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, "--filter", "proc.comm==sleep",
                     "--sort", "-proc.pid", "--max-entries", "2", "--record", path, check=0).out
@@ -54,8 +51,7 @@ def test_rows_that_are_cut_are_recorded(lab):
 
 def test_snapshot_of_some_processes(lab):
     """The process filters are asked of the process that is shown, not of ig, which reads."""
-    c = lab.start("sleep 100 & exec nc -l -p 7000")
-    time.sleep(0.3)
+    c = lab.start("sleep 100 & exec nc -l -p 7000").wait_comms("sleep", "nc")
     for flags, comms in ((("--pid", str(c.pid)), ["nc"]), (("--comm", "sleep"), ["sleep"]), (("--uid", "77"), []),
                          (("--gid", "0", "--tid", str(c.pid)), ["nc"])):
         done = ig.once("run", "snapshot_process", "-o", "json", "-c", c.name, *flags, check=0)

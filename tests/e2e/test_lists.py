@@ -29,8 +29,7 @@ def descriptors(agent):
 
 def quiet(lab):
     c = lab.start("nc -l -p 7000 & sleep 100 & exec sleep 300")
-    time.sleep(0.3)
-    return c
+    return c.wait_comms("nc", "sleep", "sleep").wait_listens(7000)
 
 
 # ---- at a daemon --------------------------------------------------------------------
@@ -68,7 +67,7 @@ def test_a_snapshot_with_a_stream(agent, lab):
 
 def test_a_sampled_table_is_a_top_table(agent, lab, tmp_path):
     """--interval, --sort, --max-entries, the sums and what a record file has, here and there."""
-    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300")
+    c = lab.start("for i in 1 2 3 4 5; do sleep 100 & done; exec sleep 300").wait_comms(*["sleep"] * 6)
     path = str(tmp_path / "top.rec")
     args = ("run", "top_process", "-o", "json", "-c", c.name, "--interval", "300ms", "--sort", "-proc.pid", "--max-entries", "2",
             "--filter", "proc.comm==sleep", "-t", "2")
@@ -85,8 +84,7 @@ def test_a_sampled_table_is_a_top_table(agent, lab, tmp_path):
 
 def test_the_first_table_is_of_the_first_interval(lab):
     """What was used before is not in it, though it is in cpuTime; the container's sum is that of its processes."""
-    c = lab.start("timeout 3 tasks_many 1 busy; exec sleep 300")
-    time.sleep(4)
+    c = lab.start("timeout 3 tasks_many 1 busy; exec sleep 300").wait_comms("sleep")
     done = ig.once("run", "top_process", "-o", "json", "-c", c.name, "--interval", "500ms", "-t", "1.2", check=0)
     rows = [r for r in ig.records(done.out) if r["source"] == "processes"]
     assert rows and all(r["cpuUsage"] < 20 for r in rows), rows
@@ -139,8 +137,7 @@ def test_containers_that_share_a_network_namespace(lab):
             if n["type"] == "network":
                 n["path"] = f"/proc/{one.pid}/ns/net"
     two = lab.container("nc -l -p 7001 & exec sleep 300", edit=join)
-    two.start()
-    time.sleep(0.3)
+    two.start().wait_comms("nc", "sleep").wait_listens(7001)
     done = ig.once("run", "snapshot_socket", "-o", "json", "-c", f"{one.name},{two.name}", check=0)
     rows = sorted((ig.get(r, "src.port"), ig.container_of(r)) for r in ig.records(done.out) if r["state"] == "LISTEN")
     assert rows == [(7000, one.name), (7001, two.name)]
@@ -165,7 +162,7 @@ def test_the_hosts_sockets(lab):
 
 def test_tree(lab):
     c = lab.start("sh -c 'sleep 100 & exec nc -l -p 7000' & sh -c 'exec sleep 200' & exec sleep 300")
-    time.sleep(0.5)
+    c.wait_comms("nc", "sleep", "sleep", "sleep")
     done = ig.once("run", "snapshot_process", "-o", "tree", "-c", c.name, check=0)
     lines = done.out.splitlines()
     assert re.match(r"PROCESS +RUNTIME.CONTAINERNAME +PID", lines[0])

@@ -13,7 +13,9 @@ import pytest
 
 pytestmark = pytest.mark.kernels
 
-LOOKED_AT = 1.0 * containers.SLOWER  # a container that was just started has its probes
+PROBED = "until_probed 10 /lib/*/libc.so.6 || exit"
+PROBED_MUSL = "until_probed 10 /lib/ld-musl-* || exit"
+ONCE_MORE = 1.0 * containers.SLOWER  # what would be looked at a second time has been by then
 
 
 def rooted(path):
@@ -65,7 +67,7 @@ def test_one_file_in_many_containers(lab):
         with tracing("-c", ",".join(names[:2])) as running:
             running.ready()
             for name, root in zip(names, roots):
-                lab.start(f"sleep {2 * LOOKED_AT}; malloc_ways; exec sleep 60", name=name, edit=rooted(root))
+                lab.start(f"{PROBED}; sleep {ONCE_MORE}; malloc_ways; exec sleep 60", name=name, edit=rooted(root))
             expect(running, names[0], 1)
             expect(running, names[1], 1)
             assert not calls(running, names[2])
@@ -79,9 +81,10 @@ def test_one_ends_and_another_starts(lab, pause):
     with overlays(lab, 2) as roots:
         with tracing("-c", f"{first},{second}") as running:
             running.ready()
-            lab.container(f"sleep {LOOKED_AT}; malloc_ways", name=first, edit=rooted(roots[0])).run()
+            lab.container(f"{PROBED}; malloc_ways", name=first, edit=rooted(roots[0])).run()
             time.sleep(pause)
-            lab.container(f"sleep {2 * LOOKED_AT}; malloc_ways", name=second, edit=rooted(roots[1])).run()
+            # The first one's may still be there, and go.
+            lab.container(f"{PROBED}; sleep {ONCE_MORE}; {PROBED}; malloc_ways", name=second, edit=rooted(roots[1])).run()
             expect(running, first, 1)
             expect(running, second, 1)
             running.stop()
@@ -90,20 +93,18 @@ def test_one_ends_and_another_starts(lab, pause):
 
 
 def test_a_container_that_runs_already(lab):
-    c = lab.start("while ! test -e /tmp/go; do sleep 0.1; done; malloc_ways; exec sleep 60")
+    c = lab.start(f"{PROBED}; malloc_ways; exec sleep 60")
     with tracing("-c", c.name) as running:
-        running.ready()
-        time.sleep(LOOKED_AT)
-        c.exec("touch", "/tmp/go")
         expect(running, c.name, 1)
 
 
 def bare_root(lab):
-    """Busybox, and no library."""
+    """Busybox and what waits for probes, and no library."""
     root = tempfile.mkdtemp(prefix="bare-", dir=lab.dir)
     for folder in ("bin", "dev", "etc", "proc", "sys", "tmp"):
         os.makedirs(f"{root}/{folder}")
-    shutil.copy(f"{lab.rootfs}/bin/busybox", f"{root}/bin/busybox")
+    for program in ("busybox", "until_probed"):
+        shutil.copy(f"{lab.rootfs}/bin/{program}", f"{root}/bin/{program}")
     for applet in ("sh", "sleep", "mkfifo", "ln"):
         os.symlink("busybox", f"{root}/bin/{applet}")
     return root
@@ -123,9 +124,9 @@ def test_others_are_not_spoken_of(lab):
     with tracing("-c", name) as running:
         running.ready()
         c = lab.start("exec sleep 60", edit=rooted(bare_root(lab)))
-        lab.start(f"sleep {LOOKED_AT}; malloc_ways; exec sleep 60", name=name)
+        lab.start(f"{PROBED}; malloc_ways; exec sleep 60", name=name)
         expect(running, name, 1)
-        time.sleep(1.5)
+        time.sleep(1.5 * containers.SLOWER)
         assert c.name not in running.err
 
 
@@ -140,7 +141,7 @@ def test_a_library_in_an_odd_place(lab):
     name = lab.name("odd")
     with tracing("-c", name) as running:
         running.ready()
-        lab.start(f"sleep 0.5; sleep 60 | {odd} 12345 & sleep {2 + LOOKED_AT}; {odd}; exec sleep 60", name=name,
+        lab.start(f"sleep 0.5; sleep 60 | {odd} 12345 & until_probed 10 /odd/{loader} && {odd}; exec sleep 60", name=name,
                   edit=rooted(root))
         expect(running, name, 1)
 
@@ -171,7 +172,7 @@ def test_hostile_files(lab):
     name = lab.name("hostile")
     with tracing("-c", name) as running:
         running.ready()
-        lab.start(f"sleep {LOOKED_AT}; ways; exec sleep 60", name=name, edit=rooted(root))
+        lab.start(f"{PROBED_MUSL}; ways; exec sleep 60", name=name, edit=rooted(root))
         expect(running, name, 1)
 
 
@@ -179,9 +180,11 @@ def test_the_host(lab):
     """With --host the host's own libraries; and nothing of a container becomes the host's."""
     mark = 23456 + os.getpid() % 1000
     program = os.path.join(lab.rootfs, "bin/malloc_ways")
+    with open("/proc/self/maps") as f:
+        libc = next(line.split()[-1] for line in f if "/libc.so.6" in line)
     with tracing("--host", "--comm", "malloc_ways") as running:
         running.ready()
-        time.sleep(2 * LOOKED_AT)
+        containers.run(os.path.join(lab.rootfs, "bin/until_probed"), "10", libc)
         containers.run(program, str(mark))
         containers.wait_for(lambda: len([r for r in running.records() if r["size"] == mark]) >= 10, 5, "the host's calls")
         found = [r for r in running.records() if r["size"] == mark]

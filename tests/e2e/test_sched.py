@@ -74,7 +74,7 @@ def lines(out):
 def test_offcpu_as_a_flame_graph(lab):
     # A timer ends a wait when it is over, and is set a moment before the wait; another task ends one when that comes to run.
     by_timer = {"calls_what_sleeps": 600, "wakes": 250}
-    by_task = {"calls_what_waits_for_a_thread": 250, "calls_what_reads_a_pipe": 700, "calls_what_waits_for_a_child": 400}
+    by_task = {"calls_what_waits_for_a_thread": 250, "calls_what_reads_a_pipe": 1200, "calls_what_waits_for_a_child": 800}
     name = lab.name()
     with ig.Ig("run", "profile_offcpu", "--ustack", "--kstack", "--interval", "300ms", "--min-duration", "100ms", "-o", "folded",
                "--value", "total", "-c", name) as running:

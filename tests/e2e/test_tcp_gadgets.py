@@ -88,10 +88,12 @@ def test_what_is_sent_again_is_what_ss_counts(pair):
     names_of = names(pair)
     with ig.Ig("run", "trace_tcpretrans", "tcplife", "-o", "json", "-c", names_of) as running:
         running.ready()
-        pair.send("printf 12345; sleep 1; printf 1234567")
+        pair.send("printf 12345; until test -e /tmp/unreachable; do sleep 0.05; done; printf 1234567")
         pair.wait_sent(5)
         pair.inside(pair.server, "ip", "addr", "del", f"{SERVER}/24", "dev", "v0")
-        time.sleep(1.8)
+        with open(f"/proc/{pair.client.pid}/root/tmp/unreachable", "w"):
+            pass
+        time.sleep(0.9)
         pair.inside(pair.server, "ip", "addr", "add", f"{SERVER}/24", "dev", "v0")
         ss = pair.wait_sent(12)
         time.sleep(6)

@@ -82,6 +82,11 @@ def keep_saying(word):
     return f"while :; do busybox echo {mark(word)} >/dev/null; busybox sleep 0.1; done"
 
 
+def read(path):
+    with open(path, errors="replace") as f:
+        return f.read()
+
+
 def fewer(count):
     """Size of a load, for this machine."""
     return int(count / SLOWER)
@@ -248,6 +253,26 @@ class Container:
     @property
     def cgroup_id(self):
         return os.stat(self.cgroup).st_ino
+
+    def wait_comms(self, *comms):
+        """Waits until its processes are these, whatever they were before their exec."""
+        procs = os.path.join(self.cgroup, "cgroup.procs")
+
+        def names():
+            with contextlib.suppress(OSError), open(procs) as f:
+                return sorted(read(f"/proc/{pid}/comm").strip() for pid in f.read().split())
+        wait_for(lambda: names() == sorted(comms), what=f"{' '.join(comms)} in {self.name}")
+        return self
+
+    def wait_listens(self, port):
+        """Waits until something listens for TCP in its network namespace."""
+        def listens(line):
+            fields = line.split()
+            return fields[1].endswith(f":{port:04X}") and fields[3] == "0A"
+        pid = self.pid
+        wait_for(lambda: any(listens(line) for table in ("tcp", "tcp6") for line in read(f"/proc/{pid}/net/{table}").splitlines()),
+                 what=f"port {port} in {self.name}")
+        return self
 
     def wait(self, seconds=20):
         wait_for(lambda: self.state().get("status") in (None, "stopped"), seconds, f"end of {self.name}")

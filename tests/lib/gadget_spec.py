@@ -10,11 +10,14 @@
     run --paths --filter error==0     parameters of `ig run NAME`; -c and the container's name are added, but for --host
     do cat /etc/passwd                a shell command in a busybox container; several in a row are one script
     host true                         a shell command on the host
+    exit 7                            what the block's `do` scripts end with, where that is not 0
     have {"fname": "/etc/passwd", "proc": {"comm": "~^ca"}}
     not {"proc": {"comm": "sleep"}}
     ---
 
-A block is one run of the gadget. `have`: some record must hold all of this; `not`: none may. Members compare by value;
+A block is one run of the gadget. A step must end with 0, or the block fails: a command whose failing is meant is `! command`
+or `command; true`, and several of which a `not` tells are joined by && or follow `set -e`, lest it hold because nothing was
+tried. `have`: some record must hold all of this; `not`: none may. Members compare by value;
 a text that starts with ~ is a regular expression, found anywhere; a list must be equal element by element, or, where
 what is expected starts with "...", have each of the rest somewhere.
 {CONTAINER} in any line is the container's name.
@@ -26,7 +29,7 @@ import shlex
 
 import containers
 
-WORDS = ("since", "memory", "cpu", "privileged", "may", "run", "do", "host", "have", "not")
+WORDS = ("since", "memory", "cpu", "privileged", "may", "run", "do", "host", "exit", "have", "not")
 
 
 class Block:
@@ -39,6 +42,7 @@ class Block:
         self.cpu = None  # percent
         self.args = []
         self.steps = []  # ("do" or "host", script)
+        self.exit = 0
         self.have = []
         self.no = []
 
@@ -53,6 +57,8 @@ class Block:
             self.may += ["CAP_" + name for name in rest.split()]
         elif word == "cpu":
             self.cpu = int(rest)
+        elif word == "exit":
+            self.exit = int(rest)
         elif word == "run":
             self.args += shlex.split(rest)
         elif word == "do" and self.steps and self.steps[-1][0] == "do":

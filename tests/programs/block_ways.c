@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * block_ways: waits, for known times and in known functions: twice 300 ms for the time, 250 ms for
- * another thread, 350 ms for a pipe, and 400 ms for a child, which no signal ends (as waiting for a
+ * another thread, 600 ms for a pipe, and 800 ms for a child, which no signal ends (as waiting for a
  * disk). For tests of stacks, which need frame pointers.
  */
 #pragma GCC optimize("no-omit-frame-pointer", "no-optimize-sibling-calls")
@@ -83,7 +83,7 @@ APART int calls_what_reads_a_pipe(void)
 		return 1;
 	child = fork();
 	if (!child) {
-		sleeps(350 * MS);
+		sleeps(600 * MS);
 		_exit(write(pipes[1], "x", 1) != 1);
 	}
 	r = reads_a_pipe(pipes[0]);
@@ -93,7 +93,7 @@ APART int calls_what_reads_a_pipe(void)
 
 static int child(void *unused)
 {
-	sleeps(400 * MS);
+	sleeps(800 * MS);
 	_exit(0);
 }
 
