@@ -106,7 +106,6 @@ static bool is_own(const char *name, uint64_t key)
 static void take_own(void *ctx, const char *name, uint64_t key, struct totals n)
 {
 	struct each *e = ctx;
-
 	uint64_t own = is_own(name, key) ? discards_of(&e->far->discarded, key) : 0;
 
 	e->rest -= own < e->rest ? own : e->rest; /* a daemon may repeat a line */
