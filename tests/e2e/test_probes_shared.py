@@ -11,7 +11,7 @@ PROBED = "until_probed 10 /lib/*/libc.so.6 || exit"
 
 
 def sizes(running, name):
-    return [r["size"] for r in running.records() if ig.container_of(r) == name and r["operation"] == "malloc" and r["size"] < 1 << 30]
+    return [r["size"] for r in running.records() if ig.container_of(r) == name and r["operation"] == "malloc" and r["size"] < 1 << 20]
 
 
 def test_runs_come_and_go(agent, lab):
