@@ -19,14 +19,14 @@ def test_runs_come_and_go(agent, lab):
     one, other = lab.name("one"), lab.name("other")
     args = ("trace_malloc", "--min-size", "10000", "-o", "json", "-c")
     with agent.run(*args, one) as first:
-        c = lab.start(f"{PROBED}; malloc_ways 11001; while ! test -e /tmp/go; do sleep 0.1; done; malloc_ways 11002; exec sleep 60",
+        c = lab.start(f"{PROBED}; malloc_ways 11001; while ! test -e /tmp/second-reads; do sleep 0.1; done; malloc_ways 11002; exec sleep 60",
                       name=one)
         containers.wait_for(lambda: 11001 in sizes(first, one), 8, "the first one's call")
         with agent.run(*args, f"{one},{other}") as second:
             # That the file is probed does not say by whom.
             lab.start("while :; do malloc_ways 11003; sleep 0.1; done", name=other)
             containers.wait_for(lambda: 11003 in sizes(second, other), 8, "the second one's")
-            c.exec("touch", "/tmp/go")
+            c.exec("touch", "/tmp/second-reads")
             containers.wait_for(lambda: 11002 in sizes(second, one), 8, "the first one's at the second")
             assert second.stop() == 0
             n = second.totals()

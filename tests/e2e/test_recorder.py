@@ -116,12 +116,12 @@ def test_a_filter_dumps_once(lab, out):
 
 @pytest.mark.kernels
 def test_a_flood_is_its_own_affair(lab, out):
-    quiet, flood = lab.container("cat /no/such; sleep 60"), lab.container("load_open 2 30000; echo >/tmp/done; sleep 60")
+    quiet, flood = lab.container("cat /no/such; sleep 60"), lab.container("load_open 2 30000; echo >/tmp/flooded; sleep 60")
     with ig.Ig("record", "trace_open", "--out", out, "--per-container", "64KiB", "--dump-on", "") as running:
         running.ready()
         quiet.start()
         flood.start()
-        wait_for(lambda: os.path.exists(f"/proc/{flood.pid}/root/tmp/done"), 20, "end of the flood")
+        wait_for(lambda: os.path.exists(f"/proc/{flood.pid}/root/tmp/flooded"), 20, "end of the flood")
         running.process.send_signal(signal.SIGUSR1)
         kept = replayed(dump_of(out, flood.name, "asked"))
         calm = replayed(dump_of(out, quiet.name, "asked"))
