@@ -127,10 +127,12 @@ def test_a_flood_is_its_own_affair(lab, out):
         calm = replayed(dump_of(out, quiet.name, "asked"))
         assert running.stop() == 0
     sums = dict(re.findall(rf"^({quiet.name}|{flood.name}): (.*)$", running.err, re.M))
+    # Where a thread interrupts another one's program the kernel leaves a run out, and tells how many but not whose.
+    nameless = sum(map(int, re.findall(r"^\(host\): .* lost (\d+)$", running.err, re.M)))
     for name, text in sums.items():
         last, held, overwritten, lost = map(int, re.findall(r"\d+", text))
         assert last == held + overwritten + lost
-        assert overwritten == 0 if name == quiet.name else overwritten > 0 and last >= 30000, running.err
+        assert overwritten == 0 if name == quiet.name else overwritten > 0 and last + nameless >= 30000, running.err
     assert any(r["fname"] == "/no/such" for r in calm)
     assert len(kept) > 100 and times(kept) == sorted(times(kept))
 
